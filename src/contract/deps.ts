@@ -1,0 +1,45 @@
+import type { ConsumerDirectory } from './consumer.ts';
+import type { CounterState } from './state.ts';
+
+export type Awaitable<T> = T | Promise<T>;
+
+/** Wall and monotonic time. The only way to ask for the time inside the evaluator. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonic(): number;
+}
+
+export interface Random {
+  /** `bytes` random bytes as lower-case hex. */
+  hex(bytes: number): string;
+}
+
+/** Resolves `env:NAME` and `file:PATH` (relative to the document). Throws ConfigError when it is not there. */
+export interface Secrets {
+  resolve(reference: string): string;
+}
+
+/** Reads files a document names, relative to it. Throws ConfigError. */
+export interface DocumentFiles {
+  read(path: string): string;
+}
+
+/** What live traffic, shadow, tests, replay and explain give the same evaluator, each its own. */
+export interface EvaluationDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly state: CounterState;
+}
+
+/** What a policy may use while it compiles. */
+export interface CompileDeps {
+  readonly secrets: Secrets;
+  readonly files: DocumentFiles;
+  readonly consumers: ConsumerDirectory;
+  /** Stable id of the attachment, e.g. `route:orders/rate-limit`: the scope of its counters. */
+  readonly attachment: string;
+  /** Name of the route, or undefined at a listener. */
+  readonly route: string | undefined;
+}

@@ -1,0 +1,69 @@
+import type { Static, TSchema } from 'typebox';
+import type { ChunkDecision, Decision } from './decision.ts';
+import type { Awaitable, CompileDeps, EvaluationDeps } from './deps.ts';
+import type { BodyView, Identity, RequestView, ResponseHead } from './request.ts';
+
+/** Facts one policy establishes and another needs. Checked when a document is compiled. */
+export interface Facts {
+  identity: Identity | undefined;
+}
+export type FactKey = keyof Facts;
+
+/**
+ * Edits a policy asks for; applied by the exchange, dropped whole for an attachment in shadow.
+ * Request edits change what the upstream receives, response edits what the client receives, whoever answers.
+ */
+export interface EditJournal {
+  setRequestHeader(name: string, value: string): void;
+  removeRequestHeader(name: string): void;
+  setResponseHeader(name: string, value: string): void;
+  appendResponseHeader(name: string, value: string): void;
+  removeResponseHeader(name: string): void;
+}
+
+/** The one thing a policy is given. It never touches a socket. */
+export interface PolicyContext {
+  readonly request: RequestView;
+  readonly route: RouteContext;
+  /** Milliseconds since the epoch when the request's evaluation began; the same for every policy of it. */
+  readonly now: number;
+  readonly deps: EvaluationDeps;
+  readonly facts: Readonly<Facts>;
+  readonly edits: EditJournal;
+  /** Establishes a fact for later policies. In shadow only later shadow attachments see it. */
+  provide<K extends FactKey>(key: K, value: Facts[K]): void;
+}
+
+export interface RouteContext {
+  /** Name of the route, or '' when none matched and only the listener's policies run. */
+  readonly name: string;
+  readonly listener: string;
+  /** Values of `{name}` segments, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** A compiled policy: immutable, shared by all requests of its snapshot. Throwing means "could not decide". */
+export interface Policy {
+  request?(c: PolicyContext): Awaitable<Decision>;
+  requestBody?(c: PolicyContext, body: BodyView): Awaitable<Decision>;
+  response?(c: PolicyContext, head: ResponseHead): Awaitable<Decision>;
+  responseChunk?(c: PolicyContext, bytes: Uint8Array): Awaitable<ChunkDecision>;
+  dispose?(): Awaitable<void>;
+}
+
+/** A kind of rule: what a document may say of it, and how that becomes a Policy. */
+export interface PolicyDefinition<S extends TSchema = TSchema> {
+  /** Name in documents, kebab-case. */
+  readonly name: string;
+  /** One sentence for completion, docs and the console. */
+  readonly summary: string;
+  /** JSON Schema of the config: types, validation, editor completion and console forms come from it. */
+  readonly schema: S;
+  /** Whether the request body is needed before deciding. */
+  readonly body: 'none' | 'buffer' | 'stream' | ((config: Static<S>) => 'none' | 'buffer' | 'stream');
+  /** Facts that an earlier attachment must provide, or what this config needs of them. */
+  readonly needs?: readonly FactKey[] | ((config: Static<S>) => readonly FactKey[]);
+  readonly provides?: readonly FactKey[];
+  /** Does all slow or fallible work. Throws ConfigError with paths relative to the config. */
+  compile(config: Static<S>, deps: CompileDeps): Awaitable<Policy>;
+}

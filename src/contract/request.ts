@@ -1,0 +1,49 @@
+import type { HeaderList } from '../lib/header-list.ts';
+import type { IpAddress } from '../lib/ip-address.ts';
+
+/** The one normalised, frozen view of a request that routes and policies see. */
+export interface RequestView {
+  /** Request id: the caller's `X-Request-Id` where well-formed, else made. */
+  readonly id: string;
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** Host without port, lower case, no trailing dot; IPv6 in brackets. */
+  readonly host: string;
+  /** Host as sent, with port. */
+  readonly authority: string;
+  /** Normalised once (percent-encoding, dot segments, slashes); this is also what the upstream receives. */
+  readonly path: string;
+  /** Raw query without `?`; '' when there is none. */
+  readonly query: string;
+  readonly headers: HeaderList;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** The client, after trusted hops. */
+  readonly client: IpAddress;
+  /** The other end of the connection. */
+  readonly peer: IpAddress;
+}
+
+/** A buffered body. `json()` parses once, strictly, and throws PolicyRejection-worthy SyntaxError. */
+export interface BodyView {
+  readonly bytes: Uint8Array;
+  /** UTF-8 text; throws TypeError for invalid UTF-8 (undecidable means refused). */
+  text(): string;
+  /** Parsed once and remembered; throws SyntaxError for anything that is not JSON. */
+  json(): unknown;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: HeaderList;
+}
+
+/** Who calls, as proved by an authentication policy. */
+export interface Identity {
+  /** Name of the consumer. */
+  readonly consumer: string;
+  readonly groups: readonly string[];
+  readonly scopes: readonly string[];
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Public id of the credential that proved it, never the secret. */
+  readonly credential?: { readonly id: string; readonly kind: string };
+}

@@ -1,0 +1,153 @@
+/**
+ * Every error the product can give, in one table: stable code, HTTP status, whose fault it is,
+ * whether the same request may be tried again, and the public title. Causes stay private; only the
+ * `respond.ts` files turn an error into HTTP (RFC 9457).
+ */
+
+export type ErrorSource = 'client' | 'policy' | 'upstream' | 'gateway' | 'config';
+
+export interface ErrorEntry {
+  readonly status: number;
+  readonly source: ErrorSource;
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+const entry = (status: number, source: ErrorSource, retryable: boolean, title: string): ErrorEntry =>
+  Object.freeze({ status, source, retryable, title });
+
+export const ERRORS = Object.freeze({
+  // What a client sent cannot be understood, or is too much.
+  'malformed-request': entry(400, 'client', false, 'Malformed request'),
+  'ambiguous-framing': entry(400, 'client', false, 'Ambiguous message framing'),
+  'bad-host': entry(400, 'client', false, 'Missing or invalid Host'),
+  'bad-path': entry(400, 'client', false, 'Ambiguous path'),
+  'header-underscore': entry(400, 'client', false, 'Header name with an underscore'),
+  'request-timeout': entry(408, 'client', true, 'Request timeout'),
+  'payload-too-large': entry(413, 'client', false, 'Payload too large'),
+  'uri-too-long': entry(414, 'client', false, 'URI too long'),
+  'unsupported-media-type': entry(415, 'client', false, 'Unsupported media type'),
+  'expectation-failed': entry(417, 'client', false, 'Expectation failed'),
+  'headers-too-large': entry(431, 'client', false, 'Request header fields too large'),
+  'method-not-implemented': entry(501, 'client', false, 'Method not implemented'),
+  'transfer-coding-not-implemented': entry(501, 'client', false, 'Transfer coding not implemented'),
+  'http-version-not-supported': entry(505, 'client', false, 'HTTP version not supported'),
+  'client-closed-request': entry(499, 'client', false, 'Client closed the request'),
+  // Nothing is configured for what was asked.
+  'no-route': entry(404, 'client', false, 'No route matches'),
+  'method-not-allowed': entry(405, 'client', false, 'Method not allowed'),
+  // A policy refused.
+  unauthenticated: entry(401, 'policy', false, 'Authentication required'),
+  'invalid-credential': entry(401, 'policy', false, 'Invalid credential'),
+  forbidden: entry(403, 'policy', false, 'Forbidden'),
+  'insufficient-scope': entry(403, 'policy', false, 'Insufficient scope'),
+  'address-denied': entry(403, 'policy', false, 'Address not allowed'),
+  'origin-denied': entry(403, 'policy', false, 'Origin not allowed'),
+  'invalid-request': entry(400, 'policy', false, 'Request does not match its schema'),
+  'rate-limited': entry(429, 'policy', true, 'Too many requests'),
+  'policy-failed': entry(500, 'gateway', true, 'A policy could not decide'),
+  'response-rejected': entry(502, 'policy', false, 'The answer was withheld'),
+  // The upstream did not answer as it should.
+  'upstream-unreachable': entry(502, 'upstream', true, 'Upstream unreachable'),
+  'upstream-reset': entry(502, 'upstream', true, 'Upstream closed the connection'),
+  'upstream-malformed': entry(502, 'upstream', false, 'Upstream sent a malformed answer'),
+  'upstream-timeout': entry(504, 'upstream', true, 'Upstream timeout'),
+  'upstream-unavailable': entry(503, 'upstream', true, 'No healthy upstream target'),
+  // The gateway itself.
+  overloaded: entry(503, 'gateway', true, 'Overloaded'),
+  draining: entry(503, 'gateway', true, 'Shutting down'),
+  internal: entry(500, 'gateway', false, 'Internal error'),
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One fault in a document: where it is, what it is and, where there is one, the fix. */
+export interface ConfigIssue {
+  /** Path in the document, e.g. `routes[0].policies[1].rate-limit.limit`. */
+  readonly path: string;
+  readonly message: string;
+  /** 1-based place in the source text, where the issue has one. */
+  readonly line?: number;
+  readonly column?: number;
+  /** A fix in words, e.g. `did you mean "rate-limit"?`. */
+  readonly suggestion?: string;
+}
+
+/** A document (or a policy's config in it) cannot be served. Carries every issue found, never just the first. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly issues: readonly ConfigIssue[];
+
+  constructor(issues: readonly ConfigIssue[], options?: ErrorOptions) {
+    super(issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('\n'), options);
+    this.issues = issues;
+  }
+
+  /** One issue at `path`, relative to the config being compiled (`''` for the config itself). */
+  static at(path: string, message: string, suggestion?: string): ConfigError {
+    return new ConfigError([suggestion === undefined ? { path, message } : { path, message, suggestion }]);
+  }
+}
+
+/**
+ * A refusal that is data, not an exception: no stack is taken, since an attacker chooses how many there are.
+ * `detail` is public text; `reason` is for the record and `explain` only.
+ */
+export class PolicyRejection {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  /** Which rule of the policy decided, e.g. `deny[2]`; stable for the same config. */
+  readonly rule: string | undefined;
+  readonly reason: string | undefined;
+  /** Extra answer headers as a flat list: name, value, name, value. */
+  readonly headers: readonly string[];
+  /** Overrides the table's status. */
+  readonly status: number;
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    more: { rule?: string; reason?: string; headers?: readonly string[]; status?: number } = {},
+  ) {
+    this.code = code;
+    this.detail = detail;
+    this.rule = more.rule;
+    this.reason = more.reason;
+    this.headers = more.headers ?? NO_HEADERS;
+    this.status = more.status ?? ERRORS[code].status;
+  }
+}
+
+const NO_HEADERS: readonly string[] = Object.freeze([]);
+
+/** The client's message is refused before any policy saw it. Returned, not thrown, on the request path. */
+export class RequestError {
+  readonly code: ErrorCode;
+  /** Machine-readable cause counted in metrics, e.g. `bare-lf`. Bounded set. */
+  readonly reason: string;
+  readonly detail: string;
+
+  constructor(code: ErrorCode, reason: string, detail: string) {
+    this.code = code;
+    this.reason = reason;
+    this.detail = detail;
+  }
+}
+
+/** The upstream failed. `cause` is for logs only. */
+export class UpstreamError {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly cause: unknown;
+
+  constructor(code: ErrorCode, detail: string, cause?: unknown) {
+    this.code = code;
+    this.detail = detail;
+    this.cause = cause;
+  }
+}
+
+/** A state that cannot be, by our own logic. Thrown; always a defect. */
+export class InternalError extends Error {
+  override readonly name = 'InternalError';
+}
