@@ -50,4 +50,6 @@ export interface DecisionEntry {
   readonly rule?: string;
   /** For `reject` and `error`: why, in words for the operator. */
   readonly reason?: string;
+  /** Its own JSON, where the entry is shared between requests and was written once. Never part of the JSON. */
+  readonly json?: string;
 }

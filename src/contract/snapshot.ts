@@ -1,5 +1,5 @@
 import type { IpAddress } from '../lib/ip-address.ts';
-import type { Mode, OnError } from './decision.ts';
+import type { DecisionEntry, Mode, OnError, Phase } from './decision.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 
 /** A policy with its config at a place, ready to run. */
@@ -13,6 +13,10 @@ export interface Attachment {
   readonly when: ((c: PolicyContext) => boolean) | undefined;
   readonly instance: Policy;
   readonly body: 'none' | 'buffer' | 'stream';
+  /** What is recorded when it lets a request on, by phase: made once (evaluator's `makeAttachment`). */
+  readonly continued: Readonly<Record<Phase, DecisionEntry>>;
+  /** What is recorded when its `when` is false. */
+  readonly skipped: DecisionEntry;
 }
 
 /** The attachments of one place in the order written, split by phase so that no phase pays for another. */
@@ -87,6 +91,8 @@ export interface ListenerPlan {
   readonly revisionHeader: boolean;
   /** `%2F` in a path: refused (default), or kept as it is. */
   readonly encodedSlashes: 'reject' | 'keep';
+  /** `;` in a path, which some servers cut away before they match: refused (default), or kept. */
+  readonly semicolons: 'reject' | 'keep';
   /** Header names with `_`: refused (default), or kept. */
   readonly underscoreHeaders: 'reject' | 'keep';
   readonly router: Router;

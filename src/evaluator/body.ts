@@ -1,0 +1,24 @@
+import type { BodyView } from '../contract/index.ts';
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A whole body at hand; text and JSON are made once, when first asked for. */
+export class BufferedBody implements BodyView {
+  readonly bytes: Uint8Array;
+  #text: string | undefined = undefined;
+  #json: { readonly value: unknown } | undefined = undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  text(): string {
+    this.#text ??= UTF8.decode(this.bytes);
+    return this.#text;
+  }
+
+  json(): unknown {
+    this.#json ??= { value: JSON.parse(this.text()) };
+    return this.#json.value;
+  }
+}
