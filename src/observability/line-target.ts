@@ -1,0 +1,68 @@
+import { closeSync, constants, createWriteStream, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { ConfigError } from '../errors.ts';
+
+/** A place that lines go to. */
+export interface LineTarget {
+  readonly stream: Writable;
+  /** The most bytes that one write puts there in one piece, whoever else writes. */
+  readonly atomicBytes: number;
+  close(): void;
+}
+
+/** POSIX: a write to a pipe of at most PIPE_BUF (4096 on Linux) bytes is never torn. */
+const PIPE_BYTES = 4096;
+/** Linux holds the inode's lock for a whole appending write, so any size does; this one keeps memory small. */
+const FILE_BYTES = 65536;
+const STDOUT = 1;
+
+/**
+ * Opens `stdout` or the file `target` for appending, mode 0600 where it is made.
+ *
+ * Nothing here may block. A blocking write to a full pipe would hold a thread of the pool that all workers
+ * share (name look-ups included), so a pipe is opened anew without blocking: the flag belongs to our own
+ * description of it, not to the one our parent gave us.
+ * @throws ConfigError when it cannot be opened
+ */
+export function openLineTarget(target: string): LineTarget {
+  try {
+    return target === 'stdout' ? openStdout() : openPath(target);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError([{ path: '', message: `cannot write records: ${reason}` }], { cause });
+  }
+}
+
+function openStdout(): LineTarget {
+  const kind = fstatSync(STDOUT);
+  if (kind.isFIFO()) return pipeTarget('/dev/fd/1');
+  // A socket cannot be opened anew; closing it would take stdout from the rest of the process.
+  if (kind.isSocket()) return socketTarget(STDOUT, () => undefined);
+  const stream = createWriteStream('', { fd: STDOUT, autoClose: false });
+  return { stream, atomicBytes: FILE_BYTES, close: () => undefined };
+}
+
+function openPath(path: string): LineTarget {
+  if (existing(path)?.isFIFO()) return pipeTarget(path);
+  const stream = createWriteStream(path, { fd: openSync(path, 'a', 0o600) });
+  return { stream, atomicBytes: FILE_BYTES, close: () => stream.destroy() };
+}
+
+const existing = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
+
+function pipeTarget(path: string): LineTarget {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    return socketTarget(fd, (socket) => socket.destroy());
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function socketTarget(fd: number, close: (socket: Socket) => void): LineTarget {
+  const socket = new Socket({ fd, readable: false, writable: true });
+  socket.unref();
+  return { stream: socket, atomicBytes: PIPE_BYTES, close: () => close(socket) };
+}

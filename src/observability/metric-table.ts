@@ -1,0 +1,94 @@
+/**
+ * Every metric the process exposes, in one table. Names and units are public interface (SemVer): base units
+ * (seconds, bytes), `_total` for counters, labels from bounded sets only.
+ */
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram' | 'info';
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly kind: MetricKind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram, ascending, without +Inf. */
+  readonly buckets?: readonly number[];
+  /** How a gauge of several threads becomes one. Default `sum`. */
+  readonly merge?: 'sum' | 'max';
+}
+
+const SECONDS: readonly number[] = Object.freeze([
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+]);
+
+const counter = (name: string, help: string, labels: readonly string[] = []): MetricDefinition =>
+  Object.freeze({ name, kind: 'counter', help, labels });
+
+const gauge = (
+  name: string,
+  help: string,
+  labels: readonly string[] = [],
+  merge: 'sum' | 'max' = 'sum',
+): MetricDefinition => Object.freeze({ name, kind: 'gauge', help, labels, merge });
+
+const histogram = (name: string, help: string, labels: readonly string[]): MetricDefinition =>
+  Object.freeze({ name, kind: 'histogram', help, labels, buckets: SECONDS });
+
+/** Set to 1 once per thread; a new label set replaces the one before, so reloads leave nothing behind. */
+const info = (name: string, help: string, labels: readonly string[]): MetricDefinition =>
+  Object.freeze({ name, kind: 'info', help, labels, merge: 'max' });
+
+/** Counts label sets over the cap; named here since the meter itself adds to it. */
+export const SERIES_REFUSED = 'sallyport_metric_series_refused_total';
+
+export const METRICS: readonly MetricDefinition[] = Object.freeze([
+  counter('sallyport_http_requests_total', 'Requests answered, by who answered them.', [
+    'listener',
+    'route',
+    'method',
+    'status',
+    'source',
+  ]),
+  histogram(
+    'sallyport_http_request_duration_seconds',
+    'First byte of a request to last byte of its answer.',
+    ['listener', 'route'],
+  ),
+  histogram('sallyport_upstream_duration_seconds', 'Request sent to the head of the upstream answer.', [
+    'upstream',
+  ]),
+  counter('sallyport_upstream_requests_total', 'Requests sent to upstream targets.', [
+    'upstream',
+    'target',
+    'outcome',
+  ]),
+  counter('sallyport_policy_decisions_total', 'Decisions of attachments.', [
+    'attachment',
+    'policy',
+    'mode',
+    'decision',
+  ]),
+  counter('sallyport_requests_refused_total', 'Requests refused before any policy saw them.', [
+    'listener',
+    'reason',
+  ]),
+  gauge('sallyport_connections', 'Open client connections.', ['listener']),
+  counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
+  counter('sallyport_records_written_total', 'Access records written.'),
+  counter('sallyport_records_dropped_total', 'Access records dropped since their sink was slow or failed.'),
+  info('sallyport_config_info', 'Revision that is served; the value is always 1.', ['revision']),
+  counter('sallyport_config_reloads_total', 'Documents offered for serving.', ['result']),
+  gauge('sallyport_workers', 'Worker threads that serve.'),
+  counter('sallyport_worker_restarts_total', 'Worker threads started in place of one that ended.'),
+  gauge(
+    'sallyport_event_loop_lag_seconds',
+    'Longest delay of a timer since the last scrape, worst thread.',
+    [],
+    'max',
+  ),
+  counter(SERIES_REFUSED, 'Label sets over the cap of a metric, counted there as "other".', ['metric']),
+  counter('process_cpu_seconds_total', 'User and system CPU time of the process.'),
+  gauge('process_start_time_seconds', 'Start of the process since the epoch.'),
+  gauge('process_resident_memory_bytes', 'Resident memory of the process.'),
+  gauge('process_open_fds', 'Open file descriptors.'),
+  gauge('process_max_fds', 'Limit of open file descriptors.'),
+]);

@@ -1,0 +1,215 @@
+import type { Clock, Counter, Logger, RecordSink } from '../contract/index.ts';
+import { type LineTarget, openLineTarget } from './line-target.ts';
+import { shrinkRecord } from './shrink-record.ts';
+
+export interface RecordSinkOptions {
+  /** `stdout`, `none`, or the path of a file that is appended to (mode 0600 where it is made). */
+  readonly target: string;
+  readonly clock: Clock;
+  /** Lines waiting beyond this are dropped. In bytes; default 8 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** Longest time a line waits for others to be written with it. Default 100 ms. */
+  readonly flushIntervalMs?: number;
+  readonly written?: Counter;
+  readonly dropped?: Counter;
+  readonly log?: Logger;
+}
+
+/** A sink with an owner, who reopens and closes it. */
+export interface OwnedRecordSink extends RecordSink {
+  /** Opens the file again by its name (SIGHUP, after a rotation). Where that fails the old file is kept. */
+  reopen(): void;
+  /** Settles when all lines so far are written or dropped. */
+  flush(): Promise<void>;
+  /** Flushes for at most `deadlineMs` (default 2 s), counts the rest as dropped, and closes. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+interface Batch {
+  text: string;
+  bytes: number;
+  lines: number;
+}
+
+/** After a failure the target is tried again no sooner than this. */
+const RETRY_MS = 1000;
+
+const emptyBatch = (): Batch => ({ text: '', bytes: 0, lines: 0 });
+
+const NO_SINK: OwnedRecordSink = Object.freeze({
+  write: () => undefined,
+  reopen: () => undefined,
+  flush: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+});
+
+/**
+ * Opens a sink for this thread. `write` costs a concatenation and never blocks: batches of whole lines go out
+ * one at a time, each small enough to arrive in one piece although other threads write to the same place.
+ * A line too long for that is shrunk. What a slow or failing target does not take is dropped and counted.
+ * @throws ConfigError when the target cannot be opened
+ */
+export function createRecordSink(options: RecordSinkOptions): OwnedRecordSink {
+  return options.target === 'none' ? NO_SINK : new BufferedSink(options);
+}
+
+class BufferedSink implements OwnedRecordSink {
+  readonly #options: RecordSinkOptions;
+  readonly #maxBufferedBytes: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #queue: Batch[] = [];
+  #target: LineTarget;
+  #batch = emptyBatch();
+  #inFlight: Batch | undefined;
+  #bufferedBytes = 0;
+  #reopenAsked = false;
+  #failedAtMs: number | undefined;
+  #closed = false;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: RecordSinkOptions) {
+    this.#options = options;
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? 8 * 1024 * 1024;
+    this.#target = this.#open();
+    this.#timer = setInterval(() => this.#handOver(), options.flushIntervalMs ?? 100);
+    this.#timer.unref();
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line) + 1;
+    if (bytes <= this.#target.atomicBytes) {
+      this.#append(line, bytes);
+      return;
+    }
+    const shrunk = shrinkRecord(line, this.#target.atomicBytes - 1);
+    if (shrunk === undefined) this.#options.dropped?.add(1);
+    else this.#append(shrunk, Buffer.byteLength(shrunk) + 1);
+  }
+
+  reopen(): void {
+    this.#reopenAsked = true;
+    this.#handOver();
+  }
+
+  flush(): Promise<void> {
+    this.#handOver();
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  async close(deadlineMs = 2000): Promise<void> {
+    if (this.#closed) return;
+    clearInterval(this.#timer);
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([this.flush(), deadline]);
+    clearTimeout(timer);
+    this.#closed = true;
+    this.#queue.push(this.#batch);
+    this.#batch = emptyBatch();
+    this.#dropWaiting();
+    this.#wakeWaiters();
+    this.#target.close();
+  }
+
+  #append(line: string, bytes: number): void {
+    if (this.#closed || this.#bufferedBytes + bytes > this.#maxBufferedBytes) {
+      this.#options.dropped?.add(1);
+      return;
+    }
+    if (this.#batch.bytes + bytes > this.#target.atomicBytes) this.#handOver();
+    this.#batch.text += `${line}\n`;
+    this.#batch.bytes += bytes;
+    this.#batch.lines++;
+    this.#bufferedBytes += bytes;
+  }
+
+  #handOver(): void {
+    if (this.#batch.lines > 0) {
+      this.#queue.push(this.#batch);
+      this.#batch = emptyBatch();
+    }
+    this.#pump();
+  }
+
+  /** One batch at a time: the stream would join waiting ones into a write that may be torn. */
+  #pump(): void {
+    if (this.#inFlight !== undefined || this.#closed) return;
+    if (this.#reopenAsked || this.#failedAtMs !== undefined) this.#openAgain();
+    if (this.#failedAtMs !== undefined) this.#dropWaiting();
+    const batch = this.#queue.shift();
+    if (batch === undefined) {
+      this.#wakeWaiters();
+      return;
+    }
+    this.#inFlight = batch;
+    const target = this.#target;
+    target.stream.write(batch.text, 'utf8', (error) => {
+      if (error == null) this.#onWritten(batch);
+      else this.#onError(target, error);
+    });
+  }
+
+  #onWritten(batch: Batch): void {
+    if (this.#inFlight !== batch) return;
+    this.#inFlight = undefined;
+    this.#bufferedBytes -= batch.bytes;
+    this.#options.written?.add(batch.lines);
+    this.#pump();
+  }
+
+  #open(): LineTarget {
+    const target = openLineTarget(this.#options.target);
+    target.stream.on('error', (error) => this.#onError(target, error));
+    return target;
+  }
+
+  #openAgain(): void {
+    const nowMs = this.#options.clock.monotonic();
+    const waits = this.#failedAtMs !== undefined && nowMs - this.#failedAtMs < RETRY_MS;
+    if (waits && !this.#reopenAsked) return;
+    this.#reopenAsked = false;
+    try {
+      const target = this.#open();
+      this.#target.close();
+      this.#target = target;
+      this.#failedAtMs = undefined;
+    } catch (error) {
+      if (this.#failedAtMs !== undefined) this.#failedAtMs = nowMs;
+      this.#options.log?.error('record-sink-reopen-failed', { target: this.#options.target, error });
+    }
+  }
+
+  #onError(target: LineTarget, error: Error): void {
+    if (target !== this.#target || this.#closed) return;
+    if (this.#failedAtMs === undefined) {
+      this.#options.log?.error('record-sink-failed', { target: this.#options.target, error });
+    }
+    this.#failedAtMs = this.#options.clock.monotonic();
+    this.#dropWaiting();
+    this.#wakeWaiters();
+  }
+
+  /** Drops all but the batch that is being filled. */
+  #dropWaiting(): void {
+    const waiting = this.#inFlight === undefined ? this.#queue : [this.#inFlight, ...this.#queue];
+    for (const batch of waiting) {
+      this.#options.dropped?.add(batch.lines);
+      this.#bufferedBytes -= batch.bytes;
+    }
+    this.#queue.length = 0;
+    this.#inFlight = undefined;
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight === undefined && this.#queue.length === 0 && this.#batch.lines === 0;
+  }
+
+  #wakeWaiters(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}
