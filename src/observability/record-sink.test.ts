@@ -55,11 +55,15 @@ function openCounted(target: string, more: { maxBufferedBytes?: number; now?: ()
 }
 
 async function writeAsThread(): Promise<void> {
-  const { target, writer } = workerData;
+  const { target, writer, gate } = workerData;
   const sink = createRecordSink({ target, clock, flushIntervalMs: 1 });
+  const arrived = new Int32Array(gate);
+  // Both write at the same time, or nothing could be torn.
+  if (Atomics.add(arrived, 0, 1) === 0) Atomics.wait(arrived, 0, 1);
+  else Atomics.notify(arrived, 0);
   for (let n = 0; n < LINES_PER_THREAD; n++) {
     sink.write(lineOf(writer, n));
-    if (n % 500 === 0) await turn();
+    if (n % 50 === 0) await turn();
   }
   await sink.close(10_000);
 }
@@ -77,8 +81,9 @@ function defineTests(): void {
     return { path, reader: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) };
   };
   const runThreads = async (target: string): Promise<void> => {
+    const gate = new SharedArrayBuffer(4);
     const threads = ['a', 'b'].map(
-      (writer) => new Worker(new URL(import.meta.url), { workerData: { target, writer } }),
+      (writer) => new Worker(new URL(import.meta.url), { workerData: { target, writer, gate } }),
     );
     await Promise.all(threads.map((thread) => once(thread, 'exit')));
   };
@@ -89,7 +94,9 @@ function defineTests(): void {
   };
 
   test('a target that cannot be opened is refused at once', () => {
-    for (const target of [join(dir, 'no', 'where.log'), dir]) {
+    const unread = join(dir, 'unread.fifo');
+    execFileSync('mkfifo', [unread]);
+    for (const target of [join(dir, 'no', 'where.log'), dir, unread]) {
       assert.throws(() => createRecordSink({ target, clock }), ConfigError);
     }
   });
@@ -105,6 +112,17 @@ function defineTests(): void {
     );
     assert.deepEqual([written(), dropped()], [1000, 0]);
     assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  test('what was written makes room again', async () => {
+    const file = join(dir, 'room.log');
+    const { sink, written, dropped } = openCounted(file, { maxBufferedBytes: 1000 });
+    for (let n = 0; n < 100; n++) {
+      sink.write('z'.repeat(499));
+      await sink.flush();
+    }
+    await sink.close();
+    assert.deepEqual([written(), dropped()], [100, 0]);
   });
 
   test('two threads that append to one file tear no line', async () => {
