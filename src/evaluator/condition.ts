@@ -1,0 +1,150 @@
+import type { PolicyContext, RequestView } from '../contract/index.ts';
+import { ConfigError } from '../errors.ts';
+import { compileExpression, type Declarations, ExpressionError } from '../lib/expression/index.ts';
+
+/** What an expression sees of a request. Maps are made only where the expression asks for them. */
+class RequestVariables {
+  readonly #request: RequestView;
+
+  constructor(request: RequestView) {
+    this.#request = request;
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+  get path(): string {
+    return this.#request.path;
+  }
+  get host(): string {
+    return this.#request.host;
+  }
+  get scheme(): string {
+    return this.#request.scheme;
+  }
+  get client(): string {
+    return this.#request.client.text;
+  }
+  get id(): string {
+    return this.#request.id;
+  }
+  /** The first value of each query parameter, decoded. */
+  get query(): Map<string, string> {
+    return firstValues(new URLSearchParams(this.#request.query));
+  }
+  /** The first value of each header, by lower-case name. */
+  get headers(): Map<string, string> {
+    const lower = new Map<string, string>();
+    for (const [name, value] of this.#request.headers) {
+      const key = name.toLowerCase();
+      if (!lower.has(key)) lower.set(key, value);
+    }
+    return lower;
+  }
+}
+
+class RouteVariables {
+  readonly #context: PolicyContext;
+
+  constructor(context: PolicyContext) {
+    this.#context = context;
+  }
+
+  get name(): string {
+    return this.#context.route.name;
+  }
+  get params(): Map<string, string> {
+    return new Map(Object.entries(this.#context.route.params));
+  }
+}
+
+class ConditionVariables {
+  readonly #context: PolicyContext;
+
+  constructor(context: PolicyContext) {
+    this.#context = context;
+  }
+
+  get request(): RequestVariables {
+    return new RequestVariables(this.#context.request);
+  }
+  get route(): RouteVariables {
+    return new RouteVariables(this.#context);
+  }
+  get consumer(): string {
+    return this.#context.facts.identity?.consumer ?? '';
+  }
+  get groups(): readonly string[] {
+    return this.#context.facts.identity?.groups ?? NONE;
+  }
+  get scopes(): readonly string[] {
+    return this.#context.facts.identity?.scopes ?? NONE;
+  }
+  get claims(): Readonly<Record<string, unknown>> {
+    return this.#context.facts.identity?.claims ?? NO_CLAIMS;
+  }
+  get now(): bigint {
+    return BigInt(this.#context.now);
+  }
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
+
+const DECLARATIONS: Declarations = {
+  variables: {
+    request: 'Request',
+    route: 'Route',
+    consumer: 'string',
+    groups: 'list<string>',
+    scopes: 'list<string>',
+    claims: 'map<string, dyn>',
+    now: 'int',
+  },
+  types: {
+    Request: {
+      ctor: RequestVariables,
+      fields: {
+        method: 'string',
+        path: 'string',
+        host: 'string',
+        scheme: 'string',
+        client: 'string',
+        id: 'string',
+        query: 'map<string, string>',
+        headers: 'map<string, string>',
+      },
+    },
+    Route: { ctor: RouteVariables, fields: { name: 'string', params: 'map<string, string>' } },
+  },
+  returns: 'bool',
+};
+
+/**
+ * Compiles an attachment's `when` (CEL over `request`, `route`, `consumer`, `groups`, `scopes`, `claims` and
+ * `now` in milliseconds). Throws ConfigError for a wrong expression; the result throws where a request leaves
+ * the answer undecided (a key that is not there, a value that is no boolean).
+ */
+export function compileCondition(source: string): (c: PolicyContext) => boolean {
+  const run = compiled(source);
+  return (context) => {
+    const value = run(new ConditionVariables(context));
+    if (typeof value !== 'boolean') throw new TypeError('the condition gave no boolean');
+    return value;
+  };
+}
+
+function compiled(source: string): (variables: object) => unknown {
+  try {
+    return compileExpression(source, DECLARATIONS);
+  } catch (error) {
+    if (error instanceof ExpressionError) throw ConfigError.at('', error.message);
+    throw error;
+  }
+}
+
+function firstValues(pairs: Iterable<[string, string]>): Map<string, string> {
+  const first = new Map<string, string>();
+  for (const [name, value] of pairs) if (!first.has(name)) first.set(name, value);
+  return first;
+}
