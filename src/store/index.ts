@@ -1,0 +1,17 @@
+export { ensureDataDirectory } from './data-directory.ts';
+export { LastGood, type LastGoodBundle } from './last-good.ts';
+export { openSqliteStore } from './sqlite.ts';
+export {
+  type ActiveRevision,
+  type AuditEntry,
+  type AuditHead,
+  type AuditVerification,
+  type Page,
+  type RevisionEntry,
+  type RevisionSummary,
+  type Store,
+  type StoredAuditEntry,
+  type StoredRevision,
+  StoreError,
+  type StoreErrorCode,
+} from './store.ts';

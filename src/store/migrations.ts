@@ -1,0 +1,60 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreError } from './store.ts';
+
+/** Each step brings the schema from its index to the next version. Steps are never changed, only added. */
+const STEPS: readonly string[] = [
+  `CREATE TABLE revisions (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     document TEXT NOT NULL,
+     files TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     author TEXT NOT NULL,
+     reason TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE activations (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     revision TEXT NOT NULL REFERENCES revisions (id),
+     at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE audit (
+     number INTEGER PRIMARY KEY,
+     entry TEXT NOT NULL,
+     hash TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE audit_head (
+     only INTEGER PRIMARY KEY CHECK (only = 1),
+     number INTEGER NOT NULL,
+     hash TEXT NOT NULL
+   ) STRICT;`,
+];
+
+/** The schema version this program writes. */
+export const SCHEMA_VERSION = STEPS.length;
+
+/**
+ * Brings a database up to date in one transaction; two programs that start at once take turns.
+ * @throws StoreError `schema-too-new` when a newer program wrote it; nothing is changed then
+ */
+export function migrate(database: DatabaseSync): void {
+  if (versionOf(database) === SCHEMA_VERSION) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const version = versionOf(database);
+    for (const step of STEPS.slice(version)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (version <= SCHEMA_VERSION) return version;
+  throw new StoreError(
+    'schema-too-new',
+    `the store has schema version ${version}, this program knows up to ${SCHEMA_VERSION}: start the newer program, or use another data directory`,
+  );
+}

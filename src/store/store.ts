@@ -1,0 +1,111 @@
+/** A stored document. Immutable once put. */
+export interface RevisionEntry {
+  /** Hash of the document's canonical form: 64 hex digits. */
+  readonly id: string;
+  /** The document as it was sent: YAML or JSON text. */
+  readonly document: string;
+  /** Files the document names, by their path in it. Never secrets. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly author: string;
+  /** Why, in the author's words; '' for none. */
+  readonly reason: string;
+}
+
+/** A revision in a list, without its texts. */
+export interface RevisionSummary {
+  /** Counts up by one per revision of this store; a place in the list. */
+  readonly number: number;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly author: string;
+  readonly reason: string;
+}
+
+export interface StoredRevision extends RevisionSummary, RevisionEntry {}
+
+/** Newest first. */
+export interface Page {
+  /** At most so many, 1 to 1,000. */
+  readonly limit: number;
+  /** Only entries with a smaller number: the last of the page before. */
+  readonly before?: number;
+}
+
+export interface ActiveRevision {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Who did what to which thing. Never secrets. */
+export interface AuditEntry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly actor: string;
+  /** Stable word, e.g. `revision.activate`. */
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface StoredAuditEntry extends AuditEntry {
+  /** 1 for the first; without gaps. */
+  readonly number: number;
+  /** SHA-256 over the hash before and this entry's canonical JSON, hex. */
+  readonly hash: string;
+}
+
+/** The end of the audit chain. Kept outside, it proves later that nothing before it was changed. */
+export interface AuditHead {
+  readonly number: number;
+  readonly hash: string;
+}
+
+export type AuditVerification =
+  | { readonly intact: true; readonly head: AuditHead }
+  | {
+      readonly intact: false;
+      /** Number of the first entry that is not as it was written. */
+      readonly number: number;
+      readonly fault: 'edited' | 'removed' | 'truncated';
+    };
+
+/**
+ * Revisions and audit of the control side. The data side never waits for it. Every method may reject with
+ * {@link StoreError}; the caller goes on serving.
+ */
+export interface Store {
+  /** Puts a revision; one that is there already stays as it was. */
+  putRevision(revision: RevisionEntry): Promise<void>;
+  getRevision(id: string): Promise<StoredRevision | undefined>;
+  listRevisions(page: Page): Promise<readonly RevisionSummary[]>;
+  /** Rejects with `not-found` for a revision that was not put. */
+  setActive(id: string, at: number): Promise<void>;
+  active(): Promise<ActiveRevision | undefined>;
+  appendAudit(entry: AuditEntry): Promise<AuditHead>;
+  listAudit(page: Page): Promise<readonly StoredAuditEntry[]>;
+  /** Checks the whole chain and, where given, that it still holds `known`, a head kept elsewhere. */
+  verifyAudit(known?: AuditHead): Promise<AuditVerification>;
+  close(): Promise<void>;
+}
+
+/**
+ * - `schema-too-new`: written by a newer program; nothing was touched. Ends the start.
+ * - `corrupt`: not a database, damaged, or not what this program wrote.
+ * - `unavailable`: locked, full, read-only, or an I/O error.
+ * - `not-found`: names a revision that is not there.
+ * - `closed`: used after `close`.
+ */
+export type StoreErrorCode = 'schema-too-new' | 'corrupt' | 'unavailable' | 'not-found' | 'closed';
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
