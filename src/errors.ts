@@ -53,6 +53,11 @@ export const ERRORS = Object.freeze({
   'upstream-malformed': entry(502, 'upstream', false, 'Upstream sent a malformed answer'),
   'upstream-timeout': entry(504, 'upstream', true, 'Upstream timeout'),
   'upstream-unavailable': entry(503, 'upstream', true, 'No healthy upstream target'),
+  // The admin API.
+  'not-found': entry(404, 'client', false, 'No such resource'),
+  'precondition-failed': entry(412, 'client', false, 'Another revision is active by now'),
+  'invalid-document': entry(422, 'config', false, 'The document cannot be served'),
+  'store-unavailable': entry(503, 'gateway', true, 'The store does not answer'),
   // The gateway itself.
   overloaded: entry(503, 'gateway', true, 'Overloaded'),
   draining: entry(503, 'gateway', true, 'Shutting down'),
