@@ -1,0 +1,16 @@
+import type { Bar, Row } from './scenario.ts';
+
+/** Whether a bar holds. A figure that could not be measured is a miss. */
+export function isMet(bar: Bar): boolean {
+  return bar.value <= bar.limit;
+}
+
+/** Rows as a Markdown table. */
+export function table(rows: readonly Row[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cells = [columns, ...rows.map((row) => columns.map((c) => String(row[c] ?? '')))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
+  const lines = cells.map((line) => `| ${line.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`);
+  lines.splice(1, 0, `|${widths.map((w) => '-'.repeat(w + 2)).join('|')}|`);
+  return lines.join('\n');
+}

@@ -1,0 +1,29 @@
+/** How long a scenario may measure. */
+export interface RunOptions {
+  /** Rounds over all lanes; the median of them counts. */
+  readonly rounds: number;
+  /** Load on one lane in one round. */
+  readonly seconds: number;
+  readonly log: (line: string) => void;
+}
+
+/** A figure with the limit it must not pass. */
+export interface Bar {
+  readonly name: string;
+  readonly value: number;
+  /** The bar is met when `value <= limit`. */
+  readonly limit: number;
+}
+
+export type Row = Readonly<Record<string, string | number>>;
+
+export interface Outcome {
+  readonly rows: readonly Row[];
+  readonly bars: readonly Bar[];
+}
+
+/** One named measurement: a file in `bench/scenarios/` whose default export this is. */
+export interface Scenario {
+  readonly title: string;
+  run(options: RunOptions): Promise<Outcome>;
+}
