@@ -1,4 +1,5 @@
 import type { EditJournal } from '../contract/index.ts';
+import { isFieldName, isFieldValue } from '../http1/index.ts';
 import type { HeaderList } from '../lib/header-list.ts';
 
 const NOTHING: readonly string[] = Object.freeze([]);
@@ -12,6 +13,7 @@ export class Journal implements EditJournal {
   #response: string[] | undefined = undefined;
 
   setRequestHeader(name: string, value: string): void {
+    check(name, value);
     this.#request ??= [];
     this.#request.push('set', name, value);
   }
@@ -22,11 +24,13 @@ export class Journal implements EditJournal {
   }
 
   setResponseHeader(name: string, value: string): void {
+    check(name, value);
     this.#response ??= [];
     this.#response.push('set', name, value);
   }
 
   appendResponseHeader(name: string, value: string): void {
+    check(name, value);
     this.#response ??= [];
     this.#response.push('append', name, value);
   }
@@ -53,6 +57,13 @@ export class Journal implements EditJournal {
     if (this.#request !== undefined) this.#request.length = Math.floor(mark / 0x10000);
     if (this.#response !== undefined) this.#response.length = mark % 0x10000;
   }
+}
+
+/** Whatever made the value (a claim, a template), CR and LF must not split a message: the policy fails instead. */
+function check(name: string, value: string): void {
+  if (!isFieldName(name)) throw new TypeError('a header name is not a token');
+  if (!isFieldValue(value))
+    throw new TypeError(`the value for header "${name}" has characters a header cannot carry`);
 }
 
 /** Applies flat edit triples to a list, in order. */

@@ -19,6 +19,8 @@ export const FieldKind = {
   /** Never valid in a trailer section (RFC 9110 §6.5.1), else as OTHER. */
   NOT_IN_TRAILERS: 12,
   DATE: 13,
+  /** Told to clients by this gateway alone. */
+  REVISION: 14,
 } as const;
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
@@ -71,6 +73,7 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['location', FieldKind.NOT_IN_TRAILERS],
   ['www-authenticate', FieldKind.NOT_IN_TRAILERS],
   ['date', FieldKind.DATE],
+  ['x-policy-revision', FieldKind.REVISION],
 ];
 
 const BY_LENGTH: (readonly (readonly [string, FieldKind])[])[] = [];

@@ -1,0 +1,241 @@
+import type { Socket } from 'node:net';
+import { ERRORS, RequestError } from '../errors.ts';
+import { CR, faultInPartialHead, findHeadEnd, LF, parseRequestHead, refusal } from '../http1/index.ts';
+import type { Waiting } from '../lib/deadlines.ts';
+import type { IpAddress } from '../lib/ip-address.ts';
+import { SocketWriter } from '../lib/socket-writer.ts';
+import { localHead } from './client-response.ts';
+import { Exchange } from './exchange.ts';
+import type { ConnectionHome, ExchangeHost } from './host.ts';
+import { problemAnswer } from './respond.ts';
+
+/** Bytes kept of what a client sends ahead of its turn; beyond it the socket is not read. */
+const READ_AHEAD_BYTES = 64 * 1024;
+/** How long a closed connection is still read, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
+const LINGER_MS = 2_000;
+
+/** The listener a connection came through. */
+export interface ConnectionOwner extends ConnectionHome {
+  /** The connection is closed for good. */
+  gone(connection: ClientConnection): void;
+}
+
+const HEAD_TOO_LARGE = new RequestError(
+  'headers-too-large',
+  'head-too-large',
+  'The request head is too large.',
+);
+const TARGET_TOO_LONG = new RequestError(
+  'uri-too-long',
+  'target-too-long',
+  'The request target is too long.',
+);
+const TOO_SLOW = new RequestError(
+  'request-timeout',
+  'head-timeout',
+  'The request head did not arrive in time.',
+);
+
+/** One client connection: cuts the byte stream into requests, one exchange at a time. */
+export class ClientConnection implements Waiting, ExchangeHost {
+  readonly socket: Socket;
+  readonly writer: SocketWriter;
+  readonly home: ConnectionOwner;
+  readonly peer: IpAddress;
+  readonly scheme: 'http' | 'https';
+  deadlineMs = 0;
+  #exchange: Exchange | undefined = undefined;
+  #pending: Buffer | undefined = undefined;
+  /** How much of `#pending` was already looked at for faults. */
+  #inspected = 0;
+  #reading = false;
+  #closing = false;
+  #tunnelled = false;
+
+  constructor(socket: Socket, home: ConnectionOwner, peer: IpAddress, scheme: 'http' | 'https') {
+    this.socket = socket;
+    this.writer = new SocketWriter(socket);
+    this.home = home;
+    this.peer = peer;
+    this.scheme = scheme;
+    this.#expectRequest();
+    socket.on('data', this.#onData);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+  }
+
+  /** Whether input is being worked on: then what is written upstream leaves in one piece at the end. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  get idle(): boolean {
+    return this.#exchange === undefined && this.#pending === undefined && !this.#tunnelled;
+  }
+
+  /** The exchange now wants the body's bytes: those that came early first. */
+  wantBody(): void {
+    if (this.#reading) return;
+    this.socket.resume();
+    this.#continue();
+  }
+
+  /** The exchange is over and the connection goes on. */
+  exchangeEnded(): void {
+    this.#exchange = undefined;
+    if (this.home.draining) {
+      this.closeGently();
+      return;
+    }
+    this.#expectRequest();
+    this.socket.resume();
+    if (!this.#reading) this.#continue();
+  }
+
+  /** Sends what is written, then closes; what still comes in is read and thrown away for a moment. */
+  closeGently(): void {
+    this.#exchange = undefined;
+    this.#pending = undefined;
+    if (this.#closing) return;
+    this.#closing = true;
+    this.writer.flush();
+    this.socket.end();
+    this.socket.resume();
+    this.deadlineMs = this.home.services.now() + LINGER_MS;
+  }
+
+  /** Cuts the connection: the client must see that the answer is not whole. */
+  cut(): void {
+    this.#exchange = undefined;
+    this.socket.destroy();
+  }
+
+  /** Gives the raw socket to a tunnel, with what the client sent ahead. */
+  detach(): Buffer | undefined {
+    this.#tunnelled = true;
+    this.deadlineMs = 0;
+    const rest = this.#pending;
+    this.#pending = undefined;
+    this.socket.off('data', this.#onData);
+    this.socket.off('drain', this.#onDrain);
+    this.socket.off('end', this.#onEnd);
+    return rest;
+  }
+
+  onDeadline(): void {
+    if (this.#exchange !== undefined) this.#exchange.onClientDeadline();
+    else if (this.#closing || this.#pending === undefined) this.socket.destroy();
+    else this.#refuse(TOO_SLOW);
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#closing) return;
+    const input = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes]);
+    this.#pending = undefined;
+    this.#read(input);
+  };
+
+  readonly #onDrain = (): void => this.#exchange?.onClientDrain();
+
+  /** A client that closes its side is gone (as with nginx and Node): its upstream work is cancelled. */
+  readonly #onEnd = (): void => {
+    if (!this.#closing) this.socket.destroy();
+  };
+
+  readonly #onError = (): void => {
+    this.socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.onClientGone();
+    this.home.gone(this);
+  };
+
+  #continue(): void {
+    const input = this.#pending;
+    if (input === undefined) return;
+    this.#pending = undefined;
+    this.#read(input);
+  }
+
+  /** Works through input until it is used up or has to wait for the exchange. */
+  #read(input: Buffer): void {
+    this.#reading = true;
+    let at = 0;
+    while (at < input.length && !this.#closing) {
+      const exchange = this.#exchange;
+      if (exchange !== undefined && !exchange.takesBody) break;
+      const next = exchange === undefined ? this.#takeHead(input, at) : exchange.takeBody(input, at);
+      if (next === -1) break;
+      at = next;
+    }
+    this.#reading = false;
+    if (at < input.length && !this.#closing) this.#keep(input.subarray(at));
+    this.#exchange?.onInputEnd();
+  }
+
+  #keep(rest: Buffer): void {
+    this.#pending = rest;
+    if (this.#exchange !== undefined && rest.length > READ_AHEAD_BYTES) this.socket.pause();
+  }
+
+  /** Starts an exchange; the offset behind its head, or -1 when the head is not whole or was refused. */
+  #takeHead(input: Buffer, from: number): number {
+    // One empty line before a request is ignored (RFC 9112 §2.2).
+    const start = input[from] === CR && input[from + 1] === LF ? from + 2 : from;
+    const { limits } = this.home.plan;
+    const end = findHeadEnd(input, start);
+    if (end === -1) return this.#waitForHead(input, start, from);
+    if (end - start > limits.headerBytes) return this.#refuse(HEAD_TOO_LARGE);
+    const head = parseRequestHead(input, start, end, limits);
+    if (head instanceof RequestError) return this.#refuse(head);
+    this.#inspected = 0;
+    this.deadlineMs = 0;
+    this.#exchange = new Exchange(this, head);
+    this.#exchange.start();
+    return end;
+  }
+
+  #waitForHead(input: Buffer, start: number, from: number): number {
+    const { limits } = this.home.plan;
+    const fault = faultInPartialHead(input, Math.max(start, from + this.#inspected - 1));
+    if (fault !== undefined) return this.#refuse(refusal(fault));
+    if (input.length - start > limits.headerBytes) {
+      return this.#refuse(input.indexOf(CR, start) === -1 ? TARGET_TOO_LONG : HEAD_TOO_LARGE);
+    }
+    if (this.#inspected === 0) this.deadlineMs = this.home.services.now() + limits.headerTimeoutMs;
+    this.#inspected = input.length - from;
+    return -1;
+  }
+
+  #expectRequest(): void {
+    this.#inspected = 0;
+    this.deadlineMs = this.home.services.now() + this.home.plan.limits.idleTimeoutMs;
+  }
+
+  /** Answers what cannot be read as a request, and closes: where the next one would begin is not known. */
+  #refuse(error: RequestError): -1 {
+    const { serving, plan, services } = this.home;
+    const requestId = services.random.hex(16);
+    const problem = problemAnswer({ error, requestId, revision: serving.revision, by: undefined });
+    const answer = {
+      requestId,
+      revision: plan.revisionHeader ? serving.revision : '',
+      close: true,
+      minor: 1 as const,
+    };
+    const length = Buffer.byteLength(problem.body);
+    this.writer.text(localHead(problem.status, problem.fields, length, [], answer, services.date.imf()));
+    this.writer.text(problem.body);
+    services.meter
+      .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
+      .add(1);
+    serving.meters.route(plan.name, '').count(ERRORS[error.code].status, 'client');
+    this.closeGently();
+    return -1;
+  }
+}

@@ -1,0 +1,152 @@
+import type {
+  Clock,
+  CounterState,
+  ListenerPlan,
+  Logger,
+  Meter,
+  Random,
+  RecordSink,
+  Snapshot,
+} from '../contract/index.ts';
+import { InternalError } from '../errors.ts';
+import { Deadlines } from '../lib/deadlines.ts';
+import { UpstreamRegistry } from '../upstream/index.ts';
+import { HttpDate } from './http-date.ts';
+import { Listener, listenerKey } from './listener.ts';
+import type { DataPlaneServices } from './services.ts';
+import { Serving } from './serving.ts';
+
+export interface DataPlaneDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly state: CounterState;
+  readonly meter: Meter;
+  readonly log: Logger;
+  /** Undefined when records are off. */
+  readonly records: RecordSink | undefined;
+}
+
+/** A snapshot with its listening sockets, before it serves. */
+interface Prepared {
+  readonly serving: Serving;
+  /** By key; those that are new were opened for it. */
+  readonly listeners: ReadonlyMap<string, Listener>;
+  readonly opened: readonly Listener[];
+}
+
+/** How often a drain looks whether it is done. */
+const DRAIN_TICK_MS = 20;
+
+/**
+ * The data side of one worker. A new revision is prepared whole (sockets open, policies ready) before `activate`
+ * swaps it in at once; until then, and when anything fails, the old one serves.
+ */
+export class DataPlane {
+  readonly #services: DataPlaneServices;
+  readonly #registry: UpstreamRegistry;
+  readonly #prepared = new Map<string, Prepared>();
+  /** Listeners of the serving revision, and those that still drain. */
+  #active = new Map<string, Listener>();
+  readonly #draining = new Set<Listener>();
+  #serving: Serving | undefined = undefined;
+
+  constructor(deps: DataPlaneDeps) {
+    const { clock, random, state, meter, log, records } = deps;
+    const now = (): number => clock.monotonic();
+    const deadlines = new Deadlines(now);
+    const evaluation = { clock, random, state };
+    this.#services = { evaluation, random, meter, log, records, deadlines, date: new HttpDate(clock), now };
+    this.#registry = new UpstreamRegistry(clock, deadlines);
+  }
+
+  get revision(): string | undefined {
+    return this.#serving?.revision;
+  }
+
+  get openConnections(): number {
+    let open = 0;
+    for (const listener of [...this.#active.values(), ...this.#draining]) open += listener.openConnections;
+    return open;
+  }
+
+  /** Opens what the snapshot listens on and is not open yet. Rejects, leaving everything as it was, if it cannot. */
+  async prepare(snapshot: Snapshot): Promise<void> {
+    const listeners = new Map<string, Listener>();
+    const opened: Listener[] = [];
+    try {
+      for (const plan of snapshot.listeners) {
+        const key = listenerKey(plan);
+        const known = this.#active.get(key);
+        const listener = known ?? new Listener(plan, this.#services);
+        listeners.set(key, listener);
+        if (known !== undefined) continue;
+        await listener.open();
+        opened.push(listener);
+      }
+    } catch (cause) {
+      for (const listener of opened) listener.drain();
+      await snapshot.dispose();
+      throw cause;
+    }
+    const onDisposeFailure = (cause: unknown): void => {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.#services.log.error('snapshot-dispose-failed', { revision: snapshot.revision, cause: message });
+    };
+    const serving = new Serving(snapshot, this.#registry, this.#services.meter, onDisposeFailure);
+    this.#prepared.set(snapshot.revision, { serving, listeners, opened });
+  }
+
+  /** Swaps the prepared revision in: from this moment every new request on this worker is judged by it. */
+  activate(revision: string): void {
+    const prepared = this.#prepared.get(revision);
+    if (prepared === undefined) throw new InternalError(`revision ${revision} was not prepared`);
+    this.#prepared.delete(revision);
+    for (const plan of prepared.serving.snapshot.listeners) {
+      prepared.listeners.get(listenerKey(plan))?.serve(prepared.serving, plan);
+    }
+    for (const [key, listener] of this.#active)
+      if (!prepared.listeners.has(key)) this.#drainListener(listener);
+    this.#active = new Map(prepared.listeners);
+    const before = this.#serving;
+    this.#serving = prepared.serving;
+    before?.retire();
+  }
+
+  /** Undoes a prepare. */
+  async discard(revision: string): Promise<void> {
+    const prepared = this.#prepared.get(revision);
+    if (prepared === undefined) return;
+    this.#prepared.delete(revision);
+    for (const listener of prepared.opened) listener.drain();
+    await prepared.serving.discard();
+  }
+
+  addresses(): { readonly listener: string; readonly host: string; readonly port: number }[] {
+    return [...this.#active.values()].map((listener) => listener.address());
+  }
+
+  /** Plans of the serving revision, for probes and status. */
+  get plans(): readonly ListenerPlan[] {
+    return this.#serving?.snapshot.listeners ?? [];
+  }
+
+  /** Takes no more connections, lets requests end, and cuts what is left after `deadlineMs`. */
+  async drain(deadlineMs: number): Promise<void> {
+    for (const listener of this.#active.values()) this.#drainListener(listener);
+    this.#active = new Map();
+    const until = this.#services.now() + deadlineMs;
+    while (this.openConnections > 0 && this.#services.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_TICK_MS));
+    }
+    for (const listener of this.#draining) listener.cut();
+    this.#serving?.retire();
+    this.#services.deadlines.stop();
+  }
+
+  #drainListener(listener: Listener): void {
+    listener.drain();
+    this.#draining.add(listener);
+    for (const other of this.#draining)
+      if (other !== listener && other.openConnections === 0) this.#draining.delete(other);
+  }
+}

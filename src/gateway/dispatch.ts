@@ -1,0 +1,242 @@
+import type { UpstreamError } from '../errors.ts';
+import type { ResponseHead } from '../http1/index.ts';
+import type {
+  ConnectWaiter,
+  Target,
+  Upstream,
+  UpstreamClient,
+  UpstreamConnection,
+} from '../upstream/index.ts';
+
+/** Methods that may be sent twice (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'DELETE',
+  'PROPFIND',
+  'SEARCH',
+  'REPORT',
+  'QUERY',
+]);
+
+/** What a dispatch asks of its exchange. */
+export interface DispatchOwner {
+  /** A connection is ready for the request. */
+  sendRequest(): void;
+  upstreamDrained(): void;
+  upstreamInterim(head: ResponseHead): void;
+  upstreamHead(head: ResponseHead): void;
+  upstreamBody(bytes: Buffer, from: number, to: number): void;
+  upstreamBatchEnd(): void;
+  upstreamEnd(trailers: readonly string[]): void;
+  upstreamFailed(error: UpstreamError): void;
+  /** Every target was tried, or none may be. */
+  noTarget(): void;
+}
+
+/** How a try ended, for metrics. */
+export type DispatchOutcome = 'answered' | 'connect-failed' | 'reset' | 'timeout' | 'malformed' | 'abandoned';
+
+/** The way of one request to an upstream: choosing a target, connecting, trying again where that is safe. */
+export class Dispatch implements ConnectWaiter, UpstreamClient {
+  readonly upstream: Upstream;
+  readonly #owner: DispatchOwner;
+  readonly #method: string;
+  readonly #replayable: boolean;
+  readonly #now: () => number;
+  readonly #tried: Target[] = [];
+  #target: Target | undefined = undefined;
+  #connection: UpstreamConnection | undefined = undefined;
+  #attempt: { cancel(): void } | undefined = undefined;
+  #sentAtMs = 0;
+  /** Milliseconds from the request sent to the answer's head; undefined until then. */
+  upstreamMs: number | undefined = undefined;
+  outcome: DispatchOutcome = 'abandoned';
+
+  /** `replayable`: the whole request is at hand, so a stale connection's failure can be tried again. */
+  constructor(
+    owner: DispatchOwner,
+    upstream: Upstream,
+    method: string,
+    replayable: boolean,
+    services: { now(): number },
+  ) {
+    this.#owner = owner;
+    this.upstream = upstream;
+    this.#method = method;
+    this.#replayable = replayable;
+    this.#now = () => services.now();
+  }
+
+  get target(): Target {
+    if (this.#target === undefined) throw new Error('no target was chosen yet');
+    return this.#target;
+  }
+
+  get targetName(): string | undefined {
+    return this.#target?.name;
+  }
+
+  get congested(): boolean {
+    return this.#connection?.writer.congested === true;
+  }
+
+  start(): void {
+    const target = this.upstream.pick(this.#tried) ?? this.upstream.pick([]);
+    if (target === undefined) return this.#owner.noTarget();
+    this.#choose(target);
+    const idle = target.takeIdle();
+    if (idle === undefined) this.#attempt = target.connect(this);
+    else this.#use(idle);
+  }
+
+  write(text: string): void {
+    this.#connection?.writer.text(text);
+  }
+
+  writeBytes(bytes: Buffer, from: number, to: number): void {
+    this.#connection?.writer.bytes(bytes, from, to);
+  }
+
+  flush(): void {
+    this.#connection?.writer.flush();
+  }
+
+  /** The request is written whole: from here the answer is awaited. */
+  requestSent(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    connection.requestSent = true;
+    this.#sentAtMs = this.#now();
+    connection.deadlineMs = this.#sentAtMs + this.upstream.plan.responseTimeoutMs;
+  }
+
+  pause(): void {
+    if (this.#connection === undefined) return;
+    this.#connection.deadlineMs = 0;
+    this.#connection.socket.pause();
+  }
+
+  resume(): void {
+    if (this.#connection === undefined) return;
+    this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
+    this.#connection.socket.resume();
+  }
+
+  /** Nothing more is wanted of the upstream. */
+  abandon(): void {
+    this.#attempt?.cancel();
+    this.#attempt = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.abandon();
+    this.#leave();
+  }
+
+  /** After 101: the raw socket, and what came behind the head. */
+  takeSocket(): { socket: UpstreamConnection['socket']; early: Buffer | undefined } {
+    const connection = this.#connection;
+    if (connection === undefined) throw new Error('there is no connection to take');
+    this.#connection = undefined;
+    this.#leave();
+    return { socket: connection.socket, early: connection.detach() };
+  }
+
+  onConnected(connection: UpstreamConnection): void {
+    this.#attempt = undefined;
+    this.#use(connection);
+  }
+
+  onConnectFailure(error: UpstreamError): void {
+    this.#attempt = undefined;
+    this.#target?.failed();
+    this.outcome = error.code === 'upstream-timeout' ? 'timeout' : 'connect-failed';
+    this.#leave();
+    // Nothing was sent: any request may try the next target.
+    if (this.#tried.length < this.upstream.plan.connectAttempts) this.start();
+    else this.#owner.upstreamFailed(error);
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#owner.upstreamInterim(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    const now = this.#now();
+    this.upstreamMs = now - (this.#sentAtMs === 0 ? now : this.#sentAtMs);
+    this.outcome = 'answered';
+    this.#target?.succeeded();
+    if (this.#connection !== undefined) this.#connection.deadlineMs = now + this.upstream.plan.idleTimeoutMs;
+    this.#owner.upstreamHead(head);
+  }
+
+  onBody(bytes: Buffer, from: number, to: number): void {
+    this.#owner.upstreamBody(bytes, from, to);
+  }
+
+  onBatchEnd(): void {
+    if (this.#connection !== undefined)
+      this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
+    this.#owner.upstreamBatchEnd();
+  }
+
+  onEnd(trailers: readonly string[]): void {
+    this.#connection = undefined;
+    this.#leave();
+    this.#owner.upstreamEnd(trailers);
+  }
+
+  onDrain(): void {
+    this.#owner.upstreamDrained();
+  }
+
+  onFailure(error: UpstreamError): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined && this.#mayRepeat(connection)) {
+      this.#leave();
+      this.#choose(connection.target);
+      this.#attempt = connection.target.connect(this);
+      return;
+    }
+    if (this.outcome !== 'answered') this.#target?.failed();
+    this.outcome = outcomeOf(error);
+    this.#leave();
+    this.#owner.upstreamFailed(error);
+  }
+
+  /** A kept connection the server closed just as we used it; the server may still have acted on the request. */
+  #mayRepeat(connection: UpstreamConnection): boolean {
+    const stale = connection.requests > 1 && !connection.answered;
+    return stale && this.#replayable && IDEMPOTENT.has(this.#method);
+  }
+
+  #use(connection: UpstreamConnection): void {
+    this.#connection = connection;
+    connection.begin(this, this.#method);
+    connection.deadlineMs = this.#now() + this.upstream.plan.responseTimeoutMs;
+    this.#owner.sendRequest();
+  }
+
+  #choose(target: Target): void {
+    this.#target = target;
+    this.#tried.push(target);
+    target.active++;
+    this.#counted = true;
+  }
+
+  #counted = false;
+
+  #leave(): void {
+    if (!this.#counted || this.#target === undefined) return;
+    this.#counted = false;
+    this.#target.active--;
+  }
+}
+
+function outcomeOf(error: UpstreamError): DispatchOutcome {
+  if (error.code === 'upstream-timeout') return 'timeout';
+  return error.code === 'upstream-malformed' ? 'malformed' : 'reset';
+}

@@ -1,0 +1,40 @@
+import type { Socket } from 'node:net';
+import type { ListenerPlan } from '../contract/index.ts';
+import type { IpAddress } from '../lib/ip-address.ts';
+import type { SocketWriter } from '../lib/socket-writer.ts';
+import type { DataPlaneServices } from './services.ts';
+import type { Serving } from './serving.ts';
+
+/** What a connection needs of the listener it came through. */
+export interface ConnectionHome {
+  /** The snapshot new requests are judged by. */
+  readonly serving: Serving;
+  /** This listener in it. */
+  readonly plan: ListenerPlan;
+  /** No new requests are wanted: answers say `Connection: close`. */
+  readonly draining: boolean;
+  readonly services: DataPlaneServices;
+}
+
+/** The client connection as its exchange sees it. */
+export interface ExchangeHost {
+  readonly socket: Socket;
+  readonly writer: SocketWriter;
+  readonly home: ConnectionHome;
+  readonly peer: IpAddress;
+  readonly scheme: 'http' | 'https';
+  /** Monotonic; 0 for none. The host calls the exchange's `onClientDeadline` when it passes. */
+  deadlineMs: number;
+  /** Whether input is being worked on: then what is written upstream leaves in one piece at the end. */
+  readonly reading: boolean;
+  /** The exchange now takes body bytes: those that came early first. */
+  wantBody(): void;
+  /** The exchange is over and the connection goes on. */
+  exchangeEnded(): void;
+  /** Sends what is written, then closes. */
+  closeGently(): void;
+  /** Closes at once, so that the client sees that the answer is not whole. */
+  cut(): void;
+  /** Gives the raw socket away; returns what the client sent ahead. */
+  detach(): Buffer | undefined;
+}

@@ -1,0 +1,1 @@
+export { DataPlane, type DataPlaneDeps } from './data-plane.ts';

@@ -1,0 +1,98 @@
+import type { AccessRecord, DecisionEntry } from '../contract/index.ts';
+import { ERRORS, type PolicyRejection, type RequestError, type UpstreamError } from '../errors.ts';
+import type { Evaluation } from '../evaluator/index.ts';
+import type { RequestHead } from '../http1/index.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { ExchangeHost } from './host.ts';
+import { traceIdOf } from './identifiers.ts';
+import type { AnswerSource } from './meters.ts';
+import { recordLine } from './record-line.ts';
+import type { Serving } from './serving.ts';
+
+/** What an ended exchange tells of itself. */
+export interface EndedExchange {
+  readonly host: ExchangeHost;
+  readonly head: RequestHead;
+  readonly serving: Serving;
+  readonly startedAtMs: number;
+  readonly traceparent: string;
+  readonly requestId: string;
+  /** Undefined when the request was refused before it was judged. */
+  readonly judged: Evaluation | undefined;
+  readonly dispatch: Dispatch | undefined;
+  readonly error: PolicyRejection | RequestError | UpstreamError | undefined;
+  /** 0 when no head was sent. */
+  readonly status: number;
+  readonly receivedBytes: number;
+  readonly writtenBefore: number;
+}
+
+const NO_DECISIONS: readonly DecisionEntry[] = Object.freeze([]);
+
+/** Counts an exchange that ended and hands its one record to the sink. */
+export function finishRecord(ended: EndedExchange): void {
+  const { services, plan } = ended.host.home;
+  const durationMs = services.now() - ended.startedAtMs;
+  const { meters } = ended.serving;
+  const routeName = ended.judged?.route.name ?? '';
+  const status = ended.status === 0 ? statusOf(ended.error) : ended.status;
+  const route = meters.route(plan.name, routeName);
+  route.count(status, sourceOf(ended.error));
+  route.duration.observe(durationMs / 1000);
+  if (ended.judged !== undefined) meters.countDecisions(ended.judged.entries);
+  const { dispatch } = ended;
+  if (dispatch?.targetName !== undefined) {
+    const upstream = dispatch.upstream.plan.name;
+    meters.countUpstream(upstream, dispatch.targetName, dispatch.outcome);
+    if (dispatch.upstreamMs !== undefined)
+      meters.upstreamDuration(upstream).observe(dispatch.upstreamMs / 1000);
+  }
+  services.records?.write(recordLine(recordOf(ended, routeName, status, durationMs)));
+}
+
+function recordOf(ended: EndedExchange, route: string, status: number, durationMs: number): AccessRecord {
+  const { host, head, judged, dispatch } = ended;
+  const { services, plan } = host.home;
+  const nowMs = services.evaluation.clock.now();
+  const view = judged?.request;
+  const identity = judged?.facts.identity;
+  return {
+    time: services.date.iso(nowMs - durationMs),
+    requestId: ended.requestId,
+    traceId: traceIdOf(ended.traceparent),
+    revision: ended.serving.revision,
+    listener: plan.name,
+    route,
+    client: view?.client.text ?? host.peer.text,
+    consumer: identity?.consumer,
+    credential: identity?.credential?.id,
+    method: head.method,
+    host: view?.host ?? head.authority,
+    path: view?.path ?? pathOf(head.target),
+    status,
+    error: ended.error?.code,
+    requestBytes: ended.receivedBytes,
+    responseBytes: host.writer.written - ended.writtenBefore,
+    durationMs,
+    upstream: dispatch?.upstream.plan.name,
+    target: dispatch?.targetName,
+    upstreamMs: dispatch?.upstreamMs,
+    decisions: judged?.entries ?? NO_DECISIONS,
+  };
+}
+
+function statusOf(error: EndedExchange['error']): number {
+  return error === undefined ? 0 : ERRORS[error.code].status;
+}
+
+function sourceOf(error: EndedExchange['error']): AnswerSource {
+  if (error === undefined) return 'upstream';
+  const { source } = ERRORS[error.code];
+  return source === 'config' ? 'gateway' : source;
+}
+
+/** A query may hold secrets: records never have one. */
+function pathOf(target: string): string {
+  const question = target.indexOf('?');
+  return question === -1 ? target : target.slice(0, question);
+}

@@ -1,0 +1,17 @@
+import type { EvaluationDeps, Logger, Meter, Random, RecordSink } from '../contract/index.ts';
+import type { Deadlines } from '../lib/deadlines.ts';
+import type { HttpDate } from './http-date.ts';
+
+/** What every connection and exchange of a worker shares. */
+export interface DataPlaneServices {
+  readonly evaluation: EvaluationDeps;
+  readonly random: Random;
+  readonly meter: Meter;
+  readonly log: Logger;
+  /** Undefined when records are off: then none is built. */
+  readonly records: RecordSink | undefined;
+  readonly deadlines: Deadlines;
+  readonly date: HttpDate;
+  /** Monotonic milliseconds. */
+  now(): number;
+}

@@ -1,0 +1,58 @@
+import { applyEdits } from '../evaluator/index.ts';
+import { type ConnectionOptions, type FieldKind, fieldLines } from '../http1/index.ts';
+import { HeaderList, sameName } from '../lib/header-list.ts';
+
+/** A parsed message's fields, as far as forwarding them needs. */
+export interface FieldSource {
+  readonly headers: HeaderList;
+  readonly kinds: readonly FieldKind[];
+  readonly connection: ConnectionOptions;
+}
+
+/** Which kinds of fields go on to the next hop. */
+export type TravelTable = Uint8Array;
+
+export function travelTable(kinds: readonly FieldKind[]): TravelTable {
+  const table = new Uint8Array(16);
+  for (const kind of kinds) table[kind] = 1;
+  return table;
+}
+
+/**
+ * The field lines that go on to the next hop: without what is for this hop only (RFC 9110 §7.6.1), with `added`
+ * and then the policies' edits. Removal comes first, so that `Connection: x` can never take away what a policy
+ * or the gateway sets.
+ */
+export function travellingFields(
+  source: FieldSource,
+  table: TravelTable,
+  added: readonly string[],
+  edits: readonly string[],
+): string {
+  const { nominated } = source.connection;
+  if (edits.length === 0 && nominated.length === 0) return plainFields(source, table) + fieldLines(added);
+  const { flat } = source.headers;
+  const kept = new HeaderList();
+  for (let i = 0; i < flat.length; i += 2) {
+    if (table[source.kinds[i >> 1]] === 1 && !isNominated(flat[i], nominated))
+      kept.append(flat[i], flat[i + 1]);
+  }
+  kept.flat.push(...added);
+  applyEdits(kept, edits);
+  return fieldLines(kept.flat);
+}
+
+function plainFields(source: FieldSource, table: TravelTable): string {
+  const { kinds } = source;
+  const { flat } = source.headers;
+  let text = '';
+  for (let i = 0; i < flat.length; i += 2) {
+    if (table[kinds[i >> 1]] === 1) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
+  }
+  return text;
+}
+
+function isNominated(name: string, nominated: readonly string[]): boolean {
+  for (const lower of nominated) if (sameName(name, lower)) return true;
+  return false;
+}

@@ -1,0 +1,44 @@
+/** Something that must not wait for ever. `deadlineMs` is on the monotonic clock; 0 means it waits for nothing. */
+export interface Waiting {
+  deadlineMs: number;
+  onDeadline(): void;
+}
+
+/**
+ * One coarse timer for everything that waits: setting or moving a deadline is an assignment, with no timer
+ * made per request. Deadlines are late by at most one tick.
+ */
+export class Deadlines {
+  readonly #waiting = new Set<Waiting>();
+  readonly #monotonic: () => number;
+  readonly #timer: NodeJS.Timeout;
+
+  /** `tickMs` is how coarse it is; default 100 ms. */
+  constructor(monotonic: () => number, tickMs = 100) {
+    this.#monotonic = monotonic;
+    this.#timer = setInterval(() => this.sweep(), tickMs);
+    this.#timer.unref();
+  }
+
+  add(waiting: Waiting): void {
+    this.#waiting.add(waiting);
+  }
+
+  remove(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+  }
+
+  /** Fires what is due. */
+  sweep(): void {
+    const now = this.#monotonic();
+    for (const waiting of this.#waiting) {
+      if (waiting.deadlineMs === 0 || waiting.deadlineMs > now) continue;
+      waiting.deadlineMs = 0;
+      waiting.onDeadline();
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

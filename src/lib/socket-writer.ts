@@ -1,0 +1,50 @@
+import type { Socket } from 'node:net';
+
+/** Pieces up to this size join the text around them in one write: a copy is cheaper than a system call. */
+const JOIN_BYTES = 8 * 1024;
+/** Text gathered beyond this is written at once: libuv copies up to 16 kB of text without allocating. */
+const FLUSH_CHARS = 16 * 1024;
+
+/**
+ * Gathers what belongs to one turn of the event loop and writes it with as few system calls as the sizes allow.
+ * Text is latin1. Nothing leaves before `flush`, so the last call of a turn must be one.
+ */
+export class SocketWriter {
+  readonly #socket: Socket;
+  #text = '';
+  /** Bytes handed over since the start. */
+  written = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  text(latin1: string): void {
+    this.#text += latin1;
+    if (this.#text.length > FLUSH_CHARS) this.flush();
+  }
+
+  /** `bytes[from, to)`; large pieces are written without a copy and must not be changed afterwards. */
+  bytes(bytes: Buffer, from: number, to: number): void {
+    if (to - from <= JOIN_BYTES) {
+      this.text(bytes.toString('latin1', from, to));
+      return;
+    }
+    this.flush();
+    this.written += to - from;
+    this.#socket.write(bytes.subarray(from, to));
+  }
+
+  flush(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    this.written += text.length;
+    this.#socket.write(text, 'latin1');
+  }
+
+  /** Whether the other side is slower than we are: stop reading the source until 'drain'. */
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+}

@@ -1,0 +1,171 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock, TargetPlan, UpstreamPlan } from '../contract/index.ts';
+import { UpstreamError } from '../errors.ts';
+import type { Deadlines } from '../lib/deadlines.ts';
+import { UpstreamConnection } from './connection.ts';
+
+/** A kept connection is not reused after this long: most servers close theirs later. */
+const MAX_IDLE_MS = 55_000;
+
+/** Told when a connection that had to be made is there, or could not be made. */
+export interface ConnectWaiter {
+  onConnected(connection: UpstreamConnection): void;
+  onConnectFailure(error: UpstreamError): void;
+}
+
+/** One backend: its kept connections, its load, its passive health. */
+export class Target {
+  readonly plan: TargetPlan;
+  readonly name: string;
+  /** Requests under way on this worker. */
+  active = 0;
+  /** Smooth weighted round-robin's running weight. */
+  currentWeight = 0;
+  readonly #upstream: UpstreamPlan;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #all = new Set<UpstreamConnection>();
+  #failures = 0;
+  #restsUntilMs = 0;
+  #closed = false;
+
+  constructor(plan: TargetPlan, upstream: UpstreamPlan, clock: Clock, deadlines: Deadlines) {
+    this.plan = plan;
+    this.name = `${plan.host}:${plan.port}`;
+    this.#upstream = upstream;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+  }
+
+  /** Whether it may be chosen: not resting after failures in a row. */
+  get available(): boolean {
+    return this.#restsUntilMs === 0 || this.#clock.monotonic() >= this.#restsUntilMs;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#restsUntilMs = 0;
+  }
+
+  failed(): void {
+    const { failures, restMs } = this.#upstream.passive;
+    if (++this.#failures >= failures) this.#restsUntilMs = this.#clock.monotonic() + restMs;
+  }
+
+  /** A kept connection, most recently used first, or undefined. */
+  takeIdle(): UpstreamConnection | undefined {
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      if (!connection.socket.destroyed && this.#clock.monotonic() < connection.reusableUntilMs)
+        return connection;
+      connection.socket.destroy();
+    }
+    return undefined;
+  }
+
+  /** Makes a connection; `waiter` hears of it once. Returns the way to give up. */
+  connect(waiter: ConnectWaiter): { cancel(): void } {
+    const attempt = new ConnectAttempt(this, this.#open(), waiter, this.#deadlines);
+    attempt.deadlineMs = this.#clock.monotonic() + this.#upstream.connectTimeoutMs;
+    return attempt;
+  }
+
+  adopt(socket: Socket): UpstreamConnection {
+    const connection = new UpstreamConnection(this, socket);
+    this.#all.add(connection);
+    this.#deadlines.add(connection);
+    return connection;
+  }
+
+  /** Takes a connection back for reuse. */
+  release(connection: UpstreamConnection): void {
+    if (this.#closed || this.#idle.length >= this.#upstream.maxIdleConnections) {
+      connection.socket.destroy();
+      return;
+    }
+    connection.reusableUntilMs = this.#clock.monotonic() + MAX_IDLE_MS;
+    connection.deadlineMs = connection.reusableUntilMs;
+    this.#idle.push(connection);
+  }
+
+  /** Called once a connection is gone for good. */
+  forget(connection: UpstreamConnection): void {
+    this.#deadlines.remove(connection);
+    if (!this.#all.delete(connection)) return;
+    const at = this.#idle.indexOf(connection);
+    if (at !== -1) this.#idle.splice(at, 1);
+  }
+
+  /** Closes what is idle; what is busy closes when its answer ends. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#idle.splice(0)) connection.socket.destroy();
+  }
+
+  #open(): Socket {
+    const { host, port, scheme } = this.plan;
+    if (scheme === 'http') return connectTcp({ host, port, noDelay: true });
+    const servername = this.#upstream.serverName ?? host;
+    const { ca } = this.#upstream;
+    return connectTls({
+      host,
+      port,
+      ALPNProtocols: ['http/1.1'],
+      // An address is no server name (RFC 6066 §3); the certificate is still checked against it.
+      ...(isAddress(servername) ? {} : { servername }),
+      ...(ca === undefined ? {} : { ca }),
+      rejectUnauthorized: true,
+    }).setNoDelay(true);
+  }
+}
+
+const isAddress = (host: string): boolean => /^[0-9.]+$/.test(host) || host.includes(':');
+
+/** A connection being made, until it is there, fails, times out or is no longer wanted. */
+class ConnectAttempt {
+  deadlineMs = 0;
+  readonly #target: Target;
+  readonly #socket: Socket;
+  readonly #deadlines: Deadlines;
+  #waiter: ConnectWaiter | undefined;
+
+  constructor(target: Target, socket: Socket, waiter: ConnectWaiter, deadlines: Deadlines) {
+    this.#target = target;
+    this.#socket = socket;
+    this.#waiter = waiter;
+    this.#deadlines = deadlines;
+    deadlines.add(this);
+    socket.once(target.plan.scheme === 'https' ? 'secureConnect' : 'connect', () => this.#succeed());
+    socket.once('error', this.#onError);
+  }
+
+  cancel(): void {
+    this.#waiter = undefined;
+    this.#deadlines.remove(this);
+    this.#socket.destroy();
+  }
+
+  onDeadline(): void {
+    this.#fail(new UpstreamError('upstream-timeout', 'The upstream did not take the connection in time.'));
+  }
+
+  readonly #onError = (cause: Error): void => {
+    this.#fail(new UpstreamError('upstream-unreachable', 'The upstream cannot be reached.', cause));
+  };
+
+  #succeed(): void {
+    this.#deadlines.remove(this);
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#socket.off('error', this.#onError);
+    if (waiter === undefined) this.#socket.destroy();
+    else waiter.onConnected(this.#target.adopt(this.#socket));
+  }
+
+  #fail(error: UpstreamError): void {
+    const waiter = this.#waiter;
+    this.cancel();
+    waiter?.onConnectFailure(error);
+  }
+}
