@@ -51,6 +51,11 @@ export interface Policy {
   dispose?(): Awaitable<void>;
 }
 
+export type BodyNeed = 'none' | 'buffer' | 'stream';
+
+/** Decided by the config. A method's type, so that definitions with different configs fit into one list. */
+type Asked<C, R> = { ask(config: C): R }['ask'];
+
 /** A kind of rule: what a document may say of it, and how that becomes a Policy. */
 export interface PolicyDefinition<S extends TSchema = TSchema> {
   /** Name in documents, kebab-case. */
@@ -60,9 +65,9 @@ export interface PolicyDefinition<S extends TSchema = TSchema> {
   /** JSON Schema of the config: types, validation, editor completion and console forms come from it. */
   readonly schema: S;
   /** Whether the request body is needed before deciding. */
-  readonly body: 'none' | 'buffer' | 'stream' | ((config: Static<S>) => 'none' | 'buffer' | 'stream');
+  readonly body: BodyNeed | Asked<Static<S>, BodyNeed>;
   /** Facts that an earlier attachment must provide, or what this config needs of them. */
-  readonly needs?: readonly FactKey[] | ((config: Static<S>) => readonly FactKey[]);
+  readonly needs?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
   readonly provides?: readonly FactKey[];
   /** Does all slow or fallible work. Throws ConfigError with paths relative to the config. */
   compile(config: Static<S>, deps: CompileDeps): Awaitable<Policy>;
