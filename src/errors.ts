@@ -71,6 +71,8 @@ export interface ConfigIssue {
   /** Path in the document, e.g. `routes[0].policies[1].rate-limit.limit`. */
   readonly path: string;
   readonly message: string;
+  /** File (or other name) of the source text, where the document came from several. */
+  readonly file?: string;
   /** 1-based place in the source text, where the issue has one. */
   readonly line?: number;
   readonly column?: number;
