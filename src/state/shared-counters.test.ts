@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { counterStateContract } from '../../test/contract/state.contract.ts';
+import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
+import { openTable } from './shared-table.ts';
+
+const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
+const create = (maxKeys = 1024) => createSharedCounters({ random, maxKeys });
+const NOW = 1_800_000_000_000;
+const RULE = { limit: 10, windowMs: 60_000, burst: 10 };
+
+counterStateContract('shared counters', () => attachSharedCounters(create().buffer));
+
+describe('shared counters', () => {
+  it('are one for all that attach', () => {
+    const { buffer } = create();
+    const states = [attachSharedCounters(buffer), attachSharedCounters(buffer)];
+    for (let i = 0; i < 10; i++) assert.equal(gcra(states[i % 2], 'k').allowed, true);
+    for (const state of states) assert.equal(gcra(state, 'k').allowed, false);
+  });
+
+  it('refuse new keys when all places are live, count it, and forget none of the live ones', () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.buffer);
+    for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + i).allowed, true);
+    const refused = gcra(state, 'one too many', NOW + 20);
+    assert.equal(refused.allowed, false);
+    assert.deepEqual(shared.stats(), { maxKeys: 16, refusedForSpace: 1 });
+    for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20).remaining, 8);
+    assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
+  });
+
+  it('give the place of an idle key away, after the wait that was told', () => {
+    const state = attachSharedCounters(create(16).buffer);
+    for (let i = 0; i < 16; i++) gcra(state, `key ${i}`, NOW + i);
+    const { retryAfterMs } = gcra(state, 'late', NOW + 20);
+    assert.equal(gcra(state, 'late', NOW + 20 + retryAfterMs - 1).allowed, false);
+    assert.equal(gcra(state, 'late', NOW + 20 + retryAfterMs).allowed, true);
+    for (let i = 1; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20 + retryAfterMs).allowed, true);
+  });
+
+  it('keep a key that has just become idle, for threads whose clock is a little behind', () => {
+    const state = attachSharedCounters(create(16).buffer);
+    const rule = { limit: 1, windowMs: 10_000, burst: 1 };
+    for (let i = 0; i < 16; i++) state.gcra('s', `key ${i}`, rule, 1, NOW);
+    assert.deepEqual(allowed(state.gcra('s', 'late', rule, 1, NOW + 10_999)), false);
+    assert.deepEqual(allowed(state.gcra('s', 'late', rule, 1, NOW + 11_000)), true);
+  });
+
+  it('do not stay full for hours after the clock was set back by hours', () => {
+    const state = attachSharedCounters(create(16).buffer);
+    for (let i = 0; i < 16; i++) gcra(state, `key ${i}`, NOW + 36_000_000);
+    assert.equal(gcra(state, 'late', NOW).allowed, true);
+  });
+
+  it('are seeded: the same keys fall elsewhere in another table', () => {
+    const placesOf = () => {
+      const { buffer } = create();
+      const state = attachSharedCounters(buffer);
+      for (let i = 0; i < 8; i++) gcra(state, `key ${i}`);
+      return openTable(buffer).hashes.join();
+    };
+    assert.notEqual(placesOf(), placesOf());
+  });
+
+  it('refuse rather than let two in when a lock stays held, and go on once it is released', () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.buffer);
+    const endedThreadId = 41;
+    openTable(shared.buffer).locks[0] = endedThreadId + 1;
+    assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });
+    shared.release(endedThreadId + 1);
+    assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });
+    shared.release(endedThreadId);
+    assert.equal(gcra(state, 'k').allowed, true);
+  });
+
+  it('refuse a buffer that is none of theirs, and a size that is none', () => {
+    assert.throws(() => attachSharedCounters(new SharedArrayBuffer(1024)), { name: 'InternalError' });
+    for (const maxKeys of [0, -1, 1.5, Number.NaN, 2 ** 40]) {
+      assert.throws(() => create(maxKeys), { name: 'InternalError' });
+    }
+  });
+});
+
+type State = ReturnType<typeof attachSharedCounters>;
+const gcra = (state: State, key: string, nowMs = NOW) => {
+  const outcome = state.gcra('s', key, RULE, 1, nowMs);
+  assert.ok(!(outcome instanceof Promise));
+  return outcome;
+};
+const allowed = (outcome: ReturnType<State['gcra']>) => {
+  assert.ok(!(outcome instanceof Promise));
+  return outcome.allowed;
+};
