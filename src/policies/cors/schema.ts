@@ -1,0 +1,46 @@
+import { type Static, Type } from 'typebox';
+import { DURATION_PATTERN } from '../../lib/duration.ts';
+
+const TOKEN_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+
+export const corsSchema = Type.Object(
+  {
+    origins: Type.Array(Type.String(), {
+      description:
+        'Origins that may call: `https://app.example.com`, `https://*.example.com` for every name below it, `null`, or `*` alone for all.',
+      minItems: 1,
+    }),
+    methods: Type.Optional(
+      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+        description: 'Methods a page may use.',
+        default: ['GET', 'HEAD', 'POST'],
+        minItems: 1,
+      }),
+    ),
+    headers: Type.Optional(
+      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+        description: 'Request headers a page may set, beyond those that are always allowed.',
+        default: [],
+      }),
+    ),
+    exposeHeaders: Type.Optional(
+      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+        description: 'Response headers a page may read, beyond those that are always allowed.',
+        default: [],
+      }),
+    ),
+    credentials: Type.Optional(
+      Type.Boolean({ description: 'Whether cookies and HTTP authentication may be sent.', default: false }),
+    ),
+    maxAge: Type.Optional(
+      Type.String({
+        description: 'How long a browser may remember the answer to a preflight.',
+        default: '10m',
+        pattern: DURATION_PATTERN,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type CorsConfig = Static<typeof corsSchema>;
