@@ -50,6 +50,8 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   #target: Target | undefined = undefined;
   #connection: UpstreamConnection | undefined = undefined;
   #attempt: { cancel(): void } | undefined = undefined;
+  /** Whether this request counts in its target's load. */
+  #counted = false;
   #sentAtMs = 0;
   /** Milliseconds from the request sent to the answer's head; undefined until then. */
   upstreamMs: number | undefined = undefined;
@@ -75,8 +77,9 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     return this.#target;
   }
 
-  get targetName(): string | undefined {
-    return this.#target?.name;
+  /** The target last tried, once there is one. */
+  get chosen(): Target | undefined {
+    return this.#target;
   }
 
   get congested(): boolean {
@@ -226,8 +229,6 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     target.active++;
     this.#counted = true;
   }
-
-  #counted = false;
 
   #leave(): void {
     if (!this.#counted || this.#target === undefined) return;

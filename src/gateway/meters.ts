@@ -43,11 +43,12 @@ const SOURCES: readonly AnswerSource[] = ['upstream', 'policy', 'client', 'gatew
 /** The metric handles of one snapshot. */
 export class ServingMeters {
   readonly #meter: Meter;
-  readonly #routes = new Map<string, RouteMeters>();
+  readonly #listeners = new Map<string, Map<string, RouteMeters>>();
   /** The shared entries of attachments that let a request on, straight to their counters. */
   readonly #continued = new Map<DecisionEntry, Counter>();
   readonly #others = new Map<string, Counter>();
   readonly #upstreams = new Map<string, Histogram>();
+  readonly #targets = new Map<object, Map<string, Counter>>();
 
   constructor(meter: Meter, attachments: readonly Attachment[]) {
     this.#meter = meter;
@@ -59,11 +60,15 @@ export class ServingMeters {
   }
 
   route(listener: string, route: string): RouteMeters {
-    const key = `${listener}\n${route}`;
-    let meters = this.#routes.get(key);
+    let routes = this.#listeners.get(listener);
+    if (routes === undefined) {
+      routes = new Map();
+      this.#listeners.set(listener, routes);
+    }
+    let meters = routes.get(route);
     if (meters === undefined) {
       meters = new RouteMeters(this.#meter, listener, route);
-      this.#routes.set(key, meters);
+      routes.set(route, meters);
     }
     return meters;
   }
@@ -82,12 +87,21 @@ export class ServingMeters {
     return histogram;
   }
 
-  countUpstream(upstream: string, target: string, outcome: string): void {
-    const key = `upstream\n${upstream}\n${target}\n${outcome}`;
-    let counter = this.#others.get(key);
+  /** Counts how a try at a target ended. `target` is any object that stands for it. */
+  countUpstream(upstream: string, target: { readonly name: string }, outcome: string): void {
+    let outcomes = this.#targets.get(target);
+    if (outcomes === undefined) {
+      outcomes = new Map();
+      this.#targets.set(target, outcomes);
+    }
+    let counter = outcomes.get(outcome);
     if (counter === undefined) {
-      counter = this.#meter.counter('sallyport_upstream_requests_total', { upstream, target, outcome });
-      this.#others.set(key, counter);
+      counter = this.#meter.counter('sallyport_upstream_requests_total', {
+        upstream,
+        target: target.name,
+        outcome,
+      });
+      outcomes.set(outcome, counter);
     }
     counter.add(1);
   }

@@ -41,9 +41,9 @@ export function finishRecord(ended: EndedExchange): void {
   route.duration.observe(durationMs / 1000);
   if (ended.judged !== undefined) meters.countDecisions(ended.judged.entries);
   const { dispatch } = ended;
-  if (dispatch?.targetName !== undefined) {
+  if (dispatch?.chosen !== undefined) {
     const upstream = dispatch.upstream.plan.name;
-    meters.countUpstream(upstream, dispatch.targetName, dispatch.outcome);
+    meters.countUpstream(upstream, dispatch.chosen, dispatch.outcome);
     if (dispatch.upstreamMs !== undefined)
       meters.upstreamDuration(upstream).observe(dispatch.upstreamMs / 1000);
   }
@@ -75,7 +75,7 @@ function recordOf(ended: EndedExchange, route: string, status: number, durationM
     responseBytes: host.writer.written - ended.writtenBefore,
     durationMs,
     upstream: dispatch?.upstream.plan.name,
-    target: dispatch?.targetName,
+    target: dispatch?.chosen?.name,
     upstreamMs: dispatch?.upstreamMs,
     decisions: judged?.entries ?? NO_DECISIONS,
   };
