@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-
-const canonicalJson = (v: object): string => JSON.stringify(v);
+import { canonicalJson } from '../lib/canonical-json.ts';
 
 import type { AuditEntry, AuditHead, AuditVerification } from './store.ts';
 

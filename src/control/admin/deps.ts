@@ -1,0 +1,74 @@
+import type { Clock, Logger, Random } from '../../contract/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { PublishResult, Refusal } from '../publisher.ts';
+import type { AdminToken } from '../token.ts';
+import type { WorkerStatus } from '../workers.ts';
+
+/** A document offered by a caller of the API. */
+export interface DocumentOffer {
+  /** YAML or JSON, as sent. */
+  readonly text: string;
+  /** Who offers it, for the audit. */
+  readonly actor: string;
+  /** Why, in the caller's words; '' for none. */
+  readonly reason: string;
+  /** Publish only while this revision is active. Checked in the offer's turn, so that no other slips between. */
+  readonly expectedRevision: string | undefined;
+}
+
+/** `stale`: another revision than the expected one is active; nothing was done. */
+export type OfferResult =
+  | PublishResult
+  | { readonly outcome: 'stale'; readonly revision: string | undefined };
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, or what to know; public, so without values from the document. */
+  readonly reason: string | undefined;
+  readonly revision: string | undefined;
+  /** Where the active revision came from. */
+  readonly source: 'document' | 'last-good' | undefined;
+}
+
+/** A policy as completion, docs and console forms need it. */
+export interface PolicySummary {
+  readonly name: string;
+  readonly summary: string;
+  /** JSON Schema of its config. */
+  readonly schema: object;
+}
+
+/** All that the admin API stands on. It holds no state of its own but that of failed sign-ins. */
+export interface AdminDeps {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly token: AdminToken;
+  /** Address the server is bound to: decides which `Host` is believed. */
+  readonly host: string;
+  /** Further names in `Host`, without port. */
+  readonly allowedHosts?: readonly string[];
+  readonly publisher: {
+    publish(offer: DocumentOffer): Promise<OfferResult>;
+    /** Milliseconds since the epoch, or undefined before the first activation. */
+    readonly activatedAtMs: number | undefined;
+    /** Why the latest offer was refused; undefined when it was taken. */
+    readonly refusal: Refusal | undefined;
+  };
+  /** Undefined while there is no usable store. */
+  store(): Store | undefined;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  workers(): readonly WorkerStatus[];
+  /** Replaces a worker without loss; may take as long as its drain. */
+  restartWorker(id: number): Promise<unknown>;
+  readiness(): Readiness;
+  readonly policies: readonly PolicySummary[];
+  /** JSON Schema of documents. */
+  documentSchema(): object;
+  /** Folder of the built console; without it `/` is a plain page. */
+  readonly consoleDir?: string;
+  /** Default 16 MiB. */
+  readonly maxDocumentBytes?: number;
+}

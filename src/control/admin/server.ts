@@ -1,0 +1,69 @@
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { documentParser } from './body.ts';
+import { addConsole } from './console.ts';
+import type { AdminDeps } from './deps.ts';
+import { answerClientError, createErrorHandler } from './failures.ts';
+import { addGuard } from './guard.ts';
+import { sendProblem } from './problem.ts';
+import { addAuditRoutes } from './routes/audit.ts';
+import { addCatalogRoutes } from './routes/catalog.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addRevisionRoutes } from './routes/revisions.ts';
+import { addStatusRoutes } from './routes/status.ts';
+import { Problem } from './schemas.ts';
+
+const DEFAULT_MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_ID_BYTES = 8;
+
+/** Builds the server; see `createAdminServer`. */
+export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
+  const onError = createErrorHandler(deps);
+  const app = fastify({
+    logger: false,
+    trustProxy: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    bodyLimit: deps.maxDocumentBytes ?? DEFAULT_MAX_DOCUMENT_BYTES,
+    genReqId: () => deps.random.hex(REQUEST_ID_BYTES),
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    ajv: { customOptions: { removeAdditional: false } },
+    frameworkErrors: onError,
+    clientErrorHandler: answerClientError,
+  });
+  app.setErrorHandler(onError);
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, 'no-route', 'There is nothing at this path.'),
+  );
+  addGuard(app, deps);
+  app.addSchema({ $id: 'Problem', ...Problem });
+  await addOpenApi(app, deps);
+  documentParser(app);
+  for (const add of [
+    addHealthRoutes,
+    addStatusRoutes,
+    addRevisionRoutes,
+    addAuditRoutes,
+    addCatalogRoutes,
+    addConsole,
+  ]) {
+    add(app, deps);
+  }
+  await app.ready();
+  return app;
+}
+
+async function addOpenApi(app: FastifyInstance, { version }: AdminDeps): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Sallyport admin API', version, license: { name: 'Apache-2.0' } },
+      components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
+      security: [{ adminToken: [] }],
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+  });
+}
