@@ -1,0 +1,52 @@
+import type { Snapshot } from '../contract/index.ts';
+import { ConfigError } from '../errors.ts';
+import { Capture, type Captured, readersOf } from './captured.ts';
+import { compile, type SnapshotDeps } from './compile/compile.ts';
+import { locateIssues, type ParsedDocument } from './parse.ts';
+import { hashesOf, revisionOfHashes } from './revision.ts';
+
+/**
+ * A revision with everything it needs, as plain data: any thread compiles the same snapshot from it and reads
+ * nothing else. Holds secrets: it is passed between threads of one process and never stored or shown.
+ */
+export interface Bundle extends Captured {
+  /** 64 hex digits. */
+  readonly revision: string;
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Hash of each captured file. */
+  readonly fileHashes: Readonly<Record<string, string>>;
+}
+
+export type BundleDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'files' | 'secrets' | 'pacer'>;
+export type BundleCompileDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'pacer'>;
+
+/** A checked document: what workers compile from, and the snapshot that the check made (dispose it after use). */
+export interface CheckedDocument {
+  readonly bundle: Bundle;
+  readonly snapshot: Snapshot;
+}
+
+/** Checks a document by compiling it once, and captures what it read. Throws ConfigError with places. */
+export async function createBundle(parsed: ParsedDocument, deps: BundleDeps): Promise<CheckedDocument> {
+  const capture = new Capture(deps.files, deps.secrets);
+  const { document } = parsed;
+  let fileHashes: Readonly<Record<string, string>> = {};
+  const revision = (): string => {
+    fileHashes = hashesOf(capture.captured.files);
+    return revisionOfHashes(document, fileHashes);
+  };
+  try {
+    const { files, secrets } = capture;
+    const snapshot = await compile(document, { ...deps, files, secrets, revision });
+    return { snapshot, bundle: { ...capture.captured, revision: snapshot.revision, document, fileHashes } };
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(locateIssues(error, parsed));
+    throw error;
+  }
+}
+
+/** Compiles a bundle, in any thread. */
+export function compileBundle(bundle: Bundle, deps: BundleCompileDeps): Promise<Snapshot> {
+  const { document, fileHashes, revision } = bundle;
+  return compile(document, { ...deps, ...readersOf(bundle), fileHashes, revision: () => revision });
+}

@@ -1,0 +1,95 @@
+import type { CompileDeps, DocumentFiles, Secrets } from '../../contract/index.ts';
+import { ConfigError } from '../../errors.ts';
+import type { FingerprintedDirectory } from '../consumers.ts';
+import { sha256Hex } from '../digest.ts';
+import type { CompileWorld, StillValid } from '../policy-cache.ts';
+
+/** What one compile reads: contents for policies, hashes to compare with what earlier compiles had read. */
+export class World implements CompileWorld {
+  readonly files: DocumentFiles;
+  readonly secrets: Secrets;
+  readonly consumers: FingerprintedDirectory;
+  readonly #hashes: Map<string, string>;
+
+  /** `fileHashes`: already known hashes by file name, so that large files are not hashed in every worker. */
+  constructor(
+    files: DocumentFiles,
+    secrets: Secrets,
+    consumers: FingerprintedDirectory,
+    fileHashes: Readonly<Record<string, string>>,
+  ) {
+    this.files = files;
+    this.secrets = secrets;
+    this.consumers = consumers;
+    this.#hashes = new Map(Object.entries(fileHashes).map(([name, hash]) => [`file ${name}`, hash]));
+  }
+
+  get consumersHash(): string {
+    return this.consumers.fingerprint;
+  }
+
+  fileHash(name: string): string {
+    // Read even where the hash is known: what a revision uses is captured by being read.
+    const text = this.files.read(name);
+    return this.#hash(`file ${name}`, text);
+  }
+
+  secretHash(reference: string): string {
+    return this.#hash(`secret ${reference}`, this.secrets.resolve(reference));
+  }
+
+  #hash(key: string, text: string): string {
+    let hash = this.#hashes.get(key);
+    if (hash === undefined) {
+      hash = sha256Hex(text);
+      this.#hashes.set(key, hash);
+    }
+    return hash;
+  }
+}
+
+/** What one policy read while it compiled, so that a later compile knows whether it would read the same. */
+export class Reading {
+  readonly deps: CompileDeps;
+  readonly #files = new Map<string, string>();
+  readonly #secrets = new Map<string, string>();
+  #consumersHash: string | undefined = undefined;
+
+  constructor(world: World, attachment: string, route: string | undefined) {
+    const note = (): FingerprintedDirectory => {
+      this.#consumersHash = world.consumersHash;
+      return world.consumers;
+    };
+    this.deps = {
+      attachment,
+      route,
+      files: {
+        read: (name) => {
+          this.#files.set(name, world.fileHash(name));
+          return world.files.read(name);
+        },
+      },
+      secrets: {
+        resolve: (reference) => {
+          this.#secrets.set(reference, world.secretHash(reference));
+          return world.secrets.resolve(reference);
+        },
+      },
+      get consumers() {
+        return note();
+      },
+    };
+  }
+
+  readonly stillValid: StillValid = (world) => {
+    if (this.#consumersHash !== undefined && this.#consumersHash !== world.consumersHash) return false;
+    try {
+      for (const [name, hash] of this.#files) if (world.fileHash(name) !== hash) return false;
+      for (const [reference, hash] of this.#secrets) if (world.secretHash(reference) !== hash) return false;
+      return true;
+    } catch (error) {
+      if (error instanceof ConfigError) return false;
+      throw error;
+    }
+  };
+}

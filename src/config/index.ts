@@ -1,0 +1,26 @@
+export {
+  type Bundle,
+  type BundleCompileDeps,
+  type BundleDeps,
+  type CheckedDocument,
+  compileBundle,
+  createBundle,
+} from './bundle.ts';
+export { Capture, type Captured, readersOf } from './captured.ts';
+export { PolicyCatalog } from './catalog.ts';
+export { compile, type SnapshotDeps } from './compile/compile.ts';
+export { filesOnDisk, secretsOf } from './document-files.ts';
+export { type DocumentPath, formatPath, parsePath } from './document-path.ts';
+export { type LoadedDocument, loadDocument } from './load.ts';
+export { Pacer } from './pacer.ts';
+export {
+  locateIssues,
+  MAX_DOCUMENT_BYTES,
+  type ParsedDocument,
+  parseDocument,
+  type SourcePlace,
+} from './parse.ts';
+export { PolicyCache } from './policy-cache.ts';
+export { publishedSchema } from './published-schema.ts';
+export { revisionOf } from './revision.ts';
+export { type DocumentTest, type GatewayDocument, StructureSchema } from './schema/document.ts';

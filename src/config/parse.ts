@@ -1,0 +1,128 @@
+import { isMap, isPair, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type DocumentPath, parsePath } from './document-path.ts';
+import { inspectValue } from './inspect-value.ts';
+import { IssueList } from './issues.ts';
+import { isObject } from './json-shape.ts';
+import { tryStrictJson } from './strict-json.ts';
+import { composeYaml, placeOf, type YamlSource, yamlValue } from './yaml-text.ts';
+
+/** Larger documents are refused unread: parsing is the one work whose size a stranger chooses. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+
+/** 1-based place in a source text. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A document as it was written: plain JSON values, and where each of them stands. */
+export interface ParsedDocument {
+  /** Shown in messages: the file's path, or what the caller calls it. */
+  readonly name: string;
+  /** Not validated yet. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Where the value at a path (or the nearest one above it) is written. */
+  locate(path: DocumentPath): SourcePlace | undefined;
+}
+
+/** Parses YAML 1.2 or JSON. Throws ConfigError with places; nothing of the schema is checked here. */
+export function parseDocument(text: string, name: string): ParsedDocument {
+  if (Buffer.byteLength(text) > MAX_DOCUMENT_BYTES) {
+    throw ConfigError.at('', `is larger than ${MAX_DOCUMENT_BYTES} bytes`, 'split it into several files');
+  }
+  const json = tryStrictJson(text);
+  const source = new LazySource(text, name);
+  const issues = new IssueList();
+  const value = json === undefined ? yamlValue(source.yaml(), issues) : json.value;
+  if (issues.isEmpty) inspectValue(value, issues);
+  if (issues.isEmpty && value === null) issues.add([], 'is empty', 'start with "sallyport: 1"');
+  else if (issues.isEmpty && !isObject(value)) issues.add([], 'must be an object with keys like "listeners"');
+  const parsed = { name, document: isObject(value) ? value : {}, locate: source.locate };
+  throwLocated(issues, parsed);
+  return parsed;
+}
+
+/** Adds file, line and column to every issue of a ConfigError, by its path. */
+export function locateIssues(
+  error: ConfigError,
+  parsed: Pick<ParsedDocument, 'locate'>,
+): readonly ConfigIssue[] {
+  return error.issues.map((issue) => {
+    if (issue.line !== undefined) return issue;
+    const place = parsed.locate(parsePath(issue.path));
+    return place === undefined ? issue : { ...issue, ...place };
+  });
+}
+
+function throwLocated(issues: IssueList, parsed: ParsedDocument): void {
+  try {
+    issues.throwIfAny();
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(locateIssues(error, parsed)) : error;
+  }
+}
+
+/** The text with its places, composed when first asked: a sound JSON document never needs them. */
+class LazySource {
+  readonly #text: string;
+  readonly #name: string;
+  #yaml: YamlSource | undefined = undefined;
+
+  constructor(text: string, name: string) {
+    this.#text = text;
+    this.#name = name;
+  }
+
+  yaml(): YamlSource {
+    this.#yaml ??= this.#compose();
+    return this.#yaml;
+  }
+
+  readonly locate = (path: DocumentPath): SourcePlace | undefined => {
+    try {
+      const { document, lines } = this.yaml();
+      return { file: this.#name, ...placeIn(document.contents, path, lines) };
+    } catch {
+      return undefined;
+    }
+  };
+
+  #compose(): YamlSource {
+    const composed = composeYaml(this.#text);
+    if ('document' in composed) return composed;
+    throw new ConfigError(composed.map((fault) => ({ path: '', file: this.#name, ...fault })));
+  }
+}
+
+/** The key of an object's member, the item of a list: where an eye would look for the fault. */
+function placeIn(
+  root: Node | null,
+  path: DocumentPath,
+  lines: LineCounter,
+): { line: number; column: number } {
+  let node: unknown = root;
+  let offset = offsetOf(root) ?? 0;
+  for (const step of path) {
+    const next = childOf(node, step);
+    if (next === undefined) break;
+    offset = offsetOf(next.shown) ?? offset;
+    node = next.value;
+  }
+  return placeOf(offset, lines);
+}
+
+function childOf(node: unknown, step: string | number): { shown: unknown; value: unknown } | undefined {
+  if (isSeq(node) && typeof step === 'number' && step < node.items.length) {
+    return { shown: node.items[step], value: node.items[step] };
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === String(step));
+  return pair === undefined ? undefined : { shown: pair.key, value: pair.value };
+}
+
+function offsetOf(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
+  return Array.isArray(node.range) && typeof node.range[0] === 'number' ? node.range[0] : undefined;
+}

@@ -1,0 +1,94 @@
+import { Type } from 'typebox';
+import { patterned } from './text.ts';
+
+const stringMap = (description: string) =>
+  Type.Optional(
+    Type.Record(Type.String({ pattern: '^\\S+$' }), Type.String(), {
+      description,
+      additionalProperties: false,
+    }),
+  );
+
+const RequestSchema = Type.Object(
+  {
+    method: Type.Optional(
+      patterned('^[A-Z][A-Z0-9-]{0,31}$', 'must be an HTTP method in capitals, like GET', { default: 'GET' }),
+    ),
+    path: patterned('^/', 'must start with "/"', { description: 'Path and query.' }),
+    headers: stringMap('Header values; `env:NAME` and `file:PATH` stand for a secret.'),
+    body: Type.Optional(
+      Type.Unknown({
+        description: 'Text is sent as it is; any other value is sent as JSON with its content type.',
+      }),
+    ),
+    client: Type.Optional(Type.String({ description: 'Address of the client.', default: '192.0.2.1' })),
+    listener: Type.Optional(
+      Type.String({ description: 'Name of the listener asked; the first by default.' }),
+    ),
+    repeat: Type.Optional(
+      Type.Integer({
+        description: 'Sends the same request so many times; the last is judged.',
+        minimum: 1,
+        maximum: 10_000,
+        default: 1,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const ExpectSchema = Type.Object(
+  {
+    forwarded: Type.Optional(
+      Type.Boolean({
+        description: 'true: the request goes on to the upstream; false: the gateway answers by itself.',
+      }),
+    ),
+    status: Type.Optional(
+      Type.Integer({
+        description:
+          'Status of the gateway’s own answer. A forwarded request has none: expect `forwarded: true`.',
+        minimum: 100,
+        maximum: 599,
+      }),
+    ),
+    policy: Type.Optional(Type.String({ description: 'The policy that decided.' })),
+    rule: Type.Optional(Type.String({ description: 'Its rule that decided.' })),
+    code: Type.Optional(Type.String({ description: 'Error code, e.g. `rate-limited`.' })),
+    route: Type.Optional(Type.String({ description: 'Name of the route that took the request.' })),
+    headers: stringMap('Headers of the gateway’s own answer, with their values.'),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+const name = Type.String({ description: 'What the test shows.', minLength: 1, maxLength: 200 });
+const step = {
+  request: RequestSchema,
+  expect: ExpectSchema,
+};
+
+/** One request and what becomes of it, or several in a row that share their counters. */
+export const DocumentTestSchema = Type.Union([
+  Type.Object({ name, ...step }, { additionalProperties: false }),
+  Type.Object(
+    {
+      name,
+      steps: Type.Array(
+        Type.Object(
+          {
+            ...step,
+            expect: Type.Optional(ExpectSchema),
+            after: Type.Optional(
+              patterned('^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$', 'must be a duration, like 30s', {
+                description: 'Time that passes before this step.',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        { description: 'Requests in order; counters go on from step to step.', minItems: 1, maxItems: 1000 },
+      ),
+    },
+    { additionalProperties: false },
+  ),
+]);

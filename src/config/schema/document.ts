@@ -1,0 +1,48 @@
+import { type Static, type TSchema, Type } from 'typebox';
+import { LooseAttachment } from './attachment.ts';
+import { ConsumerSchema } from './consumer.ts';
+import { DocumentTestSchema } from './document-test.ts';
+import { listenerSchema } from './listener.ts';
+import { routeSchema } from './route.ts';
+import { NAME_PATTERN } from './text.ts';
+import { UpstreamSchema } from './upstream.ts';
+
+/** The document with a given form of attachments: loose for types and structure, exact for editors. */
+export const documentSchema = <A extends TSchema>(attachment: A) =>
+  Type.Object(
+    {
+      $schema: Type.Optional(Type.String({ description: 'JSON Schema for editors.' })),
+      sallyport: Type.Literal(1, { description: 'Version of the document’s form.' }),
+      listeners: Type.Array(listenerSchema(attachment), {
+        description: 'Addresses served.',
+        minItems: 1,
+        maxItems: 100,
+      }),
+      upstreams: Type.Optional(
+        Type.Record(Type.String({ pattern: NAME_PATTERN }), UpstreamSchema, {
+          description: 'Named groups of backends.',
+          additionalProperties: false,
+        }),
+      ),
+      routes: Type.Optional(
+        Type.Array(routeSchema(attachment), { description: 'Which requests go where, under which rules.' }),
+      ),
+      consumers: Type.Optional(Type.Array(ConsumerSchema, { description: 'Who calls.' })),
+      tests: Type.Optional(
+        Type.Array(DocumentTestSchema, {
+          description: 'Run by `sallyport test` and before a revision goes live.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  );
+
+export const StructureSchema = documentSchema(LooseAttachment);
+
+/** A document whose structure is right; its policies' configs are still to be checked. */
+export type GatewayDocument = Static<typeof StructureSchema>;
+export type ListenerConfig = GatewayDocument['listeners'][number];
+export type RouteConfig = NonNullable<GatewayDocument['routes']>[number];
+export type UpstreamConfig = Static<typeof UpstreamSchema>;
+export type ConsumerConfig = Static<typeof ConsumerSchema>;
+export type DocumentTest = Static<typeof DocumentTestSchema>;

@@ -1,0 +1,107 @@
+import { type TSchema, Type } from 'typebox';
+import { policiesOf } from './attachment.ts';
+import { durationText, fileReference, nameText, patterned, secretReference, sizeText } from './text.ts';
+
+const count = (description: string, fallback: number) =>
+  Type.Optional(Type.Integer({ description, default: fallback, minimum: 1, maximum: 1_000_000 }));
+
+/** Defaults as a user would write them; `compile/listener.ts` reads them from here. */
+export const DEFAULT_LIMITS = Object.freeze({
+  headerBytes: '32kB',
+  headers: 100,
+  targetBytes: '8kB',
+  bodyBytes: '10MB',
+  headerTimeout: '10s',
+  bodyTimeout: '30s',
+  idleTimeout: '60s',
+  writeTimeout: '30s',
+  connections: 10_000,
+  connectionsPerAddress: 1000,
+});
+
+const LimitsSchema = Type.Object(
+  {
+    headerBytes: Type.Optional(
+      sizeText('Request line and header fields together.', DEFAULT_LIMITS.headerBytes),
+    ),
+    headers: count('Number of header fields.', DEFAULT_LIMITS.headers),
+    targetBytes: Type.Optional(sizeText('Request target (path and query).', DEFAULT_LIMITS.targetBytes)),
+    bodyBytes: Type.Optional(sizeText('Request body.', DEFAULT_LIMITS.bodyBytes)),
+    headerTimeout: Type.Optional(
+      durationText('From the first byte of a request to the end of its head.', DEFAULT_LIMITS.headerTimeout),
+    ),
+    bodyTimeout: Type.Optional(
+      durationText('Longest silence while a request body is awaited.', DEFAULT_LIMITS.bodyTimeout),
+    ),
+    idleTimeout: Type.Optional(
+      durationText('Between requests on a kept connection.', DEFAULT_LIMITS.idleTimeout),
+    ),
+    writeTimeout: Type.Optional(
+      durationText(
+        'Longest time a client may take none of the bytes offered to it.',
+        DEFAULT_LIMITS.writeTimeout,
+      ),
+    ),
+    connections: count('Open connections per node.', DEFAULT_LIMITS.connections),
+    connectionsPerAddress: count(
+      'Open connections per client address (IPv6: per /64).',
+      DEFAULT_LIMITS.connectionsPerAddress,
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'What one client, and all together, may ask of this listener.',
+  },
+);
+
+const TlsSchema = Type.Object(
+  {
+    certificates: Type.Array(
+      Type.Object(
+        {
+          cert: fileReference('PEM file: the certificate, then its intermediates.'),
+          key: secretReference('PEM of the private key.'),
+        },
+        { additionalProperties: false },
+      ),
+      { description: 'Certificates to serve.', minItems: 1, maxItems: 100 },
+    ),
+  },
+  { additionalProperties: false, description: 'Serve HTTPS.' },
+);
+
+const rejectOrKeep = (description: string) =>
+  Type.Optional(
+    Type.Union([Type.Literal('reject'), Type.Literal('keep')], { description, default: 'reject' }),
+  );
+
+export const listenerSchema = <A extends TSchema>(attachment: A) =>
+  Type.Object(
+    {
+      name: nameText('Unique name of this listener.'),
+      address: patterned(
+        '^([^\\s:\\[\\]]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$',
+        'must be an address and a port, like 0.0.0.0:8080 or [::]:8080',
+        { description: 'Address and port to listen on; IPv6 in brackets.', examples: ['0.0.0.0:8080'] },
+      ),
+      tls: Type.Optional(TlsSchema),
+      trustedProxies: Type.Optional(
+        Type.Array(Type.String(), {
+          description:
+            'Networks (CIDR) of the proxies in front, whose X-Forwarded-For is believed. None by default.',
+          maxItems: 10_000,
+        }),
+      ),
+      limits: Type.Optional(LimitsSchema),
+      revisionHeader: Type.Optional(
+        Type.Boolean({ description: 'Whether answers carry `x-policy-revision`.', default: true }),
+      ),
+      encodedSlashes: rejectOrKeep('`%2F` in a path: refuse the request, or keep it as it is.'),
+      semicolons: rejectOrKeep(
+        '`;` in a path, which some servers cut away before they match: refuse, or keep.',
+      ),
+      underscoreHeaders: rejectOrKeep('Header names with `_`: refuse the request, or keep them.'),
+      policies: policiesOf(attachment, 'Apply to every request of this listener, before the route’s own.'),
+    },
+    { additionalProperties: false },
+  );

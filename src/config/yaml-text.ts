@@ -1,0 +1,81 @@
+import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLParseError } from 'yaml';
+import { InternalError } from '../errors.ts';
+import { MAX_DEPTH } from './inspect-value.ts';
+import type { IssueList } from './issues.ts';
+
+/** Each use of an anchor counts, times the aliases inside it: stops exponential growth while it is small. */
+const MAX_ALIAS_COUNT = 10_000;
+
+/** A YAML text with the places of its nodes. */
+export interface YamlSource {
+  readonly document: Document;
+  readonly lines: LineCounter;
+}
+
+/** A fault of the text itself, with its place. */
+export interface TextFault {
+  readonly message: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Composes YAML 1.2 (core schema, no merge keys, no tags, no directives), or says every fault of the text. */
+export function composeYaml(text: string): YamlSource | readonly TextFault[] {
+  const lines = new LineCounter();
+  const parser = new Parser(lines.addNewLine);
+  const tokens = [];
+  const depth = new DepthGauge();
+  for (const lexeme of new Lexer().lex(text)) {
+    if (depth.isExceededBy(lexeme)) {
+      return [{ message: `is nested deeper than ${MAX_DEPTH} levels`, ...placeOf(parser.offset, lines) }];
+    }
+    for (const token of parser.next(lexeme)) tokens.push(token);
+  }
+  for (const token of parser.end()) tokens.push(token);
+  const composer = new Composer({ uniqueKeys: true, merge: false, version: '1.2', stringKeys: true });
+  const documents = [...composer.compose(tokens, true, text.length)];
+  const [document] = documents;
+  if (document === undefined) throw new InternalError('the composer was asked for a document and gave none');
+  const faults = [...document.errors, ...document.warnings].map((e) => faultOf(e, lines));
+  if (documents.length > 1) faults.push({ message: 'holds more than one document', line: 1, column: 1 });
+  const { explicit, version } = document.directives?.yaml ?? {};
+  if (explicit && version !== '1.2') faults.push({ message: 'must be YAML 1.2', line: 1, column: 1 });
+  return faults.length > 0 ? faults : { document, lines };
+}
+
+/** The plain value; an issue when its aliases grow too much. */
+export function yamlValue({ document }: YamlSource, issues: IssueList): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    issues.add([], 'expands aliases without bound', 'write the values out');
+    return undefined;
+  }
+}
+
+/** Nesting as the lexer sees it, so that neither the composer's stack nor its time is the attacker's to choose. */
+class DepthGauge {
+  #flow = 0;
+  #indicators = 0;
+
+  isExceededBy(lexeme: string): boolean {
+    if (lexeme === '[' || lexeme === '{') this.#flow++;
+    else if (lexeme === ']' || lexeme === '}') this.#flow--;
+    else if (lexeme === '-' || lexeme === '?') this.#indicators++;
+    else if (lexeme.endsWith('\n')) this.#indicators = 0;
+    return this.#flow > MAX_DEPTH || this.#indicators > MAX_DEPTH;
+  }
+}
+
+function faultOf(error: YAMLParseError | Error, lines: LineCounter): TextFault {
+  const offset = 'pos' in error ? error.pos[0] : 0;
+  // The library appends the place and an excerpt of the source, which might show a secret.
+  const message = error.message.split(/ at line \d+/)[0].trim();
+  return { message: `is not valid YAML: ${message}`, ...placeOf(offset, lines) };
+}
+
+export function placeOf(offset: number, lines: LineCounter): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
