@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifySchema } from 'fastify';
 import { documentParser } from './body.ts';
 import { addConsole } from './console.ts';
 import type { AdminDeps } from './deps.ts';
@@ -64,6 +64,13 @@ async function addOpenApi(app: FastifyInstance, { version }: AdminDeps): Promise
       components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
       security: [{ adminToken: [] }],
     },
+    transform: ({ schema, url }) => ({ url, schema: withProblem(schema) }),
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   });
+}
+
+/** Every route may answer with a problem. Said here alone: in the routes it would compile a serialiser each. */
+function withProblem(schema: FastifySchema | undefined): FastifySchema {
+  const own = typeof schema?.response === 'object' ? schema.response : {};
+  return { ...schema, response: { ...own, default: { description: 'Problem', $ref: 'Problem#' } } };
 }

@@ -5,9 +5,6 @@ import { ProblemError } from '../problem.ts';
 /** Who holds the one admin token, as the audit names them. */
 export const ADMIN = 'admin';
 
-/** The answers every route may give besides its own. */
-export const failures = { default: { $ref: 'Problem#' } };
-
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 
 /** @throws ProblemError `store-unavailable` */

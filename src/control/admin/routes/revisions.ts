@@ -11,7 +11,7 @@ import {
   RevisionPage,
   RevisionParams,
 } from '../schemas.ts';
-import { ADMIN, failures, isoTime, nextOf, storeOf } from './answers.ts';
+import { ADMIN, isoTime, nextOf, storeOf } from './answers.ts';
 
 const tags = ['revisions'];
 const ENTITY_TAG = /^"([0-9a-f]{64})"$/;
@@ -25,7 +25,7 @@ export function addRevisionRoutes(app: FastifyInstance, deps: AdminDeps): void {
         tags,
         summary: 'Revisions, newest first',
         querystring: PageQuery,
-        response: { 200: RevisionPage, ...failures },
+        response: { 200: RevisionPage },
       },
     },
     async (request) => listRevisions(deps, request.query),
@@ -38,7 +38,7 @@ export function addRevisionRoutes(app: FastifyInstance, deps: AdminDeps): void {
         summary: 'One revision with its document',
         querystring: NoQuery,
         params: RevisionParams,
-        response: { 200: Revision, ...failures },
+        response: { 200: Revision },
       },
     },
     async (request) => getRevision(deps, request.params.id),
@@ -53,7 +53,7 @@ export function addRevisionRoutes(app: FastifyInstance, deps: AdminDeps): void {
           'If-Match with the active revision in quotes refuses (412) when another one became active.',
         querystring: PublishQuery,
         body: { content: Object.fromEntries(DOCUMENT_TYPES.map((type) => [type, { schema: {} }])) },
-        response: { 200: Published, 201: Published, ...failures },
+        response: { 200: Published, 201: Published },
       },
     },
     (request, reply) => publish(deps, request, reply),

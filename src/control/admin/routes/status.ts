@@ -4,7 +4,7 @@ import type { WorkerStatus } from '../../workers.ts';
 import type { AdminDeps } from '../deps.ts';
 import { ProblemError } from '../problem.ts';
 import { NoQuery, Status, Worker, WorkerParams, Workers } from '../schemas.ts';
-import { ADMIN, failures, isoTime } from './answers.ts';
+import { ADMIN, isoTime } from './answers.ts';
 
 /** What the node is doing, and its workers. */
 export function addStatusRoutes(app: FastifyInstance, deps: AdminDeps): void {
@@ -15,14 +15,14 @@ export function addStatusRoutes(app: FastifyInstance, deps: AdminDeps): void {
       schema: {
         ...schema,
         summary: 'What is served, and since when',
-        response: { 200: Status, ...failures },
+        response: { 200: Status },
       },
     },
     async () => statusOf(deps),
   );
   app.get(
     '/api/workers',
-    { schema: { ...schema, summary: 'The worker threads', response: { 200: Workers, ...failures } } },
+    { schema: { ...schema, summary: 'The worker threads', response: { 200: Workers } } },
     async () => ({ workers: deps.workers().map(viewWorker) }),
   );
   app.post<{ Params: WorkerParams }>(
@@ -32,7 +32,7 @@ export function addStatusRoutes(app: FastifyInstance, deps: AdminDeps): void {
         ...schema,
         summary: 'Replace a worker; the new one serves before the old one drains',
         params: WorkerParams,
-        response: { 202: Worker, ...failures },
+        response: { 202: Worker },
       },
     },
     async (request, reply) => reply.code(202).send(await restart(deps, request.params.id)),
