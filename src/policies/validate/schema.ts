@@ -1,0 +1,35 @@
+import { type Static, Type } from 'typebox';
+
+const jsonSchema = (description: string) =>
+  Type.Optional(
+    Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.String({ pattern: '^file:.+' })], {
+      description,
+    }),
+  );
+
+export const validateSchema = Type.Object(
+  {
+    body: jsonSchema('JSON Schema (2020-12) of the JSON body, or `file:` with the path of one.'),
+    query: jsonSchema('JSON Schema of the query: an object of parameters; one that repeats is an array.'),
+    headers: jsonSchema('JSON Schema of the request headers: an object with lower-case names.'),
+    params: jsonSchema('JSON Schema of the path parameters: an object of `{name}` segments.'),
+    contentTypes: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9!#$&^_.+-]+/(?:\\*\\+)?[a-z0-9!#$&^_.+-]+$' }), {
+        description: 'Media types a body may have. `application/*+json` stands for every type that ends so.',
+        default: ['application/json'],
+        minItems: 1,
+      }),
+    ),
+    maxDepth: Type.Optional(
+      Type.Integer({
+        description: 'How deep arrays and objects of a body may be nested.',
+        default: 64,
+        minimum: 1,
+        maximum: 256,
+      }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export type ValidateConfig = Static<typeof validateSchema>;
