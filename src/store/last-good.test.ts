@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -42,6 +42,8 @@ test('a save that fails leaves the one before, and nothing lying about', () => {
   assert.throws(() => lastGood.save(unwritable), { name: 'StoreError', code: 'unavailable' });
   assert.deepEqual(lastGood.load(), bundle(1));
   assert.throws(() => new LastGood(join(root, 'no', 'where.json')).save(bundle(1)), { code: 'unavailable' });
+  mkdirSync(join(root, 'folder', 'inner'), { recursive: true });
+  assert.throws(() => new LastGood(join(root, 'folder')).save(bundle(1)), { code: 'unavailable' });
   assert.ok(readdirSync(root).every((name) => !name.endsWith('.tmp')));
 });
 

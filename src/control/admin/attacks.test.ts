@@ -138,6 +138,7 @@ test('wrong tokens are slowed down, and the owner is never locked out', async ()
   assert.equal(logged.length, 5);
   await check(app, [
     ['the owner', { url, headers: AUTH }, [200]],
+    ['a slip of the owner afterwards', wrong[1], wrong[2]],
     ['another address', { ...wrong[1], remoteAddress: '10.0.0.9' }, [401, 'invalid-credential']],
   ]);
 });
