@@ -2,7 +2,7 @@ import type { Cidr } from './cidr.ts';
 import { prefixMask } from './ip-address.ts';
 
 /** Value of a stretch of addresses that no network holds. */
-export const NO_VALUE = -1;
+const NO_VALUE = -1;
 
 /**
  * One family's address space cut into stretches: stretch `i` runs from `starts[i]` to just before

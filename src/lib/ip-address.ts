@@ -16,7 +16,7 @@ export interface IpAddress {
 export type AddressWords = Pick<IpAddress, 'family' | 'a' | 'b' | 'c' | 'd'>;
 
 /** The third word of every IPv4-mapped address. */
-export const MAPPED_WORD = 0xffff;
+const MAPPED_WORD = 0xffff;
 
 /** The longest text of an address: eight full groups, the last two as a dotted quad. */
 const MAX_TEXT_LENGTH = 45;

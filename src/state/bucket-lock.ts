@@ -10,7 +10,7 @@ const SLEEPS = 2500;
 
 /**
  * Takes the lock at `locks[at]` for `owner` (not 0) by compare-and-swap. A 64-bit compare-and-swap of the whole
- * state would need no lock, but costs two BigInts each time: 45 to 80 ns against 19 ns (bench/micro/counters.ts).
+ * state would need no lock, but costs two BigInts each time: 62 ns against 24 ns (bench/micro/counters.ts).
  * Throws InternalError when the holder does not let go: undecidable, so the request is refused.
  */
 export function takeLock(locks: Int32Array, at: number, owner: number): void {
