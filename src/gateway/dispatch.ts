@@ -1,4 +1,4 @@
-import type { UpstreamError } from '../errors.ts';
+import { InternalError, type UpstreamError } from '../errors.ts';
 import type { ResponseHead } from '../http1/index.ts';
 import type {
   ConnectWaiter,
@@ -73,7 +73,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   }
 
   get target(): Target {
-    if (this.#target === undefined) throw new Error('no target was chosen yet');
+    if (this.#target === undefined) throw new InternalError('no target was chosen yet');
     return this.#target;
   }
 
@@ -138,13 +138,13 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     this.#leave();
   }
 
-  /** After 101: the raw socket, and what came behind the head. */
-  takeSocket(): { socket: UpstreamConnection['socket']; early: Buffer | undefined } {
+  /** After 101: the connection is no longer ours; its raw socket goes to a tunnel. */
+  takeConnection(): UpstreamConnection {
     const connection = this.#connection;
-    if (connection === undefined) throw new Error('there is no connection to take');
+    if (connection === undefined) throw new InternalError('there is no connection to take');
     this.#connection = undefined;
     this.#leave();
-    return { socket: connection.socket, early: connection.detach() };
+    return connection;
   }
 
   onConnected(connection: UpstreamConnection): void {

@@ -191,7 +191,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
     host.writer.text(upgradeHead(head, this.evaluation.edits.responseEdits, this.answerFields('none')));
     host.writer.flush();
     const { idleTimeoutMs } = dispatch.upstream.plan;
-    openTunnel(host, dispatch.takeSocket(), host.home.services, idleTimeoutMs, () =>
+    openTunnel(host, dispatch.takeConnection(), host.home.services, idleTimeoutMs, () =>
       this.#owner.tunnelClosed(),
     );
   }

@@ -1,33 +1,35 @@
 import type { Socket } from 'node:net';
 import type { Deadlines, Waiting } from '../lib/deadlines.ts';
+import type { Receiver, UpstreamConnection } from '../upstream/index.ts';
 import type { ExchangeHost } from './host.ts';
 
-/** What came from the upstream with its 101. */
-export interface TunnelEnd {
-  readonly socket: Socket;
-  readonly early: Buffer | undefined;
+/** What a tunnel needs of the data plane. */
+interface TunnelServices {
+  readonly deadlines: Deadlines;
+  now(): number;
 }
 
 /** Joins client and upstream byte for byte once both have switched protocols; ends both together. */
 export function openTunnel(
   host: ExchangeHost,
-  upstream: TunnelEnd,
-  services: { readonly deadlines: Deadlines; now(): number },
+  upstream: UpstreamConnection,
+  services: TunnelServices,
   idleTimeoutMs: number,
   onClosed: () => void,
 ): void {
-  const early = host.detach();
+  const fromClient = host.detach();
   const tunnel = new Tunnel(host.socket, upstream.socket, services, idleTimeoutMs, onClosed);
-  if (upstream.early !== undefined) host.socket.write(upstream.early);
-  if (early !== undefined) upstream.socket.write(early);
+  const fromUpstream = upstream.detach(tunnel);
   tunnel.start();
+  if (fromUpstream !== undefined) host.socket.write(fromUpstream);
+  if (fromClient !== undefined) upstream.socket.write(fromClient);
 }
 
-class Tunnel implements Waiting {
+class Tunnel implements Waiting, Receiver {
   deadlineMs = 0;
   readonly #client: Socket;
   readonly #upstream: Socket;
-  readonly #services: { readonly deadlines: Deadlines; now(): number };
+  readonly #services: TunnelServices;
   readonly #idleTimeoutMs: number;
   readonly #onClosed: () => void;
   #closed = false;
@@ -35,7 +37,7 @@ class Tunnel implements Waiting {
   constructor(
     client: Socket,
     upstream: Socket,
-    services: { readonly deadlines: Deadlines; now(): number },
+    services: TunnelServices,
     idleTimeoutMs: number,
     onClosed: () => void,
   ) {
@@ -48,20 +50,27 @@ class Tunnel implements Waiting {
 
   start(): void {
     this.#services.deadlines.add(this);
+    this.#touch();
+    this.#client.on('data', (bytes: Buffer) => this.#pass(bytes, this.#client, this.#upstream));
     this.#join(this.#client, this.#upstream);
     this.#join(this.#upstream, this.#client);
-    this.#touch();
+  }
+
+  /** From the upstream; the bytes are its shared read buffer's. */
+  receive(bytes: Buffer): void {
+    this.#pass(Buffer.from(bytes), this.#upstream, this.#client);
   }
 
   onDeadline(): void {
     this.#close();
   }
 
+  #pass(bytes: Buffer, from: Socket, to: Socket): void {
+    this.#touch();
+    if (!to.write(bytes)) from.pause();
+  }
+
   #join(from: Socket, to: Socket): void {
-    from.on('data', (bytes: Buffer) => {
-      this.#touch();
-      if (!to.write(bytes)) from.pause();
-    });
     to.on('drain', () => from.resume());
     from.on('end', () => to.end());
     from.on('error', () => this.#close());

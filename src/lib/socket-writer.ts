@@ -24,7 +24,7 @@ export class SocketWriter {
     if (this.#text.length > FLUSH_CHARS) this.flush();
   }
 
-  /** `bytes[from, to)`; large pieces are written without a copy and must not be changed afterwards. */
+  /** `bytes[from, to)`, which may be a shared read buffer: they are copied before this returns. */
   bytes(bytes: Buffer, from: number, to: number): void {
     if (to - from <= JOIN_BYTES) {
       this.text(bytes.toString('latin1', from, to));
@@ -32,7 +32,7 @@ export class SocketWriter {
     }
     this.flush();
     this.written += to - from;
-    this.#socket.write(bytes.subarray(from, to));
+    this.#socket.write(Buffer.from(bytes.subarray(from, to)));
   }
 
   flush(): void {

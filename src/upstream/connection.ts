@@ -3,6 +3,7 @@ import { UpstreamError } from '../errors.ts';
 import { ChunkedDecoder, findHeadEnd, parseResponseHead, type ResponseHead } from '../http1/index.ts';
 import type { Waiting } from '../lib/deadlines.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
+import type { Inlet, Receiver } from './inlet.ts';
 import type { Target } from './target.ts';
 
 /** Field lines an answer may have; beyond it the answer is refused as malformed. */
@@ -32,7 +33,7 @@ export interface UpstreamClient {
 const NO_TRAILERS: readonly string[] = Object.freeze([]);
 
 /** One connection to a target: parses answers, one request at a time. */
-export class UpstreamConnection implements Waiting {
+export class UpstreamConnection implements Waiting, Receiver {
   readonly target: Target;
   readonly socket: Socket;
   readonly writer: SocketWriter;
@@ -43,6 +44,7 @@ export class UpstreamConnection implements Waiting {
   reusableUntilMs = 0;
   /** Whether a byte of the current answer has arrived. */
   answered = false;
+  readonly #inlet: Inlet | undefined;
   #client: UpstreamClient | undefined = undefined;
   #method = '';
   #state: 'idle' | 'head' | 'length' | 'chunked' | 'until-close' | 'tunnel' = 'idle';
@@ -54,11 +56,14 @@ export class UpstreamConnection implements Waiting {
   /** The request has been written whole; until then an answer must not free the connection. */
   requestSent = false;
 
-  constructor(target: Target, socket: Socket) {
+  /** Reads come through `inlet` where there is one, else as the socket's own events. */
+  constructor(target: Target, socket: Socket, inlet: Inlet | undefined) {
     this.target = target;
     this.socket = socket;
     this.writer = new SocketWriter(socket);
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    this.#inlet = inlet;
+    if (inlet === undefined) socket.on('data', (bytes: Buffer) => this.receive(bytes));
+    else inlet.receiver = this;
     socket.on('end', () => this.#onEnd());
     socket.on('error', (cause) => this.#onError(cause));
     socket.on('close', () => this.#onClose());
@@ -76,13 +81,15 @@ export class UpstreamConnection implements Waiting {
     this.requests++;
   }
 
-  /** Hands the raw socket to a tunnel (after 101): returns bytes that came behind the head. */
-  detach(): Buffer | undefined {
+  /** Hands the raw socket to a tunnel (after 101), its reads to `receiver`; returns bytes that came behind the head. */
+  detach(receiver: Receiver): Buffer | undefined {
     this.#state = 'tunnel';
     this.#client = undefined;
     const rest = this.#pending;
     this.#pending = undefined;
     this.socket.removeAllListeners();
+    if (this.#inlet === undefined) this.socket.on('data', (bytes: Buffer) => receiver.receive(bytes));
+    else this.#inlet.receiver = receiver;
     this.target.forget(this);
     return rest;
   }
@@ -101,8 +108,7 @@ export class UpstreamConnection implements Waiting {
     this.#fail(new UpstreamError('upstream-timeout', 'The upstream did not answer in time.'));
   }
 
-  /** `bytes` is only read during the call, and only kept (copied by subarray) while a head is incomplete. */
-  #onData(bytes: Buffer): void {
+  receive(bytes: Buffer): void {
     if (this.#client === undefined) {
       // An answer nobody asked for: the next request must not receive it (response queue poisoning).
       this.socket.destroy();
@@ -133,7 +139,7 @@ export class UpstreamConnection implements Waiting {
     const end = findHeadEnd(input, at);
     if (end === -1 || end - at > MAX_RESPONSE_HEAD_BYTES) {
       if (end !== -1 || input.length - at > MAX_RESPONSE_HEAD_BYTES) this.#malformed('head-too-large');
-      else this.#pending = input.subarray(at);
+      else this.#pending = Buffer.from(input.subarray(at));
       return -1;
     }
     const head = parseResponseHead(input, at, end, MAX_RESPONSE_FIELDS);
@@ -153,7 +159,7 @@ export class UpstreamConnection implements Waiting {
     const framing = head.status === 101 ? 'tunnel' : head.framing(this.#method);
     this.#keepAlive = head.keepAlive && framing !== 'until-close';
     if (framing === 'tunnel') {
-      if (end < input.length) this.#pending = input.subarray(end);
+      if (end < input.length) this.#pending = Buffer.from(input.subarray(end));
       this.#client?.onHead(head, false);
       return -1;
     }

@@ -1,5 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
+import { ReadBuffer } from './inlet.ts';
 import { Upstream } from './upstream.ts';
 
 /**
@@ -10,6 +11,7 @@ export class UpstreamRegistry {
   readonly #entries = new Map<string, { readonly upstream: Upstream; users: number }>();
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
+  readonly #reads = new ReadBuffer();
 
   constructor(clock: Clock, deadlines: Deadlines) {
     this.#clock = clock;
@@ -23,7 +25,7 @@ export class UpstreamRegistry {
       known.users++;
       return known.upstream;
     }
-    const upstream = new Upstream(plan, this.#clock, this.#deadlines);
+    const upstream = new Upstream(plan, this.#clock, this.#deadlines, this.#reads);
     this.#entries.set(key, { upstream, users: 1 });
     return upstream;
   }

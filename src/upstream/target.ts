@@ -4,6 +4,7 @@ import type { Clock, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
 import { UpstreamConnection } from './connection.ts';
+import type { Inlet, ReadBuffer } from './inlet.ts';
 
 /** A kept connection is not reused after this long: most servers close theirs later. */
 const MAX_IDLE_MS = 55_000;
@@ -25,14 +26,22 @@ export class Target {
   readonly #upstream: UpstreamPlan;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
+  readonly #reads: ReadBuffer;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
   #failures = 0;
   #restsUntilMs = 0;
   #closed = false;
 
-  constructor(plan: TargetPlan, upstream: UpstreamPlan, clock: Clock, deadlines: Deadlines) {
+  constructor(
+    plan: TargetPlan,
+    upstream: UpstreamPlan,
+    clock: Clock,
+    deadlines: Deadlines,
+    reads: ReadBuffer,
+  ) {
     this.plan = plan;
+    this.#reads = reads;
     this.name = `${plan.host}:${plan.port}`;
     this.#upstream = upstream;
     this.#clock = clock;
@@ -66,13 +75,16 @@ export class Target {
 
   /** Makes a connection; `waiter` hears of it once. Returns the way to give up. */
   connect(waiter: ConnectWaiter): { cancel(): void } {
-    const attempt = new ConnectAttempt(this, this.#open(), waiter, this.#deadlines);
+    const plain = this.plan.scheme === 'http';
+    const inlet = plain ? this.#reads.inlet() : undefined;
+    const socket = inlet === undefined ? this.#connectTls() : this.#connectPlain(inlet);
+    const attempt = new ConnectAttempt(this, socket, inlet, waiter, this.#deadlines);
     attempt.deadlineMs = this.#clock.monotonic() + this.#upstream.connectTimeoutMs;
     return attempt;
   }
 
-  adopt(socket: Socket): UpstreamConnection {
-    const connection = new UpstreamConnection(this, socket);
+  adopt(socket: Socket, inlet: Inlet | undefined): UpstreamConnection {
+    const connection = new UpstreamConnection(this, socket, inlet);
     this.#all.add(connection);
     this.#deadlines.add(connection);
     return connection;
@@ -103,9 +115,13 @@ export class Target {
     for (const connection of this.#idle.splice(0)) connection.socket.destroy();
   }
 
-  #open(): Socket {
-    const { host, port, scheme } = this.plan;
-    if (scheme === 'http') return connectTcp({ host, port, noDelay: true });
+  #connectPlain({ onread }: Inlet): Socket {
+    const { host, port } = this.plan;
+    return connectTcp({ host, port, noDelay: true, onread });
+  }
+
+  #connectTls(): Socket {
+    const { host, port } = this.plan;
     const servername = this.#upstream.serverName ?? host;
     const { ca } = this.#upstream;
     return connectTls({
@@ -127,12 +143,20 @@ class ConnectAttempt {
   deadlineMs = 0;
   readonly #target: Target;
   readonly #socket: Socket;
+  readonly #inlet: Inlet | undefined;
   readonly #deadlines: Deadlines;
   #waiter: ConnectWaiter | undefined;
 
-  constructor(target: Target, socket: Socket, waiter: ConnectWaiter, deadlines: Deadlines) {
+  constructor(
+    target: Target,
+    socket: Socket,
+    inlet: Inlet | undefined,
+    waiter: ConnectWaiter,
+    deadlines: Deadlines,
+  ) {
     this.#target = target;
     this.#socket = socket;
+    this.#inlet = inlet;
     this.#waiter = waiter;
     this.#deadlines = deadlines;
     deadlines.add(this);
@@ -160,7 +184,7 @@ class ConnectAttempt {
     this.#waiter = undefined;
     this.#socket.off('error', this.#onError);
     if (waiter === undefined) this.#socket.destroy();
-    else waiter.onConnected(this.#target.adopt(this.#socket));
+    else waiter.onConnected(this.#target.adopt(this.#socket, this.#inlet));
   }
 
   #fail(error: UpstreamError): void {

@@ -1,5 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
+import type { ReadBuffer } from './inlet.ts';
 import { Target } from './target.ts';
 
 /** A named group of backends on one worker: who gets the next request. */
@@ -7,9 +8,9 @@ export class Upstream {
   readonly plan: UpstreamPlan;
   readonly targets: readonly Target[];
 
-  constructor(plan: UpstreamPlan, clock: Clock, deadlines: Deadlines) {
+  constructor(plan: UpstreamPlan, clock: Clock, deadlines: Deadlines, reads: ReadBuffer) {
     this.plan = plan;
-    this.targets = plan.targets.map((target) => new Target(target, plan, clock, deadlines));
+    this.targets = plan.targets.map((target) => new Target(target, plan, clock, deadlines, reads));
   }
 
   /**
