@@ -11,6 +11,7 @@ import type {
 import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
+import { Certificates } from './certificates.ts';
 import { HttpDate } from './http-date.ts';
 import { Listener, listenerKey } from './listener.ts';
 import type { DataPlaneServices } from './services.ts';
@@ -32,6 +33,8 @@ interface Prepared {
   /** By key; those that are new were opened for it. */
   readonly listeners: ReadonlyMap<string, Listener>;
   readonly opened: readonly Listener[];
+  /** By key, for the listeners that speak TLS. */
+  readonly certificates: ReadonlyMap<string, Certificates>;
 }
 
 /** How often a drain looks whether it is done. */
@@ -73,9 +76,11 @@ export class DataPlane {
   async prepare(snapshot: Snapshot): Promise<void> {
     const listeners = new Map<string, Listener>();
     const opened: Listener[] = [];
+    const certificates = new Map<string, Certificates>();
     try {
       for (const plan of snapshot.listeners) {
         const key = listenerKey(plan);
+        if (plan.tls !== undefined) certificates.set(key, new Certificates(plan.tls));
         const known = this.#active.get(key);
         const listener = known ?? new Listener(plan, this.#services);
         listeners.set(key, listener);
@@ -93,7 +98,7 @@ export class DataPlane {
       this.#services.log.error('snapshot-dispose-failed', { revision: snapshot.revision, cause: message });
     };
     const serving = new Serving(snapshot, this.#registry, this.#services.meter, onDisposeFailure);
-    this.#prepared.set(snapshot.revision, { serving, listeners, opened });
+    this.#prepared.set(snapshot.revision, { serving, listeners, opened, certificates });
   }
 
   /** Swaps the prepared revision in: from this moment every new request on this worker is judged by it. */
@@ -102,7 +107,8 @@ export class DataPlane {
     if (prepared === undefined) throw new InternalError(`revision ${revision} was not prepared`);
     this.#prepared.delete(revision);
     for (const plan of prepared.serving.snapshot.listeners) {
-      prepared.listeners.get(listenerKey(plan))?.serve(prepared.serving, plan);
+      const key = listenerKey(plan);
+      prepared.listeners.get(key)?.serve(prepared.serving, plan, prepared.certificates.get(key));
     }
     for (const [key, listener] of this.#active)
       if (!prepared.listeners.has(key)) this.#drainListener(listener);

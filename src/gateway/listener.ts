@@ -1,28 +1,33 @@
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Counter, ListenerPlan, TlsPlan } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { networkKey, parseIpAddress } from '../lib/ip-address.ts';
+import type { Certificates } from './certificates.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import type { DataPlaneServices } from './services.ts';
 import type { Serving } from './serving.ts';
 
 /** Pending connections the kernel keeps for us. */
 const BACKLOG = 4096;
+const HANDSHAKE_MS = 10_000;
 
-/** What makes a listening socket: two plans with the same key share one across revisions. */
+/** What makes a listening socket: two plans with the same key share one across revisions, whatever their certificates. */
 export function listenerKey(plan: ListenerPlan): string {
-  return JSON.stringify([plan.host, plan.port, plan.tls ?? null]);
+  return `${plan.tls === undefined ? 'tcp' : 'tls'} ${plan.host} ${plan.port}`;
 }
 
 /** One listening socket of this worker and the connections that came through it. */
 export class Listener implements ConnectionOwner {
   readonly key: string;
   readonly services: DataPlaneServices;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #connections = new Set<ClientConnection>();
   readonly #perAddress = new Map<string, number>();
+  /** Connections that came between opening and the first `serve`: they wait instead of being dropped. */
+  readonly #early: Socket[] = [];
   #serving: Serving | undefined = undefined;
+  #certificates: Certificates | undefined = undefined;
   #plan: ListenerPlan;
   #refused: { readonly total: Counter; readonly address: Counter };
   draining = false;
@@ -37,7 +42,7 @@ export class Listener implements ConnectionOwner {
     this.#server =
       plan.tls === undefined
         ? createTcpServer(options, accept)
-        : createTlsServer({ ...options, ...tlsOptions(plan.tls) }, accept);
+        : createTlsServer({ ...options, ...this.#tlsOptions(plan.tls) }, accept);
   }
 
   get serving(): Serving {
@@ -74,17 +79,24 @@ export class Listener implements ConnectionOwner {
     return { listener: this.#plan.name, host: this.#plan.host, port };
   }
 
-  /** From now on requests are judged by this snapshot. */
-  serve(serving: Serving, plan: ListenerPlan): void {
+  /** From now on requests are judged by this snapshot, and TLS clients are shown these certificates. */
+  serve(serving: Serving, plan: ListenerPlan, certificates: Certificates | undefined): void {
     this.#serving = serving;
     this.#plan = plan;
+    this.#certificates = certificates;
+    // For clients that name no server.
+    if (plan.tls !== undefined && this.#server instanceof TlsServer) {
+      this.#server.setSecureContext(firstCertificate(plan.tls));
+    }
     this.#refused = this.#refusalCounters(plan);
+    for (const socket of this.#early.splice(0)) this.#accept(socket);
   }
 
   /** Takes no more connections; idle ones close now, busy ones when their answer is out. */
   drain(): void {
     this.draining = true;
     this.#server.close();
+    for (const socket of this.#early.splice(0)) socket.destroy();
     for (const connection of this.#connections) if (connection.idle) connection.closeGently();
   }
 
@@ -106,7 +118,8 @@ export class Listener implements ConnectionOwner {
     socket.on('error', noop);
     const peer = parseIpAddress(socket.remoteAddress ?? '');
     // A peer without an address is already gone.
-    if (peer === undefined || this.#serving === undefined || this.draining) return void socket.destroy();
+    if (peer === undefined || this.draining) return void socket.destroy();
+    if (this.#serving === undefined) return void this.#early.push(socket);
     const { limits, tls } = this.#plan;
     const key = networkKey(peer, 32, 64);
     const sameAddress = this.#perAddress.get(key) ?? 0;
@@ -116,6 +129,17 @@ export class Listener implements ConnectionOwner {
     const connection = new ClientConnection(socket, this, peer, tls === undefined ? 'http' : 'https');
     this.#connections.add(connection);
     this.services.deadlines.add(connection);
+  }
+
+  /** Certificates are asked for at each handshake, so that new ones need no new socket. */
+  #tlsOptions(tls: TlsPlan): TlsOptions {
+    const pick = (name: string) => this.#certificates?.pick(name);
+    return {
+      ...firstCertificate(tls),
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: HANDSHAKE_MS,
+      SNICallback: (name, done) => done(null, pick(name)),
+    };
   }
 
   #turnAway(socket: Socket, counter: Counter): void {
@@ -130,14 +154,9 @@ export class Listener implements ConnectionOwner {
   }
 }
 
-function tlsOptions(tls: TlsPlan): {
-  secureContext: ReturnType<typeof createSecureContext>;
-  ALPNProtocols: string[];
-  handshakeTimeout: number;
-} {
-  const [first] = tls.certificates;
-  const secureContext = createSecureContext({ cert: first.cert, key: first.key, minVersion: 'TLSv1.2' });
-  return { secureContext, ALPNProtocols: ['http/1.1'], handshakeTimeout: 10_000 };
+function firstCertificate(tls: TlsPlan): { cert: string; key: string; minVersion: 'TLSv1.2' } {
+  const [{ cert, key }] = tls.certificates;
+  return { cert, key, minVersion: 'TLSv1.2' };
 }
 
 function noop(): void {}
