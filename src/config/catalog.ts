@@ -5,6 +5,27 @@ import { didYouMean } from '../lib/suggest.ts';
 import { LooseAttachment } from './schema/attachment.ts';
 import { type GatewayDocument, StructureSchema } from './schema/document.ts';
 
+/** What Kong, APISIX, Envoy and Tyk call these policies: for suggestions only. */
+const FOREIGN_NAMES: Readonly<Record<string, string>> = Object.freeze({
+  'key-auth': 'api-key',
+  'auth-token': 'api-key',
+  'ip-restriction': 'ip-list',
+  'ip-filter': 'ip-list',
+  'limit-count': 'rate-limit',
+  'limit-req': 'rate-limit',
+  'rate-limiting': 'rate-limit',
+  'local-ratelimit': 'rate-limit',
+  'request-validator': 'validate',
+  'request-validation': 'validate',
+  'oas-validation': 'validate',
+  'request-transformer': 'headers',
+  'response-transformer': 'headers',
+  'proxy-rewrite': 'headers',
+  'response-rewrite': 'headers',
+  'consumer-restriction': 'acl',
+  rbac: 'acl',
+});
+
 /** A compiled schema, as far as it is used here. */
 interface Checker {
   Check(value: unknown): boolean;
@@ -19,8 +40,10 @@ export class PolicyCatalog {
   readonly #aliases: ReadonlyMap<string, string>;
   readonly #checkers = new Map<TSchema, Checker>();
 
-  /** `aliases`: names other gateways use for a policy, for suggestions. */
-  constructor(definitions: Iterable<PolicyDefinition>, aliases: Readonly<Record<string, string>> = {}) {
+  constructor(
+    definitions: Iterable<PolicyDefinition>,
+    aliases: Readonly<Record<string, string>> = FOREIGN_NAMES,
+  ) {
     this.#definitions = new Map([...definitions].map((d) => [d.name, d]));
     this.#aliases = new Map(Object.entries(aliases));
   }
@@ -36,7 +59,7 @@ export class PolicyCatalog {
   /** What an unknown policy name probably meant. */
   suggestionFor(name: string): string {
     const alias = this.#aliases.get(name.toLowerCase());
-    if (alias !== undefined) return `did you mean "${alias}"?`;
+    if (alias !== undefined && this.#definitions.has(alias)) return `did you mean "${alias}"?`;
     const names = [...this.#definitions.keys()];
     return didYouMean(name, names) ?? `known policies: ${names.join(', ')}`;
   }

@@ -1,4 +1,4 @@
-import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLParseError } from 'yaml';
+import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLError } from 'yaml';
 import { InternalError } from '../errors.ts';
 import { MAX_DEPTH } from './inspect-value.ts';
 import type { IssueList } from './issues.ts';
@@ -15,6 +15,7 @@ export interface YamlSource {
 /** A fault of the text itself, with its place. */
 export interface TextFault {
   readonly message: string;
+  readonly suggestion?: string;
   readonly line: number;
   readonly column: number;
 }
@@ -36,7 +37,7 @@ export function composeYaml(text: string): YamlSource | readonly TextFault[] {
   const documents = [...composer.compose(tokens, true, text.length)];
   const [document] = documents;
   if (document === undefined) throw new InternalError('the composer was asked for a document and gave none');
-  const faults = [...document.errors, ...document.warnings].map((e) => faultOf(e, lines));
+  const faults = rootCauses([...document.errors, ...document.warnings]).map((e) => faultOf(e, lines));
   if (documents.length > 1) faults.push({ message: 'holds more than one document', line: 1, column: 1 });
   const { explicit, version } = document.directives?.yaml ?? {};
   if (explicit && version !== '1.2') faults.push({ message: 'must be YAML 1.2', line: 1, column: 1 });
@@ -68,11 +69,21 @@ class DepthGauge {
   }
 }
 
-function faultOf(error: YAMLParseError | Error, lines: LineCounter): TextFault {
-  const offset = 'pos' in error ? error.pos[0] : 0;
-  // The library appends the place and an excerpt of the source, which might show a secret.
-  const message = error.message.split(/ at line \d+/)[0].trim();
-  return { message: `is not valid YAML: ${message}`, ...placeOf(offset, lines) };
+/** Once the parser has lost its place, every token after it is "unexpected": only the first is told. */
+function rootCauses(errors: readonly YAMLError[]): readonly YAMLError[] {
+  const first = errors.findIndex((e) => e.code === 'UNEXPECTED_TOKEN');
+  return errors.filter((e, i) => e.code !== 'UNEXPECTED_TOKEN' || i === first);
+}
+
+function faultOf(error: YAMLError, lines: LineCounter): TextFault {
+  // What follows is source text (an excerpt, a token), which might be a secret.
+  const message = error.message.split(/ at line \d+|: "/)[0].trim();
+  const isBrace = /flow-(?:map|seq)-start at node end/.test(message);
+  return {
+    message: `is not valid YAML: ${message}`,
+    ...placeOf(error.pos[0], lines),
+    ...(isBrace ? { suggestion: 'put the text in quotes, e.g. "/orders/{id}"' } : {}),
+  };
 }
 
 export function placeOf(offset: number, lines: LineCounter): { line: number; column: number } {
