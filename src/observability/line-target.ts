@@ -34,11 +34,11 @@ export function openLineTarget(target: string): LineTarget {
   }
 }
 
+/** A socket (what systemd gives) cannot be opened anew, but the event loop waits for it as for any other. */
 function openStdout(): LineTarget {
   const kind = fstatSync(STDOUT);
   if (kind.isFIFO()) return pipeTarget('/dev/fd/1');
-  // A socket cannot be opened anew; closing it would take stdout from the rest of the process.
-  if (kind.isSocket()) return socketTarget(STDOUT, () => undefined);
+  if (kind.isSocket()) return socketTarget(STDOUT);
   const stream = createWriteStream('', { fd: STDOUT, autoClose: false });
   return { stream, atomicBytes: FILE_BYTES, close: () => undefined };
 }
@@ -54,15 +54,16 @@ const existing = (path: string): Stats | undefined => statSync(path, { throwIfNo
 function pipeTarget(path: string): LineTarget {
   const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   try {
-    return socketTarget(fd, (socket) => socket.destroy());
+    return socketTarget(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
 }
 
-function socketTarget(fd: number, close: (socket: Socket) => void): LineTarget {
-  const socket = new Socket({ fd, readable: false, writable: true });
-  socket.unref();
-  return { stream: socket, atomicBytes: PIPE_BYTES, close: () => close(socket) };
+/** Closing leaves stdout itself open: libuv never closes the standard descriptors. */
+function socketTarget(fd: number): LineTarget {
+  const stream = new Socket({ fd, readable: false, writable: true });
+  stream.unref();
+  return { stream, atomicBytes: PIPE_BYTES, close: () => stream.destroy() };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -67,6 +67,33 @@ async function writeAsThread(): Promise<void> {
   }
   await sink.close(10_000);
 }
+
+/** Run as a program whose stdout is a socket. Its pool has one thread, which a blocked write would hold. */
+const STDOUT_PROGRAM = `
+  import { fstatSync } from 'node:fs';
+  import { stat } from 'node:fs/promises';
+  import { createRecordSink } from ${JSON.stringify(new URL('./record-sink.ts', import.meta.url).href)};
+  let dropped = 0;
+  let logged = 0;
+  const log = { error: () => logged++ };
+  const clock = { now: Date.now, monotonic: () => performance.now() };
+  const sink = createRecordSink({ target: 'stdout', clock, log, dropped: { add: (n) => (dropped += n) } });
+  for (let n = 0; n < 10_000; n++) sink.write('z'.repeat(99));
+  const flushed = sink.flush();
+  for (let n = 0; n < 100; n++) await stat('.');
+  process.send({ isPoolFree: true });
+  await flushed;
+  process.send({ dropped });
+  process.once('message', async () => {
+    for (let n = 0; n < 10; n++) {
+      sink.reopen();
+      sink.write('lost');
+      await sink.flush();
+    }
+    await sink.close();
+    process.send({ dropped, isSocket: fstatSync(1).isSocket(), logged });
+    process.disconnect();
+  });`;
 
 if (!isMainThread) await writeAsThread();
 else defineTests();
@@ -165,6 +192,27 @@ function defineTests(): void {
     assert.equal(lines.length, written());
     assert.equal(written() + dropped(), 20_000);
     assert.ok(lines.every((l) => l === line));
+  });
+
+  test('a socket as stdout holds no thread, gets whole lines, outlives its reader, stays open', {
+    timeout: 20_000,
+  }, async () => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', STDOUT_PROGRAM], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+    });
+    const { stdout } = child;
+    const report = async (): Promise<unknown> => (await once(child, 'message'))[0];
+    assert.deepEqual(await report(), { isPoolFree: true });
+    const chunks: Buffer[] = [];
+    stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    assert.deepEqual(await report(), { dropped: 0 });
+    while (Buffer.concat(chunks).length < 10_000 * 100) await turn();
+    assert.equal(Buffer.concat(chunks).toString(), `${'z'.repeat(99)}\n`.repeat(10_000));
+    stdout?.destroy();
+    child.send('go on');
+    assert.deepEqual(await report(), { dropped: 10, isSocket: true, logged: 1 });
+    await once(child, 'exit');
   });
 
   test('closing gives up on a stuck pipe and counts what was lost', async () => {

@@ -64,6 +64,8 @@ class BufferedSink implements OwnedRecordSink {
   #bufferedBytes = 0;
   #reopenAsked = false;
   #failedAtMs: number | undefined;
+  /** Whether the failure that goes on is in the log: it is told once, not at every try. */
+  #isReported = false;
   #closed = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -155,6 +157,7 @@ class BufferedSink implements OwnedRecordSink {
   #onWritten(batch: Batch): void {
     if (this.#inFlight !== batch) return;
     this.#inFlight = undefined;
+    this.#isReported = false;
     this.#bufferedBytes -= batch.bytes;
     this.#options.written?.add(batch.lines);
     this.#pump();
@@ -178,18 +181,21 @@ class BufferedSink implements OwnedRecordSink {
       this.#failedAtMs = undefined;
     } catch (error) {
       if (this.#failedAtMs !== undefined) this.#failedAtMs = nowMs;
-      this.#options.log?.error('record-sink-reopen-failed', { target: this.#options.target, error });
+      this.#report('record-sink-reopen-failed', error);
     }
   }
 
   #onError(target: LineTarget, error: Error): void {
     if (target !== this.#target || this.#closed) return;
-    if (this.#failedAtMs === undefined) {
-      this.#options.log?.error('record-sink-failed', { target: this.#options.target, error });
-    }
+    this.#report('record-sink-failed', error);
     this.#failedAtMs = this.#options.clock.monotonic();
     this.#dropWaiting();
     this.#wakeWaiters();
+  }
+
+  #report(event: string, error: unknown): void {
+    if (!this.#isReported) this.#options.log?.error(event, { target: this.#options.target, error });
+    this.#isReported = true;
   }
 
   /** Drops all but the batch that is being filled. */

@@ -95,7 +95,7 @@ class SqliteStore implements Store {
 
   appendAudit(entry: AuditEntry): Promise<AuditHead> {
     return this.#run(() =>
-      this.#transaction(() => {
+      this.#transaction('BEGIN IMMEDIATE', () => {
         const link = nextLink(this.#head(), entry);
         const { number, hash } = link;
         this.#prepare('INSERT INTO audit (number, entry, hash) VALUES (?, ?, ?)').run(
@@ -117,7 +117,7 @@ class SqliteStore implements Store {
   }
 
   verifyAudit(known?: AuditHead): Promise<AuditVerification> {
-    return this.#run(() => this.#transaction(() => verifyChain(this.#links(), this.#head(), known)));
+    return this.#run(() => this.#transaction('BEGIN', () => verifyChain(this.#links(), this.#head(), known)));
   }
 
   close(): Promise<void> {
@@ -154,8 +154,8 @@ class SqliteStore implements Store {
     return statement;
   }
 
-  #transaction<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE');
+  #transaction<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
+    this.#database.exec(begin);
     try {
       const result = work();
       this.#database.exec('COMMIT');

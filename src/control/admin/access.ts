@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import type { ErrorCode } from '../../errors.ts';
 
 const AUTHORITY = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,255})(?::\d{1,5})?$/;
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
@@ -11,8 +10,10 @@ export interface CallerHeaders {
   readonly origin: string | undefined;
 }
 
+export type AccessDenial = 'bad-host' | 'origin-denied';
+
 /** Says why a request must not be looked at any further, or undefined. */
-export type AccessCheck = (headers: CallerHeaders) => ErrorCode | undefined;
+export type AccessCheck = (headers: CallerHeaders) => AccessDenial | undefined;
 
 /**
  * Two attacks by a page in the operator's browser are stopped here. DNS rebinding: the page's own name is made

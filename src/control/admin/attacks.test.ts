@@ -57,6 +57,15 @@ test('every route but the public ones needs the token', async () => {
   assert.deepEqual(open.sort(), ['/healthz', '/metrics', '/readyz']);
 });
 
+test('metrics need the token where others can reach them', async () => {
+  const { app } = await makeWorld({ host: '0.0.0.0' });
+  await check(app, [
+    ['stranger', { url: '/metrics' }, [401, 'unauthenticated']],
+    ['scraper', { url: '/metrics', headers: AUTH }, [200]],
+    ['probe', { url: '/readyz' }, [200]],
+  ]);
+});
+
 test('a credential that is not exactly one bearer token is refused', async () => {
   const { app } = await makeWorld();
   const values = [

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { createAccessCheck } from './access.ts';
+import { type AccessDenial, createAccessCheck } from './access.ts';
 import type { AdminDeps } from './deps.ts';
 import { FailureThrottle } from './failure-throttle.ts';
 import { sendProblem } from './problem.ts';
@@ -28,6 +28,10 @@ const CREDENTIAL_NAMES: ReadonlySet<string> = new Set([
   'authorization',
   'api_key',
 ]);
+const DENIALS: Readonly<Record<AccessDenial, string>> = {
+  'bad-host': 'This server does not answer to that name.',
+  'origin-denied': 'Pages of other origins may not call this server.',
+};
 const BEARER = /^bearer +([\w.~+/=-]{1,512})$/i;
 
 /** What every answer carries, errors of the framework included. */
@@ -40,7 +44,7 @@ export function addGuard(app: FastifyInstance, deps: AdminDeps): void {
   app.addHook('onRequest', async (request, reply) => {
     setGuardHeaders(reply);
     const denied = checkAccess({ hosts: hostsOf(request), origin: request.headers.origin });
-    if (denied !== undefined) return sendProblem(reply, denied, 'This server does not answer to that name.');
+    if (denied !== undefined) return sendProblem(reply, denied, DENIALS[denied]);
     if (hasCredentialInQuery(request)) {
       const detail =
         'Credentials do not belong in a URL: send Authorization: Bearer, and replace that token.';

@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { EXPOSITION_TYPE } from '../../../observability/index.ts';
+import { isLoopback } from '../access.ts';
 import type { AdminDeps } from '../deps.ts';
 import { Health, NoQuery, Readiness } from '../schemas.ts';
 
 const PUBLIC = { isPublic: true };
 
 /**
- * For probes and scrapers, which hold no token. They tell route and upstream names: where the admin side is
- * bound beyond loopback, the network in front of it decides who may scrape.
+ * For probes, which hold no token. Metrics tell names of routes and upstreams: they are open to scrapers on
+ * this machine, and need the token where the admin side is bound beyond loopback.
  */
 export function addHealthRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const open = { tags: ['health'], security: [], querystring: NoQuery };
@@ -31,9 +32,14 @@ export function addHealthRoutes(app: FastifyInstance, deps: AdminDeps): void {
       return reply.code(ready ? 200 : 503).send({ ready, reason, revision, source });
     },
   );
+  const isLocal = isLoopback(deps.host);
+  const access = isLocal ? open : { tags: open.tags, querystring: NoQuery };
   app.get(
     '/metrics',
-    { config: PUBLIC, schema: { ...open, summary: 'Prometheus metrics', produces: ['text/plain'] } },
+    {
+      config: { isPublic: isLocal },
+      schema: { ...access, summary: 'Prometheus metrics', produces: ['text/plain'] },
+    },
     async (_request, reply) => reply.type(EXPOSITION_TYPE).send(await deps.metrics()),
   );
 }
