@@ -71,7 +71,7 @@ function holds(key: IdentityKey, names: ReadonlySet<string>, identity: Identity)
 }
 
 /** A name that nobody has would never match: a misspelt `deny` must not become a silent `allow`. */
-function checkNames(config: AclBlock, rule: string, { consumers }: CompileDeps, issues: ConfigIssue[]): void {
+function checkNames(config: AclBlock, rule: string, deps: CompileDeps, issues: ConfigIssue[]): void {
   const check = (key: 'consumers' | 'groups', what: string, exists: (name: string) => boolean) => {
     config[key]?.forEach((name, i) => {
       if (exists(name)) return;
@@ -83,8 +83,8 @@ function checkNames(config: AclBlock, rule: string, { consumers }: CompileDeps, 
       });
     });
   };
-  check('consumers', 'consumer', (name) => consumers.has(name));
-  check('groups', 'group', (name) => consumers.hasGroup(name));
+  check('consumers', 'consumer', (name) => deps.consumers.has(name));
+  check('groups', 'group', (name) => deps.consumers.hasGroup(name));
 }
 
 function compilePaths(patterns: readonly string[], path: string, issues: ConfigIssue[]): PathTrie<true> {

@@ -25,26 +25,11 @@ export class SchemaError extends Error {
 
 /** Longest pointer told: names in it may be the sender's. */
 const MAX_POINTER_LENGTH = 128;
-/** Schemas kept compiled: compiling one takes a millisecond, and a reload brings the same ones again. */
-const MAX_REMEMBERED = 1000;
-
-const remembered = new Map<string, SchemaTest>();
-
 /**
  * Compiles a JSON Schema (2020-12), strictly: unknown keywords and formats, remote references and patterns that
  * cannot be run in bounded time are SchemaErrors. The result depends on the schema alone.
  */
 export function compileSchema(schema: object, form: ValueForm): SchemaTest {
-  const key = `${form}:${JSON.stringify(schema)}`;
-  const known = remembered.get(key);
-  if (known !== undefined) return known;
-  const test = compile(schema, form);
-  if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? '');
-  remembered.set(key, test);
-  return test;
-}
-
-function compile(schema: object, form: ValueForm): SchemaTest {
   try {
     checkSchema(schema);
     const validate = makeAjv(form, JSON.stringify(schema)).compile(schema);

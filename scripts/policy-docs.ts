@@ -1,0 +1,107 @@
+/**
+ * Writes docs/policies/*.md: each policy's README and a table of its options, made from its schema. With
+ * `--check` nothing is written; exits 1 and names what differs from what would be.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { PolicyDefinition } from '../src/contract/index.ts';
+import { POLICIES } from '../src/policies/index.ts';
+
+const DOCS = new URL('../docs/policies/', import.meta.url);
+
+/** What the table reads of a JSON Schema. */
+interface OptionSchema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly anyOf?: readonly OptionSchema[];
+  readonly items?: OptionSchema;
+  readonly properties?: Readonly<Record<string, OptionSchema>>;
+  readonly patternProperties?: Readonly<Record<string, OptionSchema>>;
+  readonly required?: readonly string[];
+}
+
+/** Every page by file name. */
+function pages(): Map<string, string> {
+  const made = new Map<string, string>([['README.md', overview()]]);
+  for (const policy of POLICIES) made.set(`${policy.name}.md`, page(policy));
+  return made;
+}
+
+function overview(): string {
+  const rows = POLICIES.map(({ name, summary }) => [`[\`${name}\`](${name}.md)`, summary]);
+  const mode =
+    'Every policy takes `mode` (`enforce`, `shadow`, `off`), `when` (CEL) and `onError` (`reject`, `continue`).';
+  return `${GENERATED}# Policies\n\n${mode}\n\n${table(['policy', ''], rows)}\n`;
+}
+
+function page({ name, summary, schema }: PolicyDefinition): string {
+  const readme = readFileSync(new URL(`../src/policies/${name}/README.md`, import.meta.url), 'utf8');
+  const rows = optionRows(readOption(schema), '');
+  const options = table(['option', 'type', 'default', ''], rows);
+  return `${GENERATED}# \`${name}\`\n\n${summary}\n\n${readme.trim()}\n\n## Options\n\n${options}\n`;
+}
+
+const GENERATED =
+  '<!-- Made by scripts/policy-docs.ts from the README and schema of the policy. Change those. -->\n\n';
+
+/** Columns as wide as their widest cell, as the project's formatter writes tables. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
+  const lines = cells.map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`,
+  );
+  lines.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
+  return lines.join('\n');
+}
+
+function optionRows(schema: OptionSchema, path: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, option]) => {
+    const required = schema.required?.includes(name) ? 'required' : '';
+    const fallback = option.default === undefined ? required : `\`${JSON.stringify(option.default)}\``;
+    const row = [`\`${path}${name}\``, typeName(option), fallback, option.description ?? ''];
+    return [row, ...inner(option).flatMap((object) => optionRows(object, `${path}${name}.`))];
+  });
+}
+
+/** Objects inside an option, whose own options follow it. */
+function inner(option: OptionSchema): readonly OptionSchema[] {
+  return [option, ...(option.anyOf ?? [])].filter((schema) => schema.properties !== undefined);
+}
+
+function typeName(option: OptionSchema): string {
+  if (option.anyOf !== undefined) return [...new Set(option.anyOf.map(typeName))].join(' or ');
+  if (option.const !== undefined) return `\`${JSON.stringify(option.const)}\``;
+  if (option.type === 'array')
+    return `list of ${option.items === undefined ? 'anything' : typeName(option.items)}`;
+  if (option.patternProperties !== undefined) return 'map';
+  return option.type ?? 'anything';
+}
+
+const isOption = (value: unknown): value is OptionSchema => typeof value === 'object' && value !== null;
+
+function readOption(schema: unknown): OptionSchema {
+  if (isOption(schema)) return schema;
+  throw new TypeError('a policy has no schema');
+}
+
+function existing(): string[] {
+  mkdirSync(DOCS, { recursive: true });
+  return readdirSync(DOCS).filter((file) => file.endsWith('.md'));
+}
+
+function isCurrent(file: string, text: string | undefined): boolean {
+  return existing().includes(file) && readFileSync(new URL(file, DOCS), 'utf8') === text;
+}
+
+const made = pages();
+if (process.argv.includes('--check')) {
+  const stale = [...new Set([...made.keys(), ...existing()])].filter(
+    (file) => !isCurrent(file, made.get(file)),
+  );
+  for (const file of stale) console.error(`docs/policies/${file} is out of date: run scripts/policy-docs.ts`);
+  if (stale.length > 0) process.exitCode = 1;
+} else {
+  for (const [file, text] of made) writeFileSync(new URL(file, DOCS), text);
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { POLICIES } from './index.ts';
+
+const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .sort();
+
+describe('policies', () => {
+  it('list every folder once, by its name', () => {
+    assert.deepEqual(
+      POLICIES.map(({ name }) => name),
+      folders,
+    );
+  });
+
+  for (const { name, schema, summary } of POLICIES) {
+    it(`${name} is complete`, () => {
+      for (const file of ['schema.ts', 'policy.ts', 'policy.test.ts', 'cases.json', 'README.md']) {
+        assert.ok(existsSync(new URL(`${name}/${file}`, import.meta.url)), file);
+      }
+      assert.ok(summary.endsWith('.'));
+      assert.equal(Reflect.get(schema, 'additionalProperties'), false, 'unknown options are errors');
+    });
+  }
+});

@@ -1,0 +1,21 @@
+import type { PolicyDefinition } from '../contract/index.ts';
+import { acl } from './acl/policy.ts';
+import { apiKey } from './api-key/policy.ts';
+import { cors } from './cors/policy.ts';
+import { headers } from './headers/policy.ts';
+import { ipList } from './ip-list/policy.ts';
+import { rateLimit } from './rate-limit/policy.ts';
+import { securityHeaders } from './security-headers/policy.ts';
+import { validate } from './validate/policy.ts';
+
+/** Every policy there is. A new one adds its folder and one line here. */
+export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
+  acl,
+  apiKey,
+  cors,
+  headers,
+  ipList,
+  rateLimit,
+  securityHeaders,
+  validate,
+]);
