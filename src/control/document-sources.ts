@@ -1,0 +1,85 @@
+import { dirname } from 'node:path';
+import {
+  type CheckedDocument,
+  createBundle,
+  filesOnDisk,
+  loadDocument,
+  type ParsedDocument,
+  PolicyCache,
+  type PolicyCatalog,
+  parseDocument,
+  readersOf,
+  secretsOf,
+} from '../config/index.ts';
+import type { DocumentFiles, Snapshot } from '../contract/index.ts';
+import type { LastGoodBundle } from '../store/index.ts';
+import { type ListenAddress, refuseTaken } from './listener-probe.ts';
+import type { OfferedBundle } from './offered-bundle.ts';
+
+export interface DocumentSourcesDeps {
+  readonly catalog: PolicyCatalog;
+  /** The document on disk, or a folder of documents. */
+  readonly path: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Runs the document's own tests; throws ConfigError with those that fail. */
+  readonly runTests: (checked: CheckedDocument) => Promise<void>;
+  /** Addresses that are served now; they are ours. */
+  readonly bound: () => Promise<readonly { readonly host: string; readonly port: number }[]>;
+}
+
+/** Where documents come from. Each way ends in a bundle that was compiled once, tested and found servable. */
+export class DocumentSources {
+  readonly #deps: DocumentSourcesDeps;
+  readonly #cache = new PolicyCache();
+  #checked: Snapshot | undefined;
+
+  constructor(deps: DocumentSourcesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The document on disk as it is now. Throws ConfigError. */
+  async fromDisk(): Promise<OfferedBundle> {
+    const loaded = await loadDocument(this.#deps.path);
+    return await this.#check(loaded, filesOnDisk(loaded.folder), JSON.stringify(loaded.document, null, 2));
+  }
+
+  /** A document sent by a caller; its files are relative to the one on disk. Throws ConfigError. */
+  async fromText(text: string): Promise<OfferedBundle> {
+    return await this.#check(parseDocument(text, 'document'), filesOnDisk(this.#folder), text);
+  }
+
+  /** The last good revision, with the files as they were. Secrets are read anew. Throws ConfigError. */
+  async fromLastGood({ document, files }: LastGoodBundle): Promise<OfferedBundle> {
+    const kept = readersOf({ files, secrets: {} }).files;
+    return await this.#check(parseDocument(document, 'last good revision'), kept, document);
+  }
+
+  get #folder(): string {
+    return /\.(ya?ml|json)$/.test(this.#deps.path) ? dirname(this.#deps.path) : this.#deps.path;
+  }
+
+  async #check(parsed: ParsedDocument, files: DocumentFiles, text: string): Promise<OfferedBundle> {
+    const { catalog, environment, runTests } = this.#deps;
+    const secrets = secretsOf(environment, filesOnDisk(this.#folder));
+    const checked = await createBundle(parsed, { catalog, cache: this.#cache, files, secrets });
+    try {
+      await runTests(checked);
+      await this.#refuseTaken(checked.snapshot);
+    } catch (error) {
+      await checked.snapshot.dispose();
+      throw error;
+    }
+    // The one before is let go only now: policies that did not change are not compiled again.
+    await this.#checked?.dispose();
+    this.#checked = checked.snapshot;
+    return { ...checked.bundle, text };
+  }
+
+  async #refuseTaken(snapshot: Snapshot): Promise<void> {
+    const ours = new Set((await this.#deps.bound()).map(({ host, port }) => `${host} ${port}`));
+    const fresh = snapshot.listeners.map(
+      ({ host, port }, i): ListenAddress => ({ path: `listeners[${i}].address`, host, port }),
+    );
+    await refuseTaken(fresh.filter(({ host, port }) => !ours.has(`${host} ${port}`)));
+  }
+}

@@ -1,0 +1,17 @@
+import type { Bundle } from '../config/index.ts';
+
+/** What is offered to the workers, with its text for the store. */
+export interface OfferedBundle extends Bundle {
+  /** The document as it was sent; of a folder, its parts as one JSON text. */
+  readonly text: string;
+}
+
+/** Whether two bundles would be served alike: of one revision, and with the same secrets. */
+export function isSameBundle(a: OfferedBundle, b: OfferedBundle): boolean {
+  if (a.revision !== b.revision) return false;
+  const before = Object.entries(a.secrets);
+  return (
+    before.length === Object.keys(b.secrets).length &&
+    before.every(([reference, value]) => b.secrets[reference] === value)
+  );
+}

@@ -1,0 +1,137 @@
+import type { Clock, Logger, Meter } from '../contract/index.ts';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { type Activatable, type Activation, ActivationError } from '../lifecycle/index.ts';
+
+/** What asked for a revision: the start, a changed file, SIGHUP, or a caller of the admin API. */
+export type PublishOrigin = 'start' | 'file' | 'signal' | 'api';
+
+export interface PublishRequest<B> {
+  readonly origin: PublishOrigin;
+  /** Who asked, for the audit: `system`, or the admin caller. */
+  readonly actor: string;
+  /** Why, in the words of who asked; '' for none. */
+  readonly reason?: string;
+  /** Publish only while this revision is active. Looked at in turn, so that no other slips between. */
+  readonly expectedRevision?: string | undefined;
+  /** Reads and checks the document; called in its turn, so that the newest content wins. Throws ConfigError. */
+  readonly load: () => Promise<B>;
+}
+
+/** What became of it. A refusal leaves everything as it was; `stale`: another revision than expected is active. */
+export type PublishResult =
+  | { readonly outcome: 'stale'; readonly revision: string | undefined }
+  | { readonly outcome: 'activated'; readonly revision: string }
+  | { readonly outcome: 'unchanged'; readonly revision: string }
+  | {
+      readonly outcome: 'refused';
+      readonly revision: string | undefined;
+      readonly issues: readonly ConfigIssue[];
+    };
+
+/** The last offer that was not taken, as status and readiness show it. */
+export interface Refusal {
+  readonly atMs: number;
+  readonly origin: PublishOrigin;
+  readonly revision: string | undefined;
+  readonly issues: readonly ConfigIssue[];
+}
+
+export interface PublisherDeps<B extends Activatable> {
+  readonly activation: Activation<B>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** Whether two bundles of one revision also hold the same files and secrets: then there is nothing to do. */
+  readonly isSame: (a: B, b: B) => boolean;
+  /** Told of every end: keeps the last good revision and the audit. A failure here is logged, never undone. */
+  readonly remember: (
+    request: PublishRequest<B>,
+    bundle: B | undefined,
+    result: PublishResult,
+  ) => Promise<void>;
+}
+
+/** The one way of a document into service: from wherever it comes, in turn, whole or not at all. */
+export class Publisher<B extends Activatable> {
+  readonly #deps: PublisherDeps<B>;
+  #tail: Promise<unknown> = Promise.resolve();
+  #refusal: Refusal | undefined;
+  #activatedAtMs: number | undefined;
+
+  constructor(deps: PublisherDeps<B>) {
+    this.#deps = deps;
+  }
+
+  /** Why the latest offer was refused; undefined when it was taken. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Milliseconds since the epoch, or undefined before the first activation. */
+  get activatedAtMs(): number | undefined {
+    return this.#activatedAtMs;
+  }
+
+  /** Never rejects: what is wrong is in the result. */
+  publish(request: PublishRequest<B>): Promise<PublishResult> {
+    const turn = this.#tail.then(() => this.#take(request));
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+
+  async #take(request: PublishRequest<B>): Promise<PublishResult> {
+    const active = this.#deps.activation.active?.revision;
+    if (request.expectedRevision !== undefined && request.expectedRevision !== active) {
+      return { outcome: 'stale', revision: active };
+    }
+    let bundle: B | undefined;
+    let result: PublishResult;
+    try {
+      bundle = await request.load();
+      result = await this.#activate(bundle);
+    } catch (error) {
+      result = { outcome: 'refused', revision: bundle?.revision, issues: issuesOf(error) };
+    }
+    this.#note(request, result);
+    try {
+      await this.#deps.remember(request, bundle, result);
+    } catch (error) {
+      this.#deps.log.error('revision-not-recorded', { revision: bundle?.revision, error });
+    }
+    return result;
+  }
+
+  async #activate(bundle: B): Promise<PublishResult> {
+    const { activation, isSame } = this.#deps;
+    const { revision } = bundle;
+    if (activation.active !== undefined && isSame(activation.active, bundle)) {
+      return { outcome: 'unchanged', revision };
+    }
+    await activation.publish(bundle);
+    this.#activatedAtMs = this.#deps.clock.now();
+    return { outcome: 'activated', revision };
+  }
+
+  #note(request: PublishRequest<B>, result: PublishResult): void {
+    const { log, meter, clock } = this.#deps;
+    const { origin, actor } = request;
+    meter.counter('sallyport_config_reloads_total', { result: result.outcome }).add(1);
+    if (result.outcome === 'stale') return;
+    if (result.outcome !== 'refused') {
+      this.#refusal = undefined;
+      log.info(`revision-${result.outcome}`, { revision: result.revision, origin, actor });
+      return;
+    }
+    const { revision, issues } = result;
+    this.#refusal = { atMs: clock.now(), origin, revision, issues };
+    // At the start the person at the terminal is told in words.
+    if (origin !== 'start') log.error('revision-refused', { revision, origin, actor, issues });
+  }
+}
+
+/** What an error says to the author of the document. A worker's refusal stays what it was before it crossed. */
+function issuesOf(error: unknown): readonly ConfigIssue[] {
+  const cause = error instanceof ActivationError ? error.cause : error;
+  if (cause instanceof ConfigError) return cause.issues;
+  return [{ path: '', message: cause instanceof Error ? cause.message : String(cause) }];
+}

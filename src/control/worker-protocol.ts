@@ -1,0 +1,62 @@
+/** What the control side and a worker thread say to each other: orders one way, one answer to each back. */
+import type { ConfigIssue } from '../errors.ts';
+import type { MeterSnapshot } from '../observability/index.ts';
+
+/** What a worker thread is started with. All of it survives `structuredClone`. */
+export interface WorkerSetup {
+  /** New for every thread ever started by this process. */
+  readonly threadId: number;
+  /** Memory of the counters that all workers share. */
+  readonly counters: SharedArrayBuffer;
+  /** `stdout`, `none` or the path of a file. */
+  readonly records: string;
+}
+
+/** An address a worker listens on. */
+export interface BoundAddress {
+  readonly listener: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export type WorkerOrder<B> =
+  | { readonly kind: 'prepare'; readonly bundle: B }
+  | { readonly kind: 'activate'; readonly revision: string }
+  | { readonly kind: 'discard'; readonly revision: string }
+  /** Stops accepting, lets requests end until the deadline, then closes; answered with the last metrics. */
+  | { readonly kind: 'drain'; readonly deadlineMs: number }
+  /** `isScrape`: gauges of the worst since the last scrape start anew. */
+  | { readonly kind: 'metrics'; readonly isScrape: boolean }
+  | { readonly kind: 'addresses' }
+  | { readonly kind: 'reopen-records' };
+
+export interface OrderMessage<B> {
+  /** Ties the answer to its order. */
+  readonly order: number;
+  readonly body: WorkerOrder<B>;
+}
+
+/** A failure that crossed threads: a document's issues stay issues, a system's code stays a code. */
+export interface WorkerFailure {
+  readonly issues?: readonly ConfigIssue[];
+  readonly code?: string;
+  readonly message: string;
+}
+
+export type AnswerValue = MeterSnapshot | readonly BoundAddress[] | undefined;
+
+export type AnswerMessage =
+  | { readonly order: number; readonly ok: true; readonly value: AnswerValue }
+  | { readonly order: number; readonly ok: false; readonly failure: WorkerFailure };
+
+/** A failure in a worker that is no fault of the document. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError';
+  /** The system's code (`EADDRINUSE`…), or undefined. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,136 @@
+import { ConfigError, InternalError } from '../errors.ts';
+import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
+import type { MeterSnapshot } from '../observability/index.ts';
+import {
+  type AnswerMessage,
+  type AnswerValue,
+  type BoundAddress,
+  WorkerError,
+  type WorkerFailure,
+  type WorkerOrder,
+} from './worker-protocol.ts';
+
+/** The part of `worker_threads.Worker` that is used, so that a test needs no thread. */
+export interface Thread {
+  postMessage(message: unknown): void;
+  terminate(): Promise<number>;
+  on(event: 'message', listener: (message: AnswerMessage) => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number) => void): unknown;
+}
+
+interface Waiting {
+  readonly done: (value: AnswerValue) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** One running worker thread: sends orders, matches answers, and fails all that waits when it ends. */
+export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
+  readonly id: number;
+  /** Settles when the thread has ended, with why. */
+  readonly ended: Promise<string>;
+  readonly #thread: Thread;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextOrder = 1;
+  #cause: string | undefined;
+  #isAlive = true;
+
+  constructor(id: number, thread: Thread) {
+    this.id = id;
+    this.#thread = thread;
+    thread.on('message', (message) => this.#onAnswer(message));
+    thread.on('error', (error) => {
+      this.#cause = error instanceof Error ? error.message : String(error);
+    });
+    this.ended = new Promise((resolve) => {
+      thread.on('exit', (code) => {
+        this.#isAlive = false;
+        const why = this.#cause ?? `it exited with code ${code}`;
+        this.#failAll(why);
+        resolve(why);
+      });
+    });
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  async prepare(bundle: B): Promise<void> {
+    await this.#order({ kind: 'prepare', bundle });
+  }
+
+  async activate(revision: string): Promise<void> {
+    await this.#order({ kind: 'activate', revision });
+  }
+
+  async discard(revision: string): Promise<void> {
+    await this.#order({ kind: 'discard', revision });
+  }
+
+  async reopenRecords(): Promise<void> {
+    await this.#order({ kind: 'reopen-records' });
+  }
+
+  async metrics(isScrape: boolean): Promise<MeterSnapshot> {
+    return metricsIn(await this.#order({ kind: 'metrics', isScrape }));
+  }
+
+  async addresses(): Promise<readonly BoundAddress[]> {
+    return addressesIn(await this.#order({ kind: 'addresses' }));
+  }
+
+  /** Resolves with the thread's last metrics when its requests have ended or the deadline has passed. */
+  async drain(deadlineMs: number): Promise<MeterSnapshot> {
+    return metricsIn(await this.#order({ kind: 'drain', deadlineMs }));
+  }
+
+  retire(reason: string): void {
+    this.#cause ??= reason;
+    void this.#thread.terminate();
+  }
+
+  #order(body: WorkerOrder<B>): Promise<AnswerValue> {
+    return new Promise((done, fail) => {
+      if (!this.#isAlive) return fail(new WorkerError(`worker ${this.id} has ended`));
+      const order = this.#nextOrder++;
+      this.#waiting.set(order, { done, fail });
+      this.#thread.postMessage({ order, body });
+    });
+  }
+
+  #onAnswer(message: AnswerMessage): void {
+    const waiting = this.#waiting.get(message.order);
+    if (waiting === undefined) return;
+    this.#waiting.delete(message.order);
+    if (message.ok) waiting.done(message.value);
+    else waiting.fail(errorOf(message.failure));
+  }
+
+  #failAll(why: string): void {
+    for (const { fail } of this.#waiting.values()) fail(new WorkerError(`worker ${this.id} ended: ${why}`));
+    this.#waiting.clear();
+  }
+}
+
+function errorOf(failure: WorkerFailure): Error {
+  if (failure.issues !== undefined) return new ConfigError(failure.issues);
+  return new WorkerError(failure.message, failure.code);
+}
+
+const isMetrics = (value: readonly object[]): value is MeterSnapshot =>
+  value.every((entry) => 'values' in entry);
+
+const isAddresses = (value: readonly object[]): value is readonly BoundAddress[] =>
+  value.every((entry) => 'listener' in entry);
+
+function metricsIn(value: AnswerValue): MeterSnapshot {
+  if (value === undefined || !isMetrics(value)) throw new InternalError('a worker answered without metrics');
+  return value;
+}
+
+function addressesIn(value: AnswerValue): readonly BoundAddress[] {
+  if (value === undefined || !isAddresses(value))
+    throw new InternalError('a worker answered without addresses');
+  return value;
+}
