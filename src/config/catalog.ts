@@ -1,30 +1,12 @@
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { PolicyDefinition } from '../contract/index.ts';
+import { InternalError } from '../errors.ts';
 import { didYouMean } from '../lib/suggest.ts';
+
+import { FOREIGN_NAMES } from './foreign-names.ts';
 import { LooseAttachment } from './schema/attachment.ts';
 import { type GatewayDocument, StructureSchema } from './schema/document.ts';
-
-/** What Kong, APISIX, Envoy and Tyk call these policies: for suggestions only. */
-const FOREIGN_NAMES: Readonly<Record<string, string>> = Object.freeze({
-  'key-auth': 'api-key',
-  'auth-token': 'api-key',
-  'ip-restriction': 'ip-list',
-  'ip-filter': 'ip-list',
-  'limit-count': 'rate-limit',
-  'limit-req': 'rate-limit',
-  'rate-limiting': 'rate-limit',
-  'local-ratelimit': 'rate-limit',
-  'request-validator': 'validate',
-  'request-validation': 'validate',
-  'oas-validation': 'validate',
-  'request-transformer': 'headers',
-  'response-transformer': 'headers',
-  'proxy-rewrite': 'headers',
-  'response-rewrite': 'headers',
-  'consumer-restriction': 'acl',
-  rbac: 'acl',
-});
 
 /** A compiled schema, as far as it is used here. */
 interface Checker {
@@ -36,31 +18,25 @@ interface Checker {
  * compile: a schema is compiled when it is first needed, then kept.
  */
 export class PolicyCatalog {
-  readonly #definitions: ReadonlyMap<string, PolicyDefinition>;
-  readonly #aliases: ReadonlyMap<string, string>;
+  readonly definitions: readonly PolicyDefinition[];
+  readonly #byName: ReadonlyMap<string, PolicyDefinition>;
   readonly #checkers = new Map<TSchema, Checker>();
 
-  constructor(
-    definitions: Iterable<PolicyDefinition>,
-    aliases: Readonly<Record<string, string>> = FOREIGN_NAMES,
-  ) {
-    this.#definitions = new Map([...definitions].map((d) => [d.name, d]));
-    this.#aliases = new Map(Object.entries(aliases));
-  }
-
-  get definitions(): readonly PolicyDefinition[] {
-    return [...this.#definitions.values()];
+  constructor(definitions: readonly PolicyDefinition[]) {
+    this.definitions = definitions;
+    this.#byName = new Map(definitions.map((definition) => [definition.name, definition]));
+    if (this.#byName.size !== definitions.length) throw new InternalError('two policies have one name');
   }
 
   find(name: string): PolicyDefinition | undefined {
-    return this.#definitions.get(name);
+    return this.#byName.get(name);
   }
 
-  /** What an unknown policy name probably meant. */
+  /** What an unknown policy name probably meant, also in the words of other gateways. */
   suggestionFor(name: string): string {
-    const alias = this.#aliases.get(name.toLowerCase());
-    if (alias !== undefined && this.#definitions.has(alias)) return `did you mean "${alias}"?`;
-    const names = [...this.#definitions.keys()];
+    const ours = FOREIGN_NAMES.get(name.toLowerCase());
+    if (ours !== undefined && this.#byName.has(ours)) return `did you mean "${ours}"?`;
+    const names = [...this.#byName.keys()];
     return didYouMean(name, names) ?? `known policies: ${names.join(', ')}`;
   }
 

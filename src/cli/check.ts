@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import {
+  type CheckedDocument,
+  createBundle,
+  filesOnDisk,
+  type LoadedDocument,
+  loadDocument,
+  PolicyCache,
+  PolicyCatalog,
+  secretsOf,
+} from '../config/index.ts';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { POLICIES } from '../policies/index.ts';
+import { renderIssues } from './render-issues.ts';
+import { paint, processTerminal, type Terminal } from './terminal.ts';
+
+export type OutputFormat = 'text' | 'json';
+
+/** Exit codes of the commands that judge a document. */
+export const EXIT = Object.freeze({ ok: 0, failed: 1, usage: 2 });
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0  all is well
+  1  the document has errors, or a test failed
+  2  the command was used wrongly
+`;
+
+/** `--format`, alike for every command that has it. */
+export const formatOption = (): Option =>
+  new Option('--format <format>', 'how results are printed').choices(['text', 'json']).default('text');
+
+/** `sallyport check FILE`. */
+export function addCheckCommand(program: Command, terminal: Terminal = processTerminal()): void {
+  program
+    .command('check')
+    .summary('check a document')
+    .description(
+      'Checks a document (a file, or a folder of *.yaml and *.json) and tells every error at once.',
+    )
+    .argument('<file>', 'document or folder')
+    .addOption(formatOption())
+    .addHelpText('after', EXIT_CODES_HELP)
+    .action(async (file: string, options: { format: OutputFormat }) => {
+      process.exitCode = await check(file, options.format, terminal);
+    });
+}
+
+/** Checks and prints; gives the exit code. */
+export async function check(file: string, format: OutputFormat, terminal: Terminal): Promise<number> {
+  const opened = await openDocument(file);
+  if ('issues' in opened) return printIssues(opened.issues, file, format, terminal);
+  const { snapshot, loaded } = opened;
+  const { revision, listeners, attachments } = snapshot;
+  await snapshot.dispose();
+  if (format === 'json') {
+    terminal.out(`${JSON.stringify({ valid: true, revision, issues: [] })}\n`);
+    return EXIT.ok;
+  }
+  const routes = loaded.document.routes;
+  const counts = [
+    counted(listeners.length, 'listener'),
+    counted(Array.isArray(routes) ? routes.length : 0, 'route'),
+    counted(attachments.length, 'policy', 'policies'),
+  ];
+  terminal.out(`${paint(terminal, 'green', 'valid')} ${file}: ${counts.join(', ')}\nrevision ${revision}\n`);
+  return EXIT.ok;
+}
+
+/** A document that was found sound. Dispose the snapshot after use. */
+export interface OpenedDocument extends CheckedDocument {
+  readonly loaded: LoadedDocument;
+}
+
+/** Loads and compiles a document as the gateway would, or tells what is wrong with it. */
+export async function openDocument(
+  path: string,
+): Promise<OpenedDocument | { readonly issues: readonly ConfigIssue[] }> {
+  try {
+    const loaded = await loadDocument(path);
+    const files = filesOnDisk(loaded.folder);
+    const secrets = secretsOf(process.env, files);
+    const catalog = new PolicyCatalog(POLICIES);
+    const checked = await createBundle(loaded, { catalog, cache: new PolicyCache(), files, secrets });
+    return { ...checked, loaded };
+  } catch (error) {
+    if (error instanceof ConfigError) return { issues: error.issues };
+    throw error;
+  }
+}
+
+/** Prints why a document is not valid; gives the exit code. */
+export function printIssues(
+  issues: readonly ConfigIssue[],
+  file: string,
+  format: OutputFormat,
+  terminal: Terminal,
+): number {
+  if (format === 'json') terminal.out(`${JSON.stringify({ valid: false, issues })}\n`);
+  else terminal.error(renderIssues(issues, file, sourceReader(), terminal));
+  return EXIT.failed;
+}
+
+/** Each file is read once, however many errors stand in it. */
+function sourceReader(): (file: string) => string | undefined {
+  const texts = new Map<string, string | undefined>();
+  return (file) => {
+    if (!texts.has(file)) texts.set(file, readSource(file));
+    return texts.get(file);
+  };
+}
+
+function readSource(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
