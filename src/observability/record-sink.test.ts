@@ -201,6 +201,7 @@ function defineTests(): void {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
     });
+    after(() => child.kill('SIGKILL'));
     const { stdout } = child;
     const report = async (): Promise<unknown> => (await once(child, 'message'))[0];
     assert.deepEqual(await report(), { isPoolFree: true });
