@@ -11,7 +11,7 @@ import { secureTree } from './secure-tree.ts';
 export { ExpressionError } from './expression-error.ts';
 
 /** CEL types by name: `string`, `int`, `list<string>`, `map<string, dyn>` or one of the `types`. */
-export type FieldTypes = Readonly<Record<string, string>>;
+type FieldTypes = Readonly<Record<string, string>>;
 
 export interface Declarations {
   /** Variables the expression may name. */

@@ -4,7 +4,7 @@
  */
 export type CodePointSet = readonly number[];
 
-export const MAX_CODE_POINT = 0x10ffff;
+const MAX_CODE_POINT = 0x10ffff;
 export const EMPTY: CodePointSet = [];
 export const ANY: CodePointSet = [0, MAX_CODE_POINT];
 export const DIGIT: CodePointSet = [0x30, 0x39];

@@ -6,7 +6,6 @@ import { PathTrie, parsePathPattern } from '../../lib/path-trie.ts';
 import type { AclBlock } from './schema.ts';
 
 export type IdentityKey = 'consumers' | 'groups' | 'scopes';
-export type BlockKey = keyof AclBlock;
 
 /** A block ready to be asked. Keys are ANDed, the values of one key ORed. */
 export interface Block {

@@ -1,5 +1,5 @@
 import type { Identity, PolicyContext } from '../../contract/index.ts';
-import type { Block } from './block.ts';
+import type { Block, IdentityKey } from './block.ts';
 
 /** A token may carry hundreds of scopes; the record needs only enough of them to see the mistake. */
 const MAX_NAMES = 10;
@@ -28,7 +28,7 @@ function explainBlock(block: Block, c: PolicyContext, identity: Identity | undef
     .join(', and ');
 }
 
-const callerHas = (key: 'consumers' | 'groups' | 'scopes', identity: Identity): string =>
+const callerHas = (key: IdentityKey, identity: Identity): string =>
   key === 'consumers' ? `is ${identity.consumer}` : `has ${names(identity[key])}`;
 
 function names(list: readonly string[]): string {

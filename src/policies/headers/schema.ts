@@ -39,5 +39,5 @@ export const headersSchema = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 
-export type HeadersConfig = Static<typeof headersSchema>;
+type HeadersConfig = Static<typeof headersSchema>;
 export type HeaderEdits = NonNullable<HeadersConfig['request']>;

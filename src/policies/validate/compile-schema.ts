@@ -5,7 +5,7 @@ import { formats } from './formats.ts';
 import { isUnique } from './unique-items.ts';
 
 /** What a value violates first: where (JSON Pointer) and which keyword. Never the value. */
-export interface Violation {
+interface Violation {
   readonly pointer: string;
   readonly keyword: string;
   /** Undefined where the keyword says it all. Words of the schema only. */
