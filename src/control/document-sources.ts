@@ -11,18 +11,22 @@ import {
   readersOf,
   secretsOf,
 } from '../config/index.ts';
-import type { DocumentFiles, Snapshot } from '../contract/index.ts';
+import type { Clock, DocumentFiles, Secrets, Snapshot } from '../contract/index.ts';
+import { ConfigError } from '../errors.ts';
+import { runDocumentTests, testIssues } from '../lifecycle/index.ts';
+import { createLocalCounters } from '../state/index.ts';
 import type { LastGoodBundle } from '../store/index.ts';
 import { type ListenAddress, refuseTaken } from './listener-probe.ts';
 import type { OfferedBundle } from './offered-bundle.ts';
+
+const DAY_MS = 86_400_000;
 
 export interface DocumentSourcesDeps {
   readonly catalog: PolicyCatalog;
   /** The document on disk, or a folder of documents. */
   readonly path: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Runs the document's own tests; throws ConfigError with those that fail. */
-  readonly runTests: (checked: CheckedDocument) => Promise<void>;
+  readonly clock: Clock;
   /** Addresses that are served now; they are ours. */
   readonly bound: () => Promise<readonly { readonly host: string; readonly port: number }[]>;
 }
@@ -59,11 +63,11 @@ export class DocumentSources {
   }
 
   async #check(parsed: ParsedDocument, files: DocumentFiles, text: string): Promise<OfferedBundle> {
-    const { catalog, environment, runTests } = this.#deps;
+    const { catalog, environment } = this.#deps;
     const secrets = secretsOf(environment, filesOnDisk(this.#folder));
     const checked = await createBundle(parsed, { catalog, cache: this.#cache, files, secrets });
     try {
-      await runTests(checked);
+      await this.#runTests(checked, secrets);
       await this.#refuseTaken(checked.snapshot);
     } catch (error) {
       await checked.snapshot.dispose();
@@ -73,6 +77,17 @@ export class DocumentSources {
     await this.#checked?.dispose();
     this.#checked = checked.snapshot;
     return { ...checked.bundle, text };
+  }
+
+  /** A document that fails its own tests is refused like one that cannot be compiled. */
+  async #runTests({ bundle, snapshot }: CheckedDocument, secrets: Secrets): Promise<void> {
+    const { catalog, clock } = this.#deps;
+    if (!catalog.isDocument(bundle.document)) return;
+    // The start of the day: windows then begin alike in every run, so that no test passes by the hour.
+    const startMs = clock.now() - (clock.now() % DAY_MS);
+    const deps = { createState: createLocalCounters, secrets, startMs };
+    const issues = testIssues(await runDocumentTests(snapshot, bundle.document.tests ?? [], deps));
+    if (issues.length > 0) throw new ConfigError(issues);
   }
 
   async #refuseTaken(snapshot: Snapshot): Promise<void> {

@@ -9,6 +9,7 @@ export {
   type Readiness,
 } from './admin/index.ts';
 export { ConfigWatch, type ConfigWatchOptions } from './config-watch.ts';
+export { type FirstRevision, publishFirst } from './first-revision.ts';
 export { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
 export { RevisionRecord } from './revision-record.ts';
@@ -29,6 +30,6 @@ export async function openDocumentSources(deps: DocumentSourcesDeps): Promise<Do
   const sources = await import('./document-sources.ts');
   return new sources.DocumentSources(deps);
 }
-export { obeySignals } from './signals.ts';
 export { refuseTaken } from './listener-probe.ts';
+export { obeySignals } from './signals.ts';
 export type { Thread } from './worker-thread.ts';

@@ -72,6 +72,11 @@ export class Publisher<B extends Activatable> {
     return this.#activatedAtMs;
   }
 
+  /** Keeps a refusal in view although another revision was taken since: the document on disk is still bad. */
+  refuse(origin: PublishOrigin, { revision, issues }: Omit<Refusal, 'atMs' | 'origin'>): void {
+    this.#refusal = { atMs: this.#deps.clock.now(), origin, revision, issues };
+  }
+
   /** Never rejects: what is wrong is in the result. */
   publish(request: PublishRequest<B>): Promise<PublishResult> {
     const turn = this.#tail.then(() => this.#take(request));

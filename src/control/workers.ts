@@ -99,7 +99,11 @@ export class WorkerPool<B extends Activatable> {
    */
   async collectMetrics(why: 'scrape' | 'keep'): Promise<void> {
     await this.#each(async (thread) => {
-      const snapshot = await withDeadline(thread.metrics(why === 'scrape'), METRICS_TIMEOUT_MS, 'collecting metrics');
+      const snapshot = await withDeadline(
+        thread.metrics(why === 'scrape'),
+        METRICS_TIMEOUT_MS,
+        'collecting metrics',
+      );
       if (thread.isAlive) this.#keep(thread, snapshot);
     });
   }

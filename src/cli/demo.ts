@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import path from 'node:path';
+import { ConfigError } from '../errors.ts';
+import type { HostPort } from './options.ts';
+
+const KEY_BYTES = 24;
+const KEY_FILE = 'demo.key';
+const MAX_ECHO_BYTES = 64 * 1024;
+
+/** Makes `demo.key` beside the document when it is not there: random, for its owner only. Returns its path. */
+export function addDemoKey(documentFolder: string): string {
+  const file = path.join(documentFolder, KEY_FILE);
+  if (existsSync(file)) return file;
+  try {
+    writeFileSync(file, `${randomBytes(KEY_BYTES).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw ConfigError.at('', `cannot make the demo key: ${reason}`, 'copy the document to a folder of yours');
+  }
+  return file;
+}
+
+export interface DemoUpstream {
+  close(): void;
+}
+
+/** A backend to try the gateway with: it says what reached it. Throws ConfigError when it cannot listen. */
+export async function startDemoUpstream({ host, port }: HostPort): Promise<DemoUpstream> {
+  const server = createServer((request, response) => void echo(request, response));
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw ConfigError.at(
+      '',
+      `the demo upstream cannot listen: ${reason}`,
+      'choose another address: --demo HOST:PORT',
+    );
+  }
+  return { close: () => end(server) };
+}
+
+function end(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request) {
+      bytes += chunk.length;
+      if (bytes <= MAX_ECHO_BYTES) chunks.push(chunk);
+    }
+  } catch {
+    return;
+  }
+  const { method, url, headers } = request;
+  const body = bytes <= MAX_ECHO_BYTES ? Buffer.concat(chunks).toString() : `${bytes} bytes`;
+  const said = { upstream: 'sallyport demo', method, url, headers, ...(bytes > 0 ? { body } : {}) };
+  response.writeHead(200, { 'content-type': 'application/json', server: 'demo/1.0' });
+  response.end(`${JSON.stringify(said, null, 2)}\n`);
+}

@@ -1,0 +1,61 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../errors.ts';
+import { issuesText } from './issues-text.ts';
+import { addRunCommand, type RunOptions } from './run.ts';
+
+export { type BannerFacts, bannerText } from './banner.ts';
+export { addDemoKey, type DemoUpstream, startDemoUpstream } from './demo.ts';
+export type { HostPort } from './options.ts';
+export { preflight } from './preflight.ts';
+export type { RunOptions } from './run.ts';
+export { packageVersion } from './version.ts';
+
+/** Ended as asked, could not or failed, wrong usage. */
+export const EXIT = Object.freeze({ ok: 0, failure: 1, usage: 2 });
+
+export interface ProgramDeps {
+  /** Does `sallyport run`. */
+  readonly run: (options: RunOptions) => Promise<void>;
+}
+
+/** Parses the command line and does what it says; what fails sets the exit code and says why on stderr. */
+export async function runProgram(argv: readonly string[], deps: ProgramDeps): Promise<void> {
+  const program = new Command('sallyport')
+    .description('An API and AI gateway whose policy updates are safe.')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(sallyport --help says more)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nExit codes:\n  0  done\n  1  invalid document, failed tests, or a failure\n  2  wrong usage\n',
+    );
+  addRunCommand(program, deps.run);
+  if (argv[2] !== 'run') await addOtherCommands(program);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = exitCodeFor(error);
+  }
+}
+
+/** They load what compiles documents; `run` has its workers on their way before it does that. */
+async function addOtherCommands(program: Command): Promise<void> {
+  const [{ addCheckCommand }, { addTestCommand }, { addVersionCommand }] = await Promise.all([
+    import('./check.ts'),
+    import('./test.ts'),
+    import('./version.ts'),
+  ]);
+  addCheckCommand(program);
+  addTestCommand(program);
+  addVersionCommand(program);
+}
+
+/** Tells what failed, without a stack, unless it was told already. */
+function exitCodeFor(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof ConfigError) process.stderr.write(issuesText(error.issues));
+  else process.stderr.write(`sallyport failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  return EXIT.failure;
+}

@@ -1,0 +1,39 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Where a server listens. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT`, `[v6]:PORT` or `PORT` (on loopback). */
+export function parseHostPort(text: string): HostPort {
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    throw new InvalidArgumentError(`"${text}" is no HOST:PORT, such as 127.0.0.1:8090.`);
+  }
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
+}
+
+/** As `parseHostPort`, or `off`. */
+export const parseAdmin = (text: string): HostPort | 'off' => (text === 'off' ? 'off' : parseHostPort(text));
+
+const MAX_WORKERS = 256;
+
+export function parseWorkers(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
+    throw new InvalidArgumentError(`"${text}" is no number from 1 to ${MAX_WORKERS}.`);
+  }
+  return count;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** `500ms`, `30s` or `5m`, as milliseconds. */
+export function parseDurationMs(text: string): number {
+  const match = /^(\d{1,6})(ms|s|m)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError(`"${text}" is no duration, such as 30s.`);
+  return Number(match[1]) * UNIT_MS[match[2]];
+}

@@ -1,0 +1,63 @@
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import { type HostPort, parseAdmin, parseDurationMs, parseHostPort, parseWorkers } from './options.ts';
+
+export interface RunOptions {
+  /** The document, or a folder of documents. */
+  readonly config: string;
+  /** Folder of what the program keeps: last good revision, store, admin token. */
+  readonly data: string;
+  readonly admin: HostPort | 'off';
+  readonly workers: number;
+  /** `stdout`, `none` or the path of a file. */
+  readonly records: string;
+  /** Milliseconds that requests have to end in when the program ends. */
+  readonly drain: number;
+  /** Where the built-in demo upstream listens; undefined for no demo. */
+  readonly demo: HostPort | undefined;
+}
+
+/** Adds `run`; `start` does it and resolves when the gateway serves, or sets the exit code. */
+export function addRunCommand(program: Command, start: (options: RunOptions) => Promise<void>): void {
+  program
+    .command('run')
+    .summary('serve a document')
+    .description(
+      'Serves a document. It is loaded again when it changes, on SIGHUP and by the admin API; one that ' +
+        'cannot be served is refused, and the revision before it stays in service.',
+    )
+    .option('-c, --config <FILE|DIR>', 'the document', 'gateway.yaml')
+    .option('-d, --data <DIR>', 'folder for the store, the last good revision and the admin token', '.data')
+    .addOption(
+      new Option('-a, --admin <HOST:PORT|off>', 'where the admin side listens')
+        .argParser(parseAdmin)
+        .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
+    )
+    .addOption(
+      new Option('-w, --workers <N>', 'threads that serve')
+        .argParser(parseWorkers)
+        .default(availableParallelism(), 'one per core'),
+    )
+    .option('-r, --records <stdout|FILE|none>', 'where one JSON line per request goes', 'stdout')
+    .addOption(
+      new Option('--drain <DURATION>', 'how long requests may take to end after SIGTERM')
+        .argParser(parseDurationMs)
+        .default(30_000, '30s'),
+    )
+    .addOption(
+      new Option(
+        '--demo [HOST:PORT]',
+        'also serve a demo upstream (127.0.0.1:8099) and make demo.key beside the document',
+      )
+        .preset('127.0.0.1:8099')
+        .argParser(parseHostPort),
+    )
+    .addHelpText(
+      'after',
+      '\nSignals:\n' +
+        '  SIGTERM, SIGINT  finish the requests under way, then exit; a second one exits at once\n' +
+        '  SIGHUP           load the document again and reopen the record file\n' +
+        '\nExit codes:\n  0  ended as asked\n  1  could not start, or failed\n  2  wrong usage\n',
+    )
+    .action(async (options: RunOptions) => start(options));
+}

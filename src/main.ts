@@ -1,0 +1,55 @@
+/** The program: takes a command and, for `run`, starts the threads and wires the rooms to a gateway. */
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { preflight, type RunOptions, runProgram } from './cli/index.ts';
+import type { Thread, WorkerSetup } from './control/index.ts';
+import { createSystemRandom } from './lib/system.ts';
+import { createSharedCounters } from './state/index.ts';
+
+/** Runs the command line `argv` and resolves when it is done; `run` is done when the gateway serves. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // A pattern that V8 would backtrack on for seconds goes on in its linear engine. For all threads.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  await runProgram(argv, { run });
+}
+
+/** Workers load the data side while this thread loads the control side: they are started before all else. */
+async function run(options: RunOptions): Promise<void> {
+  preflight(options);
+  const counters = createSharedCounters({ random: createSystemRandom() });
+  const start = (threadId: number): Worker => {
+    const setup: WorkerSetup = { threadId, counters: counters.buffer, records: options.records };
+    const thread = new Worker(entryOf('worker'), { workerData: setup });
+    const { threadId: owner } = thread;
+    thread.on('exit', () => counters.release(owner));
+    return thread;
+  };
+  const early = new EarlyThreads(options.workers, start);
+  const { serve } = await import('./serve.ts');
+  await serve(options, (threadId) => early.take(threadId) ?? start(threadId));
+}
+
+/** Threads that were started before there was somebody to look after them. */
+class EarlyThreads {
+  readonly #threads = new Map<number, Worker>();
+
+  constructor(count: number, start: (threadId: number) => Worker) {
+    for (let threadId = 1; threadId <= count; threadId++) {
+      const thread = start(threadId);
+      // A thread that dies so early is started again, and says there why.
+      thread.on('error', () => {});
+      thread.on('exit', () => this.#threads.delete(threadId));
+      this.#threads.set(threadId, thread);
+    }
+  }
+
+  take(threadId: number): Thread | undefined {
+    const thread = this.#threads.get(threadId);
+    this.#threads.delete(threadId);
+    return thread;
+  }
+}
+
+/** Beside this file, in TypeScript as it was written or in JavaScript as it was built. */
+const entryOf = (name: string): URL =>
+  new URL(import.meta.url.endsWith('.ts') ? `./${name}.ts` : `./${name}.js`, import.meta.url);

@@ -1,0 +1,285 @@
+/** Wires the rooms of the control side around the worker threads. */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import {
+  addDemoKey,
+  bannerText,
+  type HostPort,
+  packageVersion,
+  type RunOptions,
+  startDemoUpstream,
+} from './cli/index.ts';
+import {
+  type AdminDeps,
+  ConfigWatch,
+  createAdminServer,
+  type DocumentSources,
+  type FirstRevision,
+  isSameBundle,
+  loadAdminToken,
+  type OfferedBundle,
+  obeySignals,
+  openDocumentSources,
+  Publisher,
+  publishFirst,
+  RevisionRecord,
+  refuseTaken,
+  type Thread,
+  WorkerPool,
+} from './control/index.ts';
+import { ConfigError } from './errors.ts';
+import { createSystemRandom, systemClock } from './lib/system.ts';
+import { Activation } from './lifecycle/index.ts';
+import {
+  createLogger,
+  createMeter,
+  createProcessMetrics,
+  exposition,
+  MetricTotals,
+  processFacts,
+  stderrWriter,
+} from './observability/index.ts';
+import { LastGood, openSqliteStore, type Store, StoreError } from './store/index.ts';
+
+/** Often enough that a worker that dies takes little of the counts with it. */
+const COLLECT_INTERVAL_MS = 1000;
+const SYSTEM = 'system';
+
+/** Serves until the process is told to end. Resolves when it serves; throws ConfigError when it cannot. */
+export async function serve(options: RunOptions, startThread: (threadId: number) => Thread): Promise<void> {
+  const gateway = new Gateway(options, startThread);
+  try {
+    await gateway.start();
+  } catch (error) {
+    await gateway.close(0);
+    throw error;
+  }
+}
+
+class Gateway {
+  readonly #options: RunOptions;
+  readonly #log = createLogger({ write: stderrWriter(), clock: systemClock });
+  readonly #meter = createMeter();
+  readonly #totals = new MetricTotals();
+  readonly #pool: WorkerPool<OfferedBundle>;
+  readonly #publisher: Publisher<OfferedBundle>;
+  readonly #activation = new Activation<OfferedBundle>();
+  readonly #lastGood: LastGood;
+  readonly #updateProcessMetrics = createProcessMetrics(this.#meter, processFacts());
+  /** What else is to be closed at the end, last opened first. */
+  readonly #open: (() => unknown)[] = [];
+  #store: Store | undefined;
+  #first: FirstRevision | undefined;
+  #isEnding = false;
+
+  constructor(options: RunOptions, startThread: (threadId: number) => Thread) {
+    this.#options = options;
+    this.#lastGood = new LastGood(join(options.data, 'last-good.json'));
+    const parts = { clock: systemClock, log: this.#log, activation: this.#activation };
+    this.#pool = new WorkerPool({
+      ...parts,
+      totals: this.#totals,
+      serving: this.#meter.gauge('sallyport_workers'),
+      restarts: this.#meter.counter('sallyport_worker_restarts_total'),
+      spawn: startThread,
+      schedule: (work, delayMs) => void setTimeout(work, delayMs),
+    });
+    const record = new RevisionRecord<OfferedBundle>({
+      clock: systemClock,
+      lastGood: this.#lastGood,
+      store: async () => this.#store,
+    });
+    this.#publisher = new Publisher({
+      ...parts,
+      meter: this.#meter,
+      isSame: isSameBundle,
+      remember: (request, bundle, result) => record.keep(request, bundle, result),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { admin, demo } = this.#options;
+    obeySignals(process, systemClock, {
+      end: () => void this.#end(),
+      endAtOnce: (code) => process.exit(code),
+      reload: () => this.#reload?.(),
+    });
+    const workers = this.#pool.start(this.#options.workers);
+    this.#store = this.#openStore();
+    const demoKey = demo === undefined ? undefined : await this.#startDemo(demo);
+    if (admin !== 'off') await refuseTaken([{ path: '--admin', ...admin }]);
+    const { sources, catalog } = await this.#openSources();
+    await workers;
+    const parts = { publisher: this.#publisher, sources, lastGood: this.#lastGood, log: this.#log };
+    this.#first = await publishFirst(parts);
+    await this.#watch(sources);
+    const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog);
+    const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
+    this.#open.push(() => clearInterval(collect));
+    await this.#greet(tokenPath, demoKey);
+  }
+
+  /** Lets requests end for at most `drainMs`, then closes everything. */
+  async close(drainMs: number): Promise<void> {
+    await this.#pool.stop(drainMs);
+    for (const close of this.#open.reverse()) await close();
+  }
+
+  async #end(): Promise<void> {
+    this.#isEnding = true;
+    this.#log.info('ending', { drainMs: this.#options.drain });
+    try {
+      await this.close(this.#options.drain);
+    } catch (error) {
+      this.#log.error('end-failed', { error });
+      process.exit(1);
+    }
+    this.#log.info('ended');
+    process.exit(0);
+  }
+
+  /** Loads the document again; set once there is one. */
+  #reload: (() => void) | undefined;
+
+  async #watch(sources: DocumentSources): Promise<void> {
+    const publish = (origin: 'file' | 'signal') =>
+      void this.#publisher.publish({ origin, actor: SYSTEM, load: () => sources.fromDisk() });
+    this.#reload = () => {
+      publish('signal');
+      void this.#pool.reopenRecords();
+    };
+    const { config: path } = this.#options;
+    const watch = await ConfigWatch.start({ path, log: this.#log, onChange: () => publish('file') });
+    this.#open.push(() => watch.close());
+  }
+
+  async #openSources() {
+    const [{ PolicyCatalog, publishedSchema }, { POLICIES }] = await Promise.all([
+      import('./config/index.ts'),
+      import('./policies/index.ts'),
+    ]);
+    const catalog = new PolicyCatalog(POLICIES);
+    const sources = await openDocumentSources({
+      catalog,
+      path: this.#options.config,
+      environment: process.env,
+      clock: systemClock,
+      bound: () => this.#pool.addresses(),
+    });
+    return { sources, catalog: { policies: POLICIES, schema: () => publishedSchema(catalog) } };
+  }
+
+  /** Traffic does not need the store: one that cannot be used is told of and left alone. */
+  #openStore(): Store | undefined {
+    const path = join(this.#options.data, 'sallyport.db');
+    try {
+      const store = openSqliteStore(path);
+      this.#open.push(() => store.close());
+      return store;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'schema-too-new') {
+        throw ConfigError.at(
+          '',
+          `${path}: ${error.message}`,
+          'run the newer program, or give another --data',
+        );
+      }
+      this.#log.error('store-unavailable', { path, error });
+      return undefined;
+    }
+  }
+
+  async #startDemo(address: HostPort): Promise<string> {
+    const key = addDemoKey(dirname(this.#options.config));
+    const upstream = await startDemoUpstream(address);
+    this.#open.push(() => upstream.close());
+    return key;
+  }
+
+  async #startAdmin(
+    { host, port }: HostPort,
+    sources: DocumentSources,
+    catalog: { policies: AdminDeps['policies']; schema: AdminDeps['documentSchema'] },
+  ): Promise<string> {
+    const token = loadAdminToken(this.#options.data, randomBytes);
+    const app = await createAdminServer({
+      version: packageVersion(),
+      clock: systemClock,
+      random: createSystemRandom(),
+      log: this.#log,
+      token,
+      host,
+      publisher: this.#offers(sources),
+      store: () => this.#store,
+      metrics: () => this.#metrics(),
+      workers: () => this.#pool.status(),
+      restartWorker: (id) => this.#pool.replace(id, this.#options.drain),
+      readiness: () => this.#readiness(),
+      policies: catalog.policies,
+      documentSchema: catalog.schema,
+    });
+    await app.listen({ host, port });
+    this.#open.push(() => app.close());
+    return token.path;
+  }
+
+  #offers(sources: DocumentSources): AdminDeps['publisher'] {
+    const publisher = this.#publisher;
+    return {
+      publish: ({ text, actor, reason, expectedRevision }) =>
+        publisher.publish({
+          origin: 'api',
+          actor,
+          reason,
+          expectedRevision,
+          load: () => sources.fromText(text),
+        }),
+      get activatedAtMs() {
+        return publisher.activatedAtMs;
+      },
+      get refusal() {
+        return publisher.refusal;
+      },
+    };
+  }
+
+  #readiness(): ReturnType<AdminDeps['readiness']> {
+    const revision = this.#activation.active?.revision;
+    const isServing = this.#pool.status().some((w) => w.state === 'serving');
+    const isFirst = revision === this.#first?.revision;
+    return {
+      ready: isServing && revision !== undefined && !this.#isEnding,
+      reason: this.#isEnding ? 'ending' : isServing ? this.#caveat() : 'no worker serves',
+      revision,
+      source: isFirst ? this.#first?.source : 'document',
+    };
+  }
+
+  #caveat(): string | undefined {
+    return this.#publisher.refusal === undefined ? undefined : 'the latest document was refused';
+  }
+
+  async #metrics(): Promise<string> {
+    await this.#pool.collectMetrics('scrape');
+    this.#updateProcessMetrics();
+    const revision = this.#activation.active?.revision;
+    if (revision !== undefined) this.#meter.gauge('sallyport_config_info', { revision }).set(1);
+    this.#totals.update('control', this.#meter.snapshot());
+    return exposition(this.#totals.merged());
+  }
+
+  /** Stdout is for records where they go there. */
+  async #greet(tokenPath: string | undefined, demoKey: string | undefined): Promise<void> {
+    const { admin, records, workers } = this.#options;
+    const text = bannerText({
+      gateways: await this.#pool.addresses(),
+      admin: admin === 'off' ? undefined : admin,
+      tokenPath,
+      records,
+      demoKey,
+      revision: this.#first?.revision ?? '',
+      workers,
+    });
+    (records === 'stdout' ? process.stderr : process.stdout).write(text);
+  }
+}

@@ -1,0 +1,106 @@
+/** A worker thread: the data side of the process. Serves what it is told to, and nothing before that. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
+import type {
+  AnswerMessage,
+  AnswerValue,
+  OrderMessage,
+  WorkerFailure,
+  WorkerOrder,
+  WorkerSetup,
+} from './control/index.ts';
+import { ConfigError, InternalError } from './errors.ts';
+import { DataPlane } from './gateway/index.ts';
+import { createSystemRandom, systemClock } from './lib/system.ts';
+import {
+  createLagProbe,
+  createLogger,
+  createMeter,
+  createRecordSink,
+  stderrWriter,
+} from './observability/index.ts';
+import { POLICIES } from './policies/index.ts';
+import { attachSharedCounters } from './state/index.ts';
+
+const setup: WorkerSetup = workerData;
+if (parentPort === null) throw new InternalError('a worker is started as a thread, by the program');
+const port = parentPort;
+
+const meter = createMeter();
+const log = createLogger({ write: stderrWriter(), clock: systemClock, fields: { worker: setup.threadId } });
+const catalog = new PolicyCatalog(POLICIES);
+const cache = new PolicyCache();
+const records = createRecordSink({
+  target: setup.records,
+  clock: systemClock,
+  written: meter.counter('sallyport_records_written_total'),
+  dropped: meter.counter('sallyport_records_dropped_total'),
+  log,
+});
+const plane = new DataPlane({
+  clock: systemClock,
+  random: createSystemRandom(),
+  state: attachSharedCounters(setup.counters),
+  meter,
+  log,
+  records: setup.records === 'none' ? undefined : records,
+});
+
+const LAG_INTERVAL_MS = 100;
+const lag = createLagProbe(meter, systemClock, LAG_INTERVAL_MS);
+setInterval(() => lag.tick(), LAG_INTERVAL_MS).unref();
+
+/** Orders are done one after the other: a revision is discarded only after its preparation has ended. */
+let tail: Promise<void> = Promise.resolve();
+port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
+  if (body.kind === 'metrics') {
+    if (body.isScrape) lag.sample();
+    return answer({ order, ok: true, value: meter.snapshot() });
+  }
+  tail = tail.then(() => take(order, body));
+});
+
+async function take(order: number, body: WorkerOrder<Bundle>): Promise<void> {
+  try {
+    answer({ order, ok: true, value: await obey(body) });
+  } catch (error) {
+    answer({ order, ok: false, failure: failureOf(error) });
+  }
+}
+
+async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
+  switch (body.kind) {
+    case 'prepare':
+      await plane.prepare(await compileBundle(body.bundle, { catalog, cache }));
+      return undefined;
+    case 'activate':
+      plane.activate(body.revision);
+      return undefined;
+    case 'discard':
+      await plane.discard(body.revision);
+      return undefined;
+    case 'addresses':
+      return plane.addresses();
+    case 'reopen-records':
+      records.reopen();
+      return undefined;
+    case 'metrics':
+      return meter.snapshot();
+    case 'drain':
+      await plane.drain(body.deadlineMs);
+      await records.close();
+      return meter.snapshot();
+  }
+}
+
+function answer(message: AnswerMessage): void {
+  port.postMessage(message);
+}
+
+function failureOf(error: unknown): WorkerFailure {
+  if (error instanceof ConfigError) return { issues: error.issues, message: error.message };
+  if (!(error instanceof Error)) return { message: String(error) };
+  return 'code' in error && typeof error.code === 'string'
+    ? { message: error.message, code: error.code }
+    : { message: error.message };
+}
