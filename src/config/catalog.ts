@@ -1,26 +1,20 @@
-import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import type { PolicyDefinition } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
+import type { Static, TSchema } from '../lib/schema.ts';
+import { matches } from '../lib/schema-check.ts';
 import { didYouMean } from '../lib/suggest.ts';
 
 import { FOREIGN_NAMES } from './foreign-names.ts';
 import { LooseAttachment } from './schema/attachment.ts';
 import { type GatewayDocument, StructureSchema } from './schema/document.ts';
 
-/** A compiled schema, as far as it is used here. */
-interface Checker {
-  Check(value: unknown): boolean;
-}
-
 /**
- * The policies a document may name, with their compiled schemas. Made once per process and given to every
- * compile: a schema is compiled when it is first needed, then kept.
+ * The policies a document may name, with their schemas. Made once per process and given to every
+ * compile.
  */
 export class PolicyCatalog {
   readonly definitions: readonly PolicyDefinition[];
   readonly #byName: ReadonlyMap<string, PolicyDefinition>;
-  readonly #checkers = new Map<TSchema, Checker>();
 
   constructor(definitions: readonly PolicyDefinition[]) {
     this.definitions = definitions;
@@ -49,11 +43,6 @@ export class PolicyCatalog {
   }
 
   is<S extends TSchema>(schema: S, value: unknown): value is Static<S> {
-    let checker = this.#checkers.get(schema);
-    if (checker === undefined) {
-      checker = Compile(schema);
-      this.#checkers.set(schema, checker);
-    }
-    return checker.Check(value);
+    return matches(schema, value);
   }
 }

@@ -5,7 +5,7 @@ import { isObject } from './json-shape.ts';
 /** Deeper nesting than any document needs, and shallow enough for every recursive walk. */
 export const MAX_DEPTH = 64;
 /** Values after aliases are expanded: bounds what a few bytes of YAML can grow to. */
-const MAX_VALUES = 2_000_000;
+const MAX_VALUES = 1_000_000;
 
 /**
  * Checks that a parsed value is plain, bounded JSON before anything else walks it: depth, number of values with
@@ -16,11 +16,11 @@ export function inspectValue(value: unknown, issues: IssueList): void {
   const path: (string | number)[] = [];
 
   const visit = (current: unknown): void => {
-    if (--left < 0) return;
+    if (--left === 0) issues.add([], `holds more than ${MAX_VALUES} values with its aliases expanded`);
     if (typeof current === 'number') inspectNumber(current, path, issues);
     if (typeof current !== 'object' || current === null) return;
     if (path.length >= MAX_DEPTH) {
-      issues.add(path, `is nested deeper than ${MAX_DEPTH} levels`);
+      issues.add(path.slice(0, 4), `is nested deeper than ${MAX_DEPTH} levels`);
       left = 0;
       return;
     }
@@ -33,7 +33,6 @@ export function inspectValue(value: unknown, issues: IssueList): void {
     }
   };
   visit(value);
-  if (left < 0) issues.add([], `holds more than ${MAX_VALUES} values with its aliases expanded`);
 }
 
 function childrenOf(value: object): Iterable<readonly [string | number, unknown]> {
@@ -44,6 +43,10 @@ function childrenOf(value: object): Iterable<readonly [string | number, unknown]
 function inspectNumber(value: number, path: DocumentPath, issues: IssueList): void {
   if (!Number.isFinite(value)) issues.add(path, 'must be a finite number');
   else if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    issues.add(path, 'is an integer that cannot be held exactly', 'write it in quotes');
+    issues.add(
+      path,
+      'is an integer that cannot be held exactly',
+      `the largest is ${Number.MAX_SAFE_INTEGER}`,
+    );
   }
 }

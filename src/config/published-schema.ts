@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '../lib/schema.ts';
 import type { PolicyCatalog } from './catalog.ts';
 import { ATTACHMENT_SETTINGS } from './schema/attachment.ts';
 import { documentSchema } from './schema/document.ts';

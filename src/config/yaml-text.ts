@@ -23,6 +23,7 @@ export interface TextFault {
 /** Composes YAML 1.2 (core schema, no merge keys, no tags, no directives), or says every fault of the text. */
 export function composeYaml(text: string): YamlSource | readonly TextFault[] {
   const lines = new LineCounter();
+  lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
   const tokens = [];
   const depth = new DepthGauge();
@@ -50,7 +51,9 @@ export function yamlValue({ document }: YamlSource, issues: IssueList): unknown 
     return document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    issues.add([], 'expands aliases without bound', 'write the values out');
+    // The library's own words name the alias, which is source text.
+    if (error.message.startsWith('Unresolved alias')) issues.add([], 'has an alias without its anchor');
+    else issues.add([], 'expands aliases without bound', 'write the values out');
     return undefined;
   }
 }

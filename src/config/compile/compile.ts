@@ -72,7 +72,9 @@ class DocumentCompiler {
 
   async run(): Promise<Snapshot | undefined> {
     const document = this.#document;
-    if (this.#deps.catalog.isDocument(document)) return this.#snapshot(document);
+    const isSound = this.#deps.catalog.isDocument(document);
+    if (this.#pacer.isDue) await this.#pacer.breathe();
+    if (isSound) return this.#snapshot(document);
     await this.#compileAttachmentsOf(document);
     explain(StructureSchema, document, [], this.#issues);
     return undefined;
@@ -91,7 +93,7 @@ class DocumentCompiler {
       const place = { kind: 'listener', name: config.name, path: [...path, 'policies'] } as const;
       const before = await this.#attachments.compile(config.policies ?? [], place);
       placed.push(...before);
-      listeners.push(this.#listener(config, path, before, routes));
+      listeners.push(await this.#listener(config, path, before, routes));
     }
     const upstreams = this.#upstreams(document);
     this.#issues.throwIfAny();
@@ -116,18 +118,18 @@ class DocumentCompiler {
     return routes;
   }
 
-  #listener(
+  async #listener(
     config: GatewayDocument['listeners'][number],
     path: readonly (string | number)[],
     before: readonly PlacedAttachment[],
     routes: readonly CompiledRoute[],
-  ): ListenerPlan {
+  ): Promise<ListenerPlan> {
     const { catalog, files, secrets } = this.#deps;
     checkFacts(before, `listener "${config.name}"`, catalog, this.#issues);
     return Object.freeze({
       ...compileListener(config, path, files, secrets, this.#issues),
       pipeline: makePipeline(before.map((p) => p.attachment)),
-      router: routerOf(config.name, before, routes, catalog, this.#issues),
+      router: await routerOf(config.name, before, routes, catalog, this.#issues, this.#pacer),
     });
   }
 

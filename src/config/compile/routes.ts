@@ -5,6 +5,7 @@ import { parsePathPattern } from '../../lib/path-trie.ts';
 import type { PolicyCatalog } from '../catalog.ts';
 import type { DocumentPath } from '../document-path.ts';
 import type { IssueList } from '../issues.ts';
+import type { Pacer } from '../pacer.ts';
 import type { RouteConfig } from '../schema/document.ts';
 import type { PlacedAttachment } from './attachments.ts';
 import { checkFacts } from './facts.ts';
@@ -18,19 +19,22 @@ export interface CompiledRoute {
 }
 
 /** The router of one listener: each of its routes with the listener's attachments before its own. */
-export function routerOf(
+export async function routerOf(
   listener: string,
   before: readonly PlacedAttachment[],
   routes: readonly CompiledRoute[],
   catalog: PolicyCatalog,
   issues: IssueList,
-): Router {
+  pacer: Pacer,
+): Promise<Router> {
   const served = routes.filter(({ config }) => config.listeners?.includes(listener) ?? true);
-  const entries = served.map((route) => {
+  const entries: RouteEntry[] = [];
+  for (const route of served) {
+    if (pacer.isDue) await pacer.breathe();
     const pipeline = [...before, ...route.attachments];
     checkFacts(pipeline, `listener "${listener}"`, catalog, issues);
-    return entryOf(route.config, planOf(route.config, pipeline));
-  });
+    entries.push(entryOf(route.config, planOf(route.config, pipeline)));
+  }
   try {
     return buildRouter(entries);
   } catch (error) {

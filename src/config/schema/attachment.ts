@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from '../../lib/schema.ts';
 import { nameText } from './text.ts';
 
 /** What may stand beside the policy's own key. */

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../../lib/schema.ts';
 import { patterned } from './text.ts';
 
 const stringMap = (description: string) =>
@@ -12,7 +12,10 @@ const stringMap = (description: string) =>
 const RequestSchema = Type.Object(
   {
     method: Type.Optional(
-      patterned('^[A-Z][A-Z0-9-]{0,31}$', 'must be an HTTP method in capitals, like GET', { default: 'GET' }),
+      patterned('^[A-Z][A-Z0-9-]{0,31}$', 'must be an HTTP method in capitals, like GET', {
+        description: 'HTTP method.',
+        default: 'GET',
+      }),
     ),
     path: patterned('^/', 'must start with "/"', { description: 'Path and query.' }),
     headers: stringMap('Header values; `env:NAME` and `file:PATH` stand for a secret.'),
@@ -34,7 +37,7 @@ const RequestSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, description: 'The request to judge.' },
 );
 
 const ExpectSchema = Type.Object(
@@ -58,7 +61,7 @@ const ExpectSchema = Type.Object(
     route: Type.Optional(Type.String({ description: 'Name of the route that took the request.' })),
     headers: stringMap('Headers of the gateway’s own answer, with their values.'),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, description: 'What must become of it; at least one key.' },
 );
 
 const name = Type.String({ description: 'What the test shows.', minLength: 1, maxLength: 200 });

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from '../../lib/schema.ts';
 import { LooseAttachment } from './attachment.ts';
 import { ConsumerSchema } from './consumer.ts';
 import { DocumentTestSchema } from './document-test.ts';

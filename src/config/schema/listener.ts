@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '../../lib/schema.ts';
 import { policiesOf } from './attachment.ts';
 import { durationText, fileReference, nameText, patterned, secretReference, sizeText } from './text.ts';
 

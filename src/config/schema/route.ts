@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '../../lib/schema.ts';
 import { policiesOf } from './attachment.ts';
 import { nameText, patterned, sizeText } from './text.ts';
 

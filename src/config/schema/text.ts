@@ -1,6 +1,6 @@
-import { type TString, Type } from 'typebox';
 import { BYTE_SIZE_FORM, BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
 import { DURATION_FORM, DURATION_PATTERN } from '../../lib/duration.ts';
+import { type TString, Type } from '../../lib/schema.ts';
 
 /**
  * A text with a form. `patternErrorMessage` is what editors show (VS Code, yaml-language-server) and what

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../../lib/schema.ts';
 import { durationText, fileReference, nameText, patterned } from './text.ts';
 
 /** Defaults as a user would write them; `compile/upstream.ts` reads them from here. */
