@@ -23,11 +23,20 @@ const chunked = (body: string): string => post('Transfer-Encoding: chunked\r\n',
 /** Refused outright: an answer of 400 (or 501, 413, 431 where said), the connection closed, nothing forwarded whole. */
 const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: readonly number[]])[] = [
   // 1: length and chunked
-  ['CL.TE', post(`Content-Length: ${CHUNKED_POISON.length}\r\nTransfer-Encoding: chunked\r\n`, CHUNKED_POISON)],
+  [
+    'CL.TE',
+    post(`Content-Length: ${CHUNKED_POISON.length}\r\nTransfer-Encoding: chunked\r\n`, CHUNKED_POISON),
+  ],
   ['TE.CL', post('Transfer-Encoding: chunked\r\nContent-Length: 4\r\n', `3c\r\n${SMUGGLED}`)],
-  ['CL.TE with the length first and zero', post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON)],
+  [
+    'CL.TE with the length first and zero',
+    post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON),
+  ],
   ['TE.CL in another case', post('tRaNsFeR-eNcOdInG: chunked\r\ncOnTeNt-LeNgTh: 4\r\n', CHUNKED_POISON)],
-  ['TE.CL with other fields between', post(`Transfer-Encoding: chunked\r\n${'X-A: b\r\n'.repeat(50)}Content-Length: 4\r\n`, CHUNKED_POISON)],
+  [
+    'TE.CL with other fields between',
+    post(`Transfer-Encoding: chunked\r\n${'X-A: b\r\n'.repeat(50)}Content-Length: 4\r\n`, CHUNKED_POISON),
+  ],
   ['TE on HTTP/1.0', post('Transfer-Encoding: chunked\r\n', CHUNKED_POISON, '1.0')],
   // 2: lengths
   ['two different lengths', post('Content-Length: 5\r\nContent-Length: 6\r\n', `hello${SMUGGLED}`)],
@@ -64,9 +73,19 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
   ['TE chunked, gzip', post('Transfer-Encoding: chunked, gzip\r\n', CHUNKED_POISON)],
   ['TE chunked, identity', post('Transfer-Encoding: chunked, identity\r\n', CHUNKED_POISON)],
   ['TE chunked twice in a list', post('Transfer-Encoding: chunked, chunked\r\n', CHUNKED_POISON)],
-  ['TE chunked in two fields', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON)],
-  ['TE chunked then identity', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', CHUNKED_POISON)],
-  ['TE identity then chunked', post('Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON), [400, 501]],
+  [
+    'TE chunked in two fields',
+    post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON),
+  ],
+  [
+    'TE chunked then identity',
+    post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', CHUNKED_POISON),
+  ],
+  [
+    'TE identity then chunked',
+    post('Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON),
+    [400, 501],
+  ],
   ['TE with leading comma', post('Transfer-Encoding: , chunked\r\n', CHUNKED_POISON)],
   ['TE with trailing comma', post('Transfer-Encoding: chunked,\r\n', CHUNKED_POISON)],
   ['TE empty', post('Transfer-Encoding:\r\n', CHUNKED_POISON)],
@@ -83,16 +102,25 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
   ['TE folded onto another field', post('X-A: b\r\n Transfer-Encoding: chunked\r\n', CHUNKED_POISON)],
   ['TE with a space before the colon', post('Transfer-Encoding : chunked\r\n', CHUNKED_POISON)],
   ['TE with a tab before the colon', post('Transfer-Encoding\t: chunked\r\n', CHUNKED_POISON)],
-  ['TE with a space before the name', `POST /c HTTP/1.1\r\n Transfer-Encoding: chunked\r\n${HOST}\r\n${CHUNKED_POISON}`],
+  [
+    'TE with a space before the name',
+    `POST /c HTTP/1.1\r\n Transfer-Encoding: chunked\r\n${HOST}\r\n${CHUNKED_POISON}`,
+  ],
   ['TE with a space inside the name', post('Transfer Encoding: chunked\r\n', CHUNKED_POISON)],
   ['TE under underscore', post('Transfer_Encoding: chunked\r\nContent-Length: 5\r\n', `hello${SMUGGLED}`)],
   ['CL under underscore', post('Content_Length: 5\r\n', `hello${SMUGGLED}`)],
   ['TE behind a bare CR', post('X-A: b\rTransfer-Encoding: chunked\r\n', CHUNKED_POISON)],
   ['TE behind a bare LF', post('X-A: b\nTransfer-Encoding: chunked\r\n', CHUNKED_POISON)],
-  ['TE behind an empty line of LF only', `POST /c HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED_POISON}`],
+  [
+    'TE behind an empty line of LF only',
+    `POST /c HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED_POISON}`,
+  ],
   ['TE without a colon', post('Transfer-Encoding chunked\r\n', CHUNKED_POISON)],
   ['TE behind a NUL name', post('\x00Transfer-Encoding: chunked\r\n', CHUNKED_POISON)],
-  ['TE behind a byte order mark', `POST /c HTTP/1.1\r\n\xef\xbb\xbfTransfer-Encoding: chunked\r\n${HOST}\r\n${CHUNKED_POISON}`],
+  [
+    'TE behind a byte order mark',
+    `POST /c HTTP/1.1\r\n\xef\xbb\xbfTransfer-Encoding: chunked\r\n${HOST}\r\n${CHUNKED_POISON}`,
+  ],
   // 7: chunks
   ['chunk size empty', chunked(`\r\nhello\r\n${CHUNKED_POISON}`)],
   ['chunk size not hex', chunked(`g\r\nhello\r\n${CHUNKED_POISON}`)],
@@ -124,19 +152,33 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
   ['trailers ended by CR', chunked(`5\r\nhello\r\n0\r\n\r${SMUGGLED}`)],
   ['extension with LF', chunked(`5;a\nhello\r\n${CHUNKED_POISON}`)],
   ['extension with CR', chunked(`5;a\rX\r\nhello\r\n${CHUNKED_POISON}`)],
-  ['extension that hides a chunk behind LF (Funky chunks)', chunked(`2;\n\nxx\r\n4c\r\n0\r\n\r\n${SMUGGLED}`)],
+  [
+    'extension that hides a chunk behind LF (Funky chunks)',
+    chunked(`2;\n\nxx\r\n4c\r\n0\r\n\r\n${SMUGGLED}`),
+  ],
   ['extension with LF in quotes', chunked(`5;a="\n"\r\nhello\r\n${CHUNKED_POISON}`)],
   ['extension with NUL', chunked(`5;a\x00\r\nhello\r\n${CHUNKED_POISON}`)],
   ['extension without a name', chunked(`5;\r\nhello\r\n${CHUNKED_POISON}`)],
   ['extension with a bad token', chunked(`5;bad[=x\r\nhello\r\n${CHUNKED_POISON}`)],
   ['extension of 64 kB', chunked(`5;a=${'b'.repeat(65536)}\r\nhello\r\n${CHUNKED_POISON}`), [400, 413, 431]],
-  ['extensions of many kB over many chunks', chunked(`${`1;a=${'b'.repeat(200)}\r\nx\r\n`.repeat(400)}${CHUNKED_POISON}`), [400, 413, 431]],
+  [
+    'extensions of many kB over many chunks',
+    chunked(`${`1;a=${'b'.repeat(200)}\r\nx\r\n`.repeat(400)}${CHUNKED_POISON}`),
+    [400, 413, 431],
+  ],
   ['trailer with a length', chunked(`5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n${SMUGGLED}`)],
-  ['trailer with a transfer coding', chunked(`5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n${SMUGGLED}`)],
+  [
+    'trailer with a transfer coding',
+    chunked(`5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n${SMUGGLED}`),
+  ],
   ['trailer with a space before the colon', chunked(`5\r\nhello\r\n0\r\nX-T : v\r\n\r\n${SMUGGLED}`)],
   ['trailer folded', chunked(`5\r\nhello\r\n0\r\nX-T: v\r\n w\r\n\r\n${SMUGGLED}`)],
   ['trailer with a bare LF', chunked(`5\r\nhello\r\n0\r\nX-T: v\nX-U: w\r\n\r\n${SMUGGLED}`)],
-  ['trailers of 64 kB', chunked(`5\r\nhello\r\n0\r\nX-T: ${'v'.repeat(65536)}\r\n\r\n${SMUGGLED}`), [400, 413, 431]],
+  [
+    'trailers of 64 kB',
+    chunked(`5\r\nhello\r\n0\r\nX-T: ${'v'.repeat(65536)}\r\n\r\n${SMUGGLED}`),
+    [400, 413, 431],
+  ],
 ];
 
 describe('items 1, 2, 3, 7: ambiguous framing is refused', () => {
@@ -158,11 +200,19 @@ describe('items 1, 2, 3, 7: ambiguous framing is refused', () => {
 const FORWARDED: readonly (readonly [name: string, bytes: string, body: string])[] = [
   ['length with surrounding blanks', post('Content-Length: \t 5 \t\r\n', 'hello'), 'hello'],
   ['chunked in another case', post('TRANSFER-ENCODING: CHUNKED\r\n', '5\r\nhello\r\n0\r\n\r\n'), 'hello'],
-  ['chunked with blanks around', post('Transfer-Encoding: \t chunked \r\n', '5\r\nhello\r\n0\r\n\r\n'), 'hello'],
+  [
+    'chunked with blanks around',
+    post('Transfer-Encoding: \t chunked \r\n', '5\r\nhello\r\n0\r\n\r\n'),
+    'hello',
+  ],
   ['extension dropped', chunked('5;a=b;c="d;e"\r\nhello\r\n0;x\r\n\r\n'), 'hello'],
   ['upper-case hex', chunked('A\r\nhelloworld\r\n0\r\n\r\n'), 'helloworld'],
   ['leading zeros in a size', chunked('005\r\nhello\r\n000\r\n\r\n'), 'hello'],
-  ['a request inside a chunk', chunked(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`), SMUGGLED],
+  [
+    'a request inside a chunk',
+    chunked(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`),
+    SMUGGLED,
+  ],
   ['a request inside a length', post(`Content-Length: ${SMUGGLED.length}\r\n`, SMUGGLED), SMUGGLED],
   ['last chunk inside a chunk', chunked('5\r\n0\r\n\r\n\r\n0\r\n\r\n'), '0\r\n\r\n'],
 ];
@@ -185,17 +235,26 @@ describe('sound framing is forwarded as one request, framed anew', () => {
 describe('item 4: a chunked body on any method is framed anew, never left behind', () => {
   for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'PROPFIND']) {
     for (const [framing, fields, body] of [
-      ['chunked', 'Transfer-Encoding: chunked\r\n', `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`],
+      [
+        'chunked',
+        'Transfer-Encoding: chunked\r\n',
+        `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`,
+      ],
       ['length', `Content-Length: ${SMUGGLED.length}\r\n`, SMUGGLED],
     ]) {
       test(`${method} with a body by ${framing}`, async () => {
-        const outcome = await stage.send(`${method} /c HTTP/1.1\r\n${HOST}${fields}\r\n${body}`, { methods: [method] });
+        const outcome = await stage.send(`${method} /c HTTP/1.1\r\n${HOST}${fields}\r\n${body}`, {
+          methods: [method],
+        });
         assert.deepEqual(
           outcome.forwarded.map((r) => r.startLine),
           [`${method} /c HTTP/1.1`],
         );
         assert.equal(outcome.forwarded[0].body.toString('latin1'), SMUGGLED);
-        const framings = [...values(outcome.forwarded[0], 'content-length'), ...values(outcome.forwarded[0], 'transfer-encoding')];
+        const framings = [
+          ...values(outcome.forwarded[0], 'content-length'),
+          ...values(outcome.forwarded[0], 'transfer-encoding'),
+        ];
         assert.equal(framings.length, 1, 'exactly one framing field');
       });
     }
@@ -213,7 +272,11 @@ test('a chunk size over 2^32 is not cut to its low bits', async () => {
 });
 
 test('a body cut off by the client never becomes a whole request upstream', async () => {
-  for (const bytes of [chunked('5\r\nhel'), chunked('5\r\nhello\r\n'), post('Content-Length: 10\r\n', 'hello')]) {
+  for (const bytes of [
+    chunked('5\r\nhel'),
+    chunked('5\r\nhello\r\n'),
+    post('Content-Length: 10\r\n', 'hello'),
+  ]) {
     const client = await stage.connect();
     const known = stage.upstream.requests.length;
     client.send(bytes);

@@ -7,7 +7,9 @@ import { Stage } from './stage.ts';
 
 let stage: Stage;
 before(async () => {
-  stage = await Stage.open({ listener: { limits: { headers: 100, headerBytes: '32kB', bodyBytes: '100kB' } } });
+  stage = await Stage.open({
+    listener: { limits: { headers: 100, headerBytes: '32kB', bodyBytes: '100kB' } },
+  });
 });
 after(() => stage.close());
 
@@ -18,8 +20,16 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
   // 5: counts
   ['101 fields', get(HOST + 'X-A: b\r\n'.repeat(100)), [431]],
   ['2,000 fields', get(`${HOST}${'A: b\r\n'.repeat(2000)}`), [431]],
-  ['a length behind 2,000 fields', `POST /c HTTP/1.1\r\n${HOST}${'A: b\r\n'.repeat(2000)}Content-Length: 5\r\n\r\nhello`, [431]],
-  ['a coding behind 2,000 fields', `POST /c HTTP/1.1\r\n${HOST}${'A: b\r\n'.repeat(2000)}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, [431]],
+  [
+    'a length behind 2,000 fields',
+    `POST /c HTTP/1.1\r\n${HOST}${'A: b\r\n'.repeat(2000)}Content-Length: 5\r\n\r\nhello`,
+    [431],
+  ],
+  [
+    'a coding behind 2,000 fields',
+    `POST /c HTTP/1.1\r\n${HOST}${'A: b\r\n'.repeat(2000)}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    [431],
+  ],
   // 6: NUL, bare CR, bare LF, other controls
   ['NUL in the method', `GE\x00T /c HTTP/1.1\r\n${HOST}\r\n`],
   ['NUL in the target', get(HOST, '/c\x00d')],
@@ -147,7 +157,9 @@ test('item 5: exactly 100 fields all arrive, in order', async () => {
 
 test('item 10: a chunked body over the limit is cut off with 413 and never whole upstream', async () => {
   const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
-  const outcome = await stage.send(`POST /c HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`);
+  const outcome = await stage.send(
+    `POST /c HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`,
+  );
   assert.deepEqual(outcome.statuses, [413]);
   assert.ok(outcome.closed);
   assert.deepEqual(outcome.forwarded, []);
@@ -162,7 +174,11 @@ const ACCEPTED: readonly (readonly [name: string, bytes: string, target: string]
   ['Host as an IPv6 address', get('Host: [2001:db8::1]:80\r\n'), '/c'],
   ['absolute-form equal to Host', get(HOST, 'http://a.test/c?d=e'), '/c?d=e'],
   ['absolute-form without a path', get(HOST, 'http://a.test'), '/'],
-  ['a query with every legal byte', get(HOST, "/c?a=b&c[]=d|e'(f)*g;h:i@j/k?l$m+n,o~"), "/c?a=b&c[]=d|e'(f)*g;h:i@j/k?l$m+n,o~"],
+  [
+    'a query with every legal byte',
+    get(HOST, "/c?a=b&c[]=d|e'(f)*g;h:i@j/k?l$m+n,o~"),
+    "/c?a=b&c[]=d|e'(f)*g;h:i@j/k?l$m+n,o~",
+  ],
 ];
 
 describe('what RFC 9112 allows comes through, in origin-form and with its values untouched', () => {

@@ -31,8 +31,16 @@ describe('item 11: hop-by-hop fields', () => {
     ['TE', 'TE: trailers\r\n', 'te'],
     ['Trailer', 'Trailer: X-T\r\n', 'trailer'],
     ['Upgrade without Connection', 'Upgrade: websocket\r\n', 'upgrade'],
-    ['Upgrade to h2c', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n', 'upgrade'],
-    ['HTTP2-Settings', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n', 'http2-settings'],
+    [
+      'Upgrade to h2c',
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n',
+      'upgrade',
+    ],
+    [
+      'HTTP2-Settings',
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n',
+      'http2-settings',
+    ],
     ['a nominated field', 'Connection: X-Hop\r\nX-Hop: a\r\n', 'x-hop'],
     ['a nominated field in another case', 'CONNECTION: x-HOP\r\nX-Hop: a\r\n', 'x-hop'],
     ['nominated among others', 'Connection: keep-alive, X-Hop ,, X-Other\r\nX-Hop: a\r\n', 'x-hop'],
@@ -98,7 +106,9 @@ describe('item 12: line breaks in templated headers', () => {
     for (const direction of ['request', 'response']) {
       test(`${JSON.stringify(value)} in a ${direction} header is refused when the document is read`, async () => {
         await assert.rejects(
-          Stage.open({ policies: [{ headers: { [direction]: { set: { 'x-templated': value } } } }] }).then((stage) => stage.close()),
+          Stage.open({ policies: [{ headers: { [direction]: { set: { 'x-templated': value } } } }] }).then(
+            (stage) => stage.close(),
+          ),
           /headers/,
         );
       });
@@ -125,7 +135,9 @@ describe('item 14: Expect, TRACE, CONNECT, Upgrade', () => {
   after(() => stage.close());
 
   test('CONNECT is refused and nothing is dialled', async () => {
-    const outcome = await stage.send(`CONNECT 127.0.0.1:${stage.upstream.port} HTTP/1.1\r\n${HOST}\r\nGET /smuggled HTTP/1.1\r\n${HOST}\r\n`);
+    const outcome = await stage.send(
+      `CONNECT 127.0.0.1:${stage.upstream.port} HTTP/1.1\r\n${HOST}\r\nGET /smuggled HTTP/1.1\r\n${HOST}\r\n`,
+    );
     assert.ok([400, 405, 501].includes(outcome.statuses[0]), `${outcome.statuses}`);
     assert.ok(outcome.closed);
     assert.equal(outcome.bytes, '');
@@ -193,7 +205,9 @@ describe('item 14: Expect, TRACE, CONNECT, Upgrade', () => {
   });
 
   test('a 101 nobody asked for is not passed on', async () => {
-    stage.upstream.answer = send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nraw');
+    stage.upstream.answer = send(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nraw',
+    );
     const outcome = await stage.send(`GET /c HTTP/1.1\r\n${HOST}\r\n`);
     assert.deepEqual(outcome.statuses, [502]);
   });

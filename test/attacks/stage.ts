@@ -1,4 +1,4 @@
-import { type Gateway, freePort, proxyDocument, startGateway } from '../fixtures/gateway.ts';
+import { freePort, type Gateway, proxyDocument, startGateway } from '../fixtures/gateway.ts';
 import { RawClient, type RawMessage, statusOf } from '../fixtures/raw-client.ts';
 import { type Answer, forwardingFaults, RawUpstream } from '../fixtures/raw-upstream.ts';
 
@@ -63,7 +63,10 @@ export class Stage {
   }
 
   connect(methods: readonly string[] = [], localAddress?: string): Promise<RawClient> {
-    return RawClient.connect(this.gateway.port, { methods, ...(localAddress === undefined ? {} : { localAddress }) });
+    return RawClient.connect(this.gateway.port, {
+      methods,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
   }
 
   /**
@@ -72,7 +75,11 @@ export class Stage {
    */
   async send(
     pieces: string | Uint8Array | readonly (string | Uint8Array)[],
-    options: { readonly answers?: number; readonly methods?: readonly string[]; readonly localAddress?: string } = {},
+    options: {
+      readonly answers?: number;
+      readonly methods?: readonly string[];
+      readonly localAddress?: string;
+    } = {},
   ): Promise<Outcome> {
     const mark = this.#mark();
     const client = await this.connect(options.methods, options.localAddress);
@@ -110,7 +117,9 @@ export class Stage {
     let bytes = '';
     for (const [i, connection] of this.upstream.connections.entries()) {
       const seen = mark[i] ?? { requests: 0, bytes: 0 };
-      forwarded.push(...connection.requests.slice(seen.requests).filter((r) => !r.startLine.includes(' /probe ')));
+      forwarded.push(
+        ...connection.requests.slice(seen.requests).filter((r) => !r.startLine.includes(' /probe ')),
+      );
       bytes += withoutProbe(connection.bytes.toString('latin1', seen.bytes));
     }
     return { forwarded, bytes };
@@ -119,4 +128,5 @@ export class Stage {
 
 type Mark = readonly { readonly requests: number; readonly bytes: number }[];
 
-const withoutProbe = (text: string): string => text.replace(/GET \/probe HTTP\/1\.1\r\n(?:[^\r]+\r\n)*\r\n/g, '');
+const withoutProbe = (text: string): string =>
+  text.replace(/GET \/probe HTTP\/1\.1\r\n(?:[^\r]+\r\n)*\r\n/g, '');
