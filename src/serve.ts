@@ -28,6 +28,7 @@ import {
   WorkerPool,
 } from './control/index.ts';
 import { ConfigError } from './errors.ts';
+import { releaseMemory } from './lib/release-memory.ts';
 import { createSystemRandom, systemClock } from './lib/system.ts';
 import { Activation } from './lifecycle/index.ts';
 import {
@@ -117,6 +118,7 @@ class Gateway {
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(tokenPath, demoKey);
+    releaseMemory();
   }
 
   /** Lets requests end for at most `drainMs`, then closes everything. */

@@ -11,6 +11,7 @@ import type {
 } from './control/index.ts';
 import { ConfigError, InternalError } from './errors.ts';
 import { DataPlane } from './gateway/index.ts';
+import { releaseMemory } from './lib/release-memory.ts';
 import { createSystemRandom, systemClock } from './lib/system.ts';
 import {
   createLagProbe,
@@ -72,6 +73,8 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
   switch (body.kind) {
     case 'prepare':
       await plane.prepare(await compileBundle(body.bundle, { catalog, cache }));
+      // Before the first request, since it holds the thread.
+      if (plane.revision === undefined) releaseMemory();
       return undefined;
     case 'activate':
       plane.activate(body.revision);
