@@ -153,10 +153,11 @@ function interpret(head: RequestHead): SyntaxFault | undefined {
     } else if (kind === FieldKind.CONTENT_LENGTH) {
       // A list of equal lengths may be collapsed (RFC 9112 §6.3); two readers may still disagree: refused.
       if (head.contentLength !== -1) return 'content-length-repeated';
-      head.contentLength = parseContentLength(value);
+      head.contentLength = framingName(flat[i]) ? parseContentLength(value) : -1;
       if (head.contentLength === -1) return 'content-length';
     } else if (kind === FieldKind.TRANSFER_ENCODING) {
-      if (head.chunked || value.toLowerCase() !== 'chunked') return 'transfer-encoding';
+      if (head.chunked || !framingName(flat[i]) || value.toLowerCase() !== 'chunked')
+        return 'transfer-encoding';
       head.chunked = true;
     } else if (kind === FieldKind.CONNECTION)
       head.connection = parseConnectionOptions(value, head.connection);
@@ -176,6 +177,11 @@ function framingFault(head: RequestHead, hosts: number): SyntaxFault | undefined
 function checkTarget(head: RequestHead, authority: string | undefined): SyntaxFault | undefined {
   if (authority === undefined || authority.toLowerCase() === head.authority.toLowerCase()) return undefined;
   return 'absolute-form-mismatch';
+}
+
+/** Whether a framing field is spelt with `-`: with `_` only some readers take it for framing, so it is refused. */
+export function framingName(name: string): boolean {
+  return !name.includes('_');
 }
 
 /** Digits only, at most 2^53 - 1; -1 for anything else (RFC 9110 §8.6). */

@@ -7,7 +7,7 @@ import {
 } from './connection-options.ts';
 import { FieldKind, fieldKind } from './field-kinds.ts';
 import { parseFields, type SyntaxFault } from './fields.ts';
-import { parseContentLength } from './request-head.ts';
+import { framingName, parseContentLength } from './request-head.ts';
 
 /** How the end of an answer's body is known (RFC 9112 §6.3). */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close';
@@ -86,10 +86,11 @@ function interpret(head: ResponseHead): SyntaxFault | undefined {
     const value = flat[i + 1];
     if (kind === FieldKind.CONTENT_LENGTH) {
       if (head.contentLength !== -1) return 'content-length-repeated';
-      head.contentLength = parseContentLength(value);
+      head.contentLength = framingName(flat[i]) ? parseContentLength(value) : -1;
       if (head.contentLength === -1) return 'content-length';
     } else if (kind === FieldKind.TRANSFER_ENCODING) {
-      if (head.chunked || value.toLowerCase() !== 'chunked') return 'transfer-encoding';
+      if (head.chunked || !framingName(flat[i]) || value.toLowerCase() !== 'chunked')
+        return 'transfer-encoding';
       head.chunked = true;
     } else if (kind === FieldKind.CONNECTION)
       head.connection = parseConnectionOptions(value, head.connection);
