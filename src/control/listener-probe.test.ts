@@ -18,6 +18,10 @@ it('refuses an address on which another program answers, also when that one shar
       return true;
     });
   }
+  await assert.rejects(
+    refuseTaken([{ path: 'listeners[0].address', host: '127.0.0.1', port: 0 }]),
+    ConfigError,
+  );
   server.close();
   await once(server, 'close');
   await refuseTaken([{ path: 'listeners[0].address', host: '127.0.0.1', port }]);

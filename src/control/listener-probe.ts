@@ -19,8 +19,9 @@ const PROBE_TIMEOUT_MS = 500;
 export async function refuseTaken(addresses: readonly ListenAddress[]): Promise<void> {
   const issues = await Promise.all(
     addresses.map(async (address): Promise<ConfigIssue | undefined> => {
-      if (address.port === 0 || !(await answers(address))) return undefined;
       const { path, host, port } = address;
+      if (port === 0) return { path, ...NO_PORT };
+      if (!(await answers(address))) return undefined;
       return { path, ...takenMessage(host, port) };
     }),
   );
@@ -28,7 +29,10 @@ export async function refuseTaken(addresses: readonly ListenAddress[]): Promise<
   if (found.length > 0) throw new ConfigError(found);
 }
 
-export const takenMessage = (host: string, port: number) => ({
+/** The system would choose another port in each worker. */
+const NO_PORT = { message: 'port 0 cannot be served', suggestion: 'choose a port' };
+
+const takenMessage = (host: string, port: number) => ({
   message: `${host}:${port} is in use by another program`,
   suggestion: `end that program (find it with: ss -ltnp 'sport = :${port}') or choose another port`,
 });

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Meter } from '../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type Activatable, type Activation, ActivationError } from '../lifecycle/index.ts';
+import { WorkerError } from './worker-protocol.ts';
 
 /** What asked for a revision: the start, a changed file, SIGHUP, or a caller of the admin API. */
 export type PublishOrigin = 'start' | 'file' | 'signal' | 'api';
@@ -134,9 +135,20 @@ export class Publisher<B extends Activatable> {
   }
 }
 
+/** The ways in which the system refuses to listen. */
+const LISTEN_FIXES: Readonly<Record<string, string>> = {
+  EACCES: 'ports below 1024 need a right: choose another, or grant CAP_NET_BIND_SERVICE',
+  EADDRINUSE: 'end the program that has the port, or choose another',
+  EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 stands for all it has',
+};
+
 /** What an error says to the author of the document. A worker's refusal stays what it was before it crossed. */
 function issuesOf(error: unknown): readonly ConfigIssue[] {
   const cause = error instanceof ActivationError ? error.cause : error;
   if (cause instanceof ConfigError) return cause.issues;
+  const known = cause instanceof WorkerError ? LISTEN_FIXES[cause.code ?? ''] : undefined;
+  if (cause instanceof WorkerError && known !== undefined) {
+    return [{ path: 'listeners', message: cause.message, suggestion: known }];
+  }
   return [{ path: '', message: cause instanceof Error ? cause.message : String(cause) }];
 }
