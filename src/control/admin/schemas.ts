@@ -33,6 +33,7 @@ const Issue = strict({
   message: Type.String(),
   line: Type.Optional(Type.Integer()),
   column: Type.Optional(Type.Integer()),
+  file: Type.Optional(Type.String()),
   suggestion: Type.Optional(Type.String()),
 });
 
