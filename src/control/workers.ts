@@ -76,6 +76,7 @@ export class WorkerPool<B extends Activatable> {
     slot.thread = undefined;
     await this.#fill(slot);
     if (old !== undefined) await this.#drainThread(old, drainMs);
+    this.#deps.log.info('worker-replaced', { worker: id });
     return true;
   }
 

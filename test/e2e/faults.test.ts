@@ -22,13 +22,13 @@ before(async () => {
       listener: {
         limits: { connections: 12_000, connectionsPerAddress: 500, idleTimeout: '5m', headerTimeout: '60s' },
       },
-      settings: { passive: { failures: 100_000 } },
+      settings: { passive: { failures: 1000 } },
     }),
   );
 });
 after(async () => {
-  await gateway.stop();
   await upstream.stop();
+  await gateway.stop();
 });
 
 const served = async (): Promise<number> => {
@@ -177,8 +177,8 @@ describe('one gigabyte at flat memory', () => {
     );
   });
   after(async () => {
-    await streaming.stop();
     await origin.stop();
+    await streaming.stop();
   });
 
   for (const [name, path] of [

@@ -54,11 +54,11 @@ before(async () => {
   );
 });
 after(async () => {
-  await gateway.stop();
   sockets.close();
   for (const socket of sockets.clients) socket.terminate();
   origin.closeAllConnections();
   origin.close();
+  await gateway.stop();
 });
 
 const url = (path: string): string => `http://127.0.0.1:${gateway.port}${path}`;

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { freePort, type Gateway, startGateway } from '../fixtures/gateway.ts';
+import { eventually } from '../fixtures/process.ts';
+
+const KEYS = ['the-first-key-0123456789', 'the-second-key-0123456789'];
+
+describe('a changed document', () => {
+  let gateway: Gateway;
+  let port: number;
+
+  /** Answers by itself, so that the mark says which revision judged. */
+  const document = (mark: string) => ({
+    sallyport: 1,
+    listeners: [
+      {
+        name: 'public',
+        address: `127.0.0.1:${port}`,
+        policies: [{ headers: { response: { set: { 'x-mark': mark } } } }],
+      },
+    ],
+    upstreams: { nowhere: { targets: ['http://127.0.0.1:9'] } },
+    routes: [{ name: 'a', match: { path: '/a' }, upstream: 'nowhere', policies: [{ 'api-key': {} }] }],
+    consumers: [{ name: 'c', credentials: [{ 'api-key': { secret: 'file:./key' } }] }],
+  });
+
+  before(async () => {
+    port = await freePort();
+    gateway = await startGateway(document('start'), {
+      workers: 2,
+      admin: true,
+      files: { key: KEYS[0] },
+    });
+  });
+  after(() => gateway.stop());
+
+  /** The marks that many connections see: one each, since every connection may meet another worker. */
+  async function marks(): Promise<string[]> {
+    const answers = await Promise.all(Array.from({ length: 16 }, () => ask({})));
+    return [...new Set(answers.map((a) => a.headers.get('x-mark') ?? ''))];
+  }
+
+  const ask = (headers: Record<string, string>) =>
+    fetch(`http://127.0.0.1:${port}/a`, { headers: { connection: 'close', ...headers } });
+
+  const isServed = (mark: string) => async (): Promise<boolean> => {
+    const seen = await marks();
+    return seen.length === 1 && seen[0] === mark;
+  };
+
+  async function status(): Promise<{
+    revision: string;
+    refusal: { origin: string; issues: unknown[] } | null;
+  }> {
+    return JSON.parse(await (await gateway.admin('GET', '/api/status')).text());
+  }
+
+  it('is served when it is written in place', async () => {
+    await writeFile(gateway.configFile, JSON.stringify(document('in place')));
+    await eventually(isServed('in place'));
+  });
+
+  it('is served when another file takes its place', async () => {
+    const other = path.join(gateway.folder, 'other.tmp');
+    await writeFile(other, JSON.stringify(document('renamed')));
+    await rename(other, gateway.configFile);
+    await eventually(isServed('renamed'));
+  });
+
+  it('is served when the API is given it, and the answer waits for that', async () => {
+    const answer = await gateway.admin('POST', '/api/revisions', document('api'));
+    assert.equal(answer.status, 201, await answer.text());
+    assert.deepEqual(await marks(), ['api']);
+  });
+
+  it('is loaded on SIGHUP, with secrets that changed though it did not', async () => {
+    await writeFile(gateway.configFile, JSON.stringify(document('hup')));
+    await eventually(isServed('hup'));
+    assert.equal((await ask({ 'x-api-key': KEYS[1] })).status, 401);
+    await writeFile(path.join(gateway.folder, 'key'), KEYS[1]);
+    const { revision } = await status();
+    gateway.process.kill('SIGHUP');
+    await eventually(async () => (await ask({ 'x-api-key': KEYS[1] })).status === 502);
+    assert.equal((await ask({ 'x-api-key': KEYS[0] })).status, 401);
+    assert.equal((await status()).revision, revision, 'a secret is no part of a revision');
+  });
+
+  it('leaves the old one in service when it is bad, and says why', async () => {
+    const { revision } = await status();
+    await writeFile(gateway.configFile, '{ "sallyport": 1, "lisseners": [] }');
+    await eventually(async () => (await status()).refusal !== null);
+    const now = await status();
+    assert.equal(now.revision, revision);
+    assert.equal(now.refusal?.origin, 'file');
+    assert.match(JSON.stringify(now.refusal?.issues), /lisseners/);
+    assert.deepEqual(await marks(), ['hup']);
+    assert.match(gateway.output, /"event":"revision-refused".+lisseners/);
+    const metrics = await (await gateway.admin('GET', '/metrics')).text();
+    assert.match(metrics, /sallyport_config_reloads_total\{result="refused"\} 1/);
+    assert.match(metrics, new RegExp(`sallyport_config_info\\{revision="${revision}"\\} 1`));
+  });
+
+  it('clears the refusal when it is good again', async () => {
+    await writeFile(gateway.configFile, JSON.stringify(document('good again')));
+    await eventually(isServed('good again'));
+    await eventually(async () => (await status()).refusal === null);
+  });
+});
