@@ -52,3 +52,8 @@ export function peakResidentBytes(pid: number): number {
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
+
+/** Threads running now. */
+export function threads(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}

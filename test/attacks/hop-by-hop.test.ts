@@ -130,7 +130,9 @@ describe('item 12: line breaks in templated headers', () => {
 describe('item 14: Expect, TRACE, CONNECT, Upgrade', () => {
   let stage: Stage;
   before(async () => {
-    stage = await Stage.open();
+    stage = await Stage.open({
+      routes: [{ name: 'all', match: { path: '/**' }, upstream: 'origin', upgrade: false, policies: [] }],
+    });
   });
   after(() => stage.close());
 
