@@ -18,7 +18,16 @@ export class BufferedBody implements BodyView {
   }
 
   json(): unknown {
-    this.#json ??= { value: JSON.parse(this.text()) };
+    this.#json ??= { value: parseJson(this.text()) };
     return this.#json.value;
+  }
+}
+
+/** V8 quotes the text in its message, and a message may reach the record, where no body belongs. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SyntaxError('the body is not JSON');
   }
 }

@@ -1,26 +1,29 @@
-import type {
-  Attachment,
-  Awaitable,
-  BodyView,
-  ChunkDecision,
-  Decision,
-  DecisionEntry,
-  EvaluationDeps,
-  FactKey,
-  Facts,
-  ListenerPlan,
-  LocalResponse,
-  Phase,
-  Pipeline,
-  PolicyContext,
-  RequestView,
-  ResponseHead,
-  RouteContext,
-  RouteMatch,
-  RoutePlan,
+import {
+  type Attachment,
+  type Awaitable,
+  type BodyView,
+  type ChunkDecision,
+  CONTINUE,
+  type Decision,
+  type DecisionEntry,
+  type EvaluationDeps,
+  type FactKey,
+  type Facts,
+  type ListenerPlan,
+  type LocalResponse,
+  type Phase,
+  type Pipeline,
+  type PolicyContext,
+  type RequestView,
+  type ResponseHead,
+  type RouteContext,
+  type RouteMatch,
+  type RoutePlan,
 } from '../contract/index.ts';
 import { InternalError, PolicyRejection } from '../errors.ts';
-import { Journal } from './journal.ts';
+import { checkFields, Journal } from './journal.ts';
+import { ShadowContext } from './shadow-context.ts';
+import { preflightMethod, refusalWithoutRoute } from './unrouted.ts';
 
 /** The sum of the decisions of one phase. `by` is undefined when the gateway itself refused (no route). */
 export type Verdict =
@@ -35,6 +38,7 @@ type Step =
   | { readonly phase: 'response'; readonly head: ResponseHead };
 
 const REQUEST_STEP: Step = Object.freeze({ phase: 'request' });
+const NO_FACTS: Readonly<Facts> = Object.freeze({ identity: undefined });
 const FORWARD: Verdict = Object.freeze({ kind: 'forward' });
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
@@ -50,13 +54,19 @@ export class Evaluation implements PolicyContext {
   readonly route: RouteContext;
   readonly now: number;
   readonly deps: EvaluationDeps;
-  readonly facts: Facts = { identity: undefined };
+  /** Replaced, never changed, so that a failing policy's can be taken back. */
+  facts: Readonly<Facts> = NO_FACTS;
   readonly edits: Journal = new Journal();
   /** Every attachment's part so far, in order. */
   readonly entries: DecisionEntry[] = [];
   readonly pipeline: Pipeline;
-  readonly #preflightOnly: boolean;
+  /** What the router said where no route takes the request itself, be it a preflight for one that would. */
+  readonly #unrouted: RouteMatch | undefined;
   #shadow: ShadowContext | undefined = undefined;
+  /** Where edits and facts stood before the attachment now asked. */
+  #editsBefore = 0;
+  #factsBefore: Readonly<Facts> = NO_FACTS;
+  #shadowFactsBefore: ShadowContext['own'] | undefined = undefined;
   #skipped: Set<Attachment> | undefined = undefined;
 
   constructor(listener: ListenerPlan, request: RequestView, deps: EvaluationDeps) {
@@ -66,9 +76,9 @@ export class Evaluation implements PolicyContext {
     this.now = deps.clock.now();
     const { router } = listener;
     let match = router.match(request.host, request.path, request.method, request.headers);
+    this.#unrouted = match.kind === 'found' ? undefined : match;
     const asked = match.kind === 'method-not-allowed' ? preflightMethod(request) : undefined;
     if (asked !== undefined) match = router.match(request.host, request.path, asked, request.headers);
-    this.#preflightOnly = asked !== undefined;
     this.match = match;
     this.pipeline = match.kind === 'found' ? match.route.pipeline : listener.pipeline;
     this.route = {
@@ -85,7 +95,7 @@ export class Evaluation implements PolicyContext {
   }
 
   provide<K extends FactKey>(key: K, value: Facts[K]): void {
-    this.facts[key] = value;
+    this.facts = { ...this.facts, [key]: value };
   }
 
   /** Phase 1: the head is known. Ends in a refusal where no route takes the request. */
@@ -113,26 +123,26 @@ export class Evaluation implements PolicyContext {
       if (decision.kind === 'abort') return decision;
       if (decision.kind === 'replace') current = decision.bytes;
     }
-    return current === bytes ? { kind: 'continue' } : { kind: 'replace', bytes: current };
+    return current === bytes ? CONTINUE : { kind: 'replace', bytes: current };
   }
 
   #routed(verdict: Verdict): Verdict {
     if (verdict.kind !== 'forward') return verdict;
-    if (this.match.kind === 'found' && !this.#preflightOnly) return FORWARD;
-    return { kind: 'reject', error: refusalWithoutRoute(this.match), by: undefined };
+    if (this.#unrouted === undefined) return FORWARD;
+    return { kind: 'reject', error: refusalWithoutRoute(this.#unrouted), by: undefined };
   }
 
   #run(list: readonly Attachment[], from: number, step: Step): Awaitable<Verdict> {
     for (let i = from; i < list.length; i++) {
       const attachment = list[i];
-      const mark = this.edits.mark();
       let verdict: Verdict | undefined;
+      this.#remember();
       try {
         const decision = this.#ask(attachment, step);
-        if (decision instanceof Promise) return this.#resume(list, i, step, decision, mark);
-        verdict = decision === undefined ? undefined : this.#settle(attachment, step.phase, decision);
+        if (decision instanceof Promise) return this.#resume(list, i, step, decision);
+        verdict = decision === 'skipped' ? undefined : this.#settle(attachment, step.phase, decision);
       } catch (cause) {
-        verdict = this.#failed(attachment, step.phase, cause, mark);
+        verdict = this.#failed(attachment, step.phase, cause);
       }
       if (verdict !== undefined) return verdict;
     }
@@ -143,22 +153,27 @@ export class Evaluation implements PolicyContext {
     list: readonly Attachment[],
     at: number,
     step: Step,
-    pending: Promise<Decision>,
-    mark: number,
+    pending: Promise<Decision | undefined>,
   ): Promise<Verdict> {
     let verdict: Verdict | undefined;
     try {
       verdict = this.#settle(list[at], step.phase, await pending);
     } catch (cause) {
-      verdict = this.#failed(list[at], step.phase, cause, mark);
+      verdict = this.#failed(list[at], step.phase, cause);
     }
     return verdict ?? this.#run(list, at + 1, step);
   }
 
-  /** Calls one attachment; undefined when its `when` says it does not apply. */
-  #ask(a: Attachment, step: Step): Awaitable<Decision> | undefined {
+  #remember(): void {
+    this.#editsBefore = this.edits.mark();
+    this.#factsBefore = this.facts;
+    this.#shadowFactsBefore = this.#shadow?.own;
+  }
+
+  /** Calls one attachment, unless its `when` says it does not apply. */
+  #ask(a: Attachment, step: Step): Awaitable<Decision | undefined> | 'skipped' {
     const context: PolicyContext = a.mode === 'enforce' ? this : this.#shadowContext();
-    if (a.when !== undefined && this.#isSkipped(a, context)) return undefined;
+    if (a.when !== undefined && this.#isSkipped(a, context)) return 'skipped';
     const { instance } = a;
     if (step.phase === 'request') return instance.request?.(context);
     if (step.phase === 'requestBody') return instance.requestBody?.(context, step.body);
@@ -169,30 +184,43 @@ export class Evaluation implements PolicyContext {
   #isSkipped(a: Attachment, context: PolicyContext): boolean {
     if (this.#skipped?.has(a)) return true;
     if (a.when === undefined || this.entries.some((entry) => entry.attachment === a.id)) return false;
-    if (a.when(context)) return false;
-    this.#skipped ??= new Set();
-    this.#skipped.add(a);
+    try {
+      if (a.when(context)) return false;
+    } catch (cause) {
+      this.#skip(a);
+      throw cause;
+    }
+    this.#skip(a);
     this.entries.push(a.skipped);
     return true;
   }
 
-  #settle(a: Attachment, phase: Phase, decision: Decision): Verdict | undefined {
-    if (decision.kind === 'continue') {
+  #skip(a: Attachment): void {
+    this.#skipped ??= new Set();
+    this.#skipped.add(a);
+  }
+
+  #settle(a: Attachment, phase: Phase, decision: Decision | undefined): Verdict | undefined {
+    if (decision?.kind === 'continue') {
       this.entries.push(a.continued[phase]);
       return undefined;
     }
-    if (decision.kind === 'respond') {
+    if (decision?.kind === 'respond') {
+      checkFields(decision.response.headers);
       this.entries.push({ attachment: a.id, policy: a.policy, mode: a.mode, phase, outcome: 'respond' });
       return a.mode === 'enforce' ? { kind: 'respond', response: decision.response, by: a } : undefined;
     }
-    if (decision.kind !== 'reject') throw new InternalError(`${a.policy} returned no decision`);
+    if (decision?.kind !== 'reject') throw new InternalError(`${a.policy} returned no decision`);
+    checkFields(decision.error.headers);
     this.entries.push(rejectedEntry(a, phase, decision.error));
     return a.mode === 'enforce' ? { kind: 'reject', error: decision.error, by: a } : undefined;
   }
 
-  /** A policy that throws could not decide: refused unless its attachment says otherwise; its edits are taken back. */
-  #failed(a: Attachment, phase: Phase, cause: unknown, mark: number): Verdict | undefined {
-    if (a.mode === 'enforce') this.edits.rewind(mark);
+  /** A policy that throws could not decide: refused unless its attachment says otherwise; what it asked is taken back. */
+  #failed(a: Attachment, phase: Phase, cause: unknown): Verdict | undefined {
+    this.edits.rewind(this.#editsBefore);
+    this.facts = this.#factsBefore;
+    if (this.#shadow !== undefined) this.#shadow.forget(this.#shadowFactsBefore);
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.entries.push({
       attachment: a.id,
@@ -216,56 +244,33 @@ export class Evaluation implements PolicyContext {
 
   async #chunk(a: Attachment, bytes: Uint8Array): Promise<ChunkDecision> {
     const context: PolicyContext = a.mode === 'enforce' ? this : this.#shadowContext();
+    this.#remember();
     try {
-      if (a.when !== undefined && this.#isSkipped(a, context)) return { kind: 'continue' };
-      const decision = (await a.instance.responseChunk?.(context, bytes)) ?? { kind: 'continue' };
-      if (decision.kind === 'abort') this.entries.push(rejectedEntry(a, 'responseChunk', decision.error));
+      if (this.#skipped?.has(a) || (a.when !== undefined && this.#isSkipped(a, context))) return CONTINUE;
+      const decision = await a.instance.responseChunk?.(context, bytes);
+      if (decision === undefined) throw new InternalError(`${a.policy} returned no decision`);
+      if (decision.kind !== 'abort') return decision;
+      this.entries.push(rejectedEntry(a, 'responseChunk', decision.error));
+      // Enforced, the answer would have ended here: one entry, however long the stream goes on.
+      this.#skip(a);
       return decision;
     } catch (cause) {
-      const verdict = this.#failed(a, 'responseChunk', cause, this.edits.mark());
-      return verdict?.kind === 'reject' ? { kind: 'abort', error: verdict.error } : { kind: 'continue' };
+      return this.#chunkFailed(a, cause);
     }
+  }
+
+  /** A stream may fail a policy with every piece; its record has room for the first. */
+  #chunkFailed(a: Attachment, cause: unknown): ChunkDecision {
+    const { length } = this.entries;
+    const seen = this.entries.some((e) => e.attachment === a.id && e.phase === 'responseChunk');
+    const verdict = this.#failed(a, 'responseChunk', cause);
+    if (seen) this.entries.length = length;
+    return verdict?.kind === 'reject' ? { kind: 'abort', error: verdict.error } : CONTINUE;
   }
 
   #shadowContext(): ShadowContext {
     this.#shadow ??= new ShadowContext(this);
     return this.#shadow;
-  }
-}
-
-/** What an attachment in shadow sees: the live request, and the facts other shadow attachments would have given. */
-class ShadowContext implements PolicyContext {
-  readonly #live: Evaluation;
-  readonly #own: Partial<Facts> = {};
-  /** Never applied. */
-  readonly edits: Journal = new Journal();
-
-  constructor(live: Evaluation) {
-    this.#live = live;
-  }
-
-  get request(): RequestView {
-    return this.#live.request;
-  }
-
-  get route(): RouteContext {
-    return this.#live.route;
-  }
-
-  get now(): number {
-    return this.#live.now;
-  }
-
-  get deps(): EvaluationDeps {
-    return this.#live.deps;
-  }
-
-  get facts(): Readonly<Facts> {
-    return { ...this.#live.facts, ...this.#own };
-  }
-
-  provide<K extends FactKey>(key: K, value: Facts[K]): void {
-    this.#own[key] = value;
   }
 }
 
@@ -280,19 +285,4 @@ function rejectedEntry(a: Attachment, phase: Phase, error: PolicyRejection): Dec
     ...(error.rule === undefined ? {} : { rule: error.rule }),
     reason: error.reason ?? error.detail,
   };
-}
-
-/** The method a CORS preflight asks about (Fetch standard §3.2.2), so that the route's own `cors` can answer it. */
-function preflightMethod(request: RequestView): string | undefined {
-  if (request.method !== 'OPTIONS' || !request.headers.has('origin')) return undefined;
-  return request.headers.get('access-control-request-method');
-}
-
-function refusalWithoutRoute(match: RouteMatch): PolicyRejection {
-  if (match.kind !== 'method-not-allowed')
-    return new PolicyRejection('no-route', 'No route matches this request.');
-  const allow = match.allow.join(', ');
-  return new PolicyRejection('method-not-allowed', `This resource takes ${allow}.`, {
-    headers: ['Allow', allow],
-  });
 }

@@ -1,12 +1,13 @@
+import { parseIpAddress } from '../lib/ip-address.ts';
+
 /** A Host value in two parts: what routes compare, and the port as text ('' when absent). */
 export interface HostParts {
-  /** Lower case, no trailing dot; IPv6 in brackets. */
+  /** Lower case, no trailing dot; IPv6 in brackets, in its one canonical form. */
   readonly host: string;
   readonly port: string;
 }
 
 const REG_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/;
-const IPV6_LITERAL = /^\[[0-9a-f:.]+\]$/;
 const PORT = /^[0-9]{1,5}$/;
 
 /**
@@ -23,5 +24,15 @@ export function parseHost(authority: string): HostParts | undefined {
   let host = (colon === -1 ? authority : authority.slice(0, colon)).toLowerCase();
   if (host.endsWith('.')) host = host.slice(0, -1);
   if (host.length > 255 || host.includes('..')) return undefined;
-  return REG_NAME.test(host) || IPV6_LITERAL.test(host) ? { host, port } : undefined;
+  if (REG_NAME.test(host)) return { host, port };
+  const literal = ipv6Literal(host);
+  return literal === undefined ? undefined : { host: literal, port };
+}
+
+/** Two spellings of one address must not be two hosts to a router. */
+function ipv6Literal(host: string): string | undefined {
+  if (!host.startsWith('[') || !host.endsWith(']') || !host.includes(':')) return undefined;
+  const address = parseIpAddress(host.slice(1, -1));
+  if (address === undefined) return undefined;
+  return address.family === 6 ? `[${address.text}]` : `[::ffff:${address.text}]`;
 }

@@ -1,8 +1,18 @@
 import type { EditJournal } from '../contract/index.ts';
-import { isFieldName, isFieldValue } from '../http1/index.ts';
+import { FieldKind, fieldKind, isFieldName, isFieldValue } from '../http1/index.ts';
 import type { HeaderList } from '../lib/header-list.ts';
 
 const NOTHING: readonly string[] = Object.freeze([]);
+
+/** Written by the hop itself: a second copy would let the next reader choose where a message ends. */
+const OF_THE_HOP: ReadonlySet<FieldKind> = new Set([
+  FieldKind.HOST,
+  FieldKind.CONTENT_LENGTH,
+  FieldKind.TRANSFER_ENCODING,
+  FieldKind.CONNECTION,
+  FieldKind.UPGRADE,
+  FieldKind.HOP_BY_HOP,
+]);
 
 /**
  * The edits of one request in the order asked, as flat triples: operation, name, value. Nothing is allocated
@@ -13,7 +23,7 @@ export class Journal implements EditJournal {
   #response: string[] | undefined = undefined;
 
   setRequestHeader(name: string, value: string): void {
-    check(name, value);
+    checkField(name, value);
     this.#request ??= [];
     this.#request.push('set', name, value);
   }
@@ -24,13 +34,13 @@ export class Journal implements EditJournal {
   }
 
   setResponseHeader(name: string, value: string): void {
-    check(name, value);
+    checkField(name, value);
     this.#response ??= [];
     this.#response.push('set', name, value);
   }
 
   appendResponseHeader(name: string, value: string): void {
-    check(name, value);
+    checkField(name, value);
     this.#response ??= [];
     this.#response.push('append', name, value);
   }
@@ -59,11 +69,21 @@ export class Journal implements EditJournal {
   }
 }
 
-/** Whatever made the value (a claim, a template), CR and LF must not split a message: the policy fails instead. */
-function check(name: string, value: string): void {
+/**
+ * Throws TypeError for a field that may not stand in a head. Whatever made the value (a claim, a template), CR and
+ * LF must not split a message: the policy fails instead.
+ */
+function checkField(name: string, value: string): void {
   if (!isFieldName(name)) throw new TypeError('a header name is not a token');
+  if (OF_THE_HOP.has(fieldKind(name)))
+    throw new TypeError(`the header "${name}" is the gateway's own to set`);
   if (!isFieldValue(value))
     throw new TypeError(`the value for header "${name}" has characters a header cannot carry`);
+}
+
+/** A refusal's or answer's own fields go into a head as they are: throws TypeError where they may not. */
+export function checkFields(flat: readonly string[]): void {
+  for (let i = 0; i < flat.length; i += 2) checkField(flat[i], flat[i + 1]);
 }
 
 /** Applies flat edit triples to a list, in order. */

@@ -24,6 +24,8 @@ export type NormalisedPath = { readonly path: string } | { readonly refusal: Pat
 
 const SLASH = 0x2f;
 const PERCENT = 0x25;
+/** Where a path segment's parameters begin, for servers that know such. */
+const PARAMETERS = /;|%3B/;
 
 /** Normalises an absolute path (without query). */
 export function normalisePath(raw: string, rules: PathRules): NormalisedPath {
@@ -67,7 +69,8 @@ function decodeUnreserved(raw: string, rules: PathRules): NormalisedPath {
     out += raw.slice(from, i) + text;
     from = i + 3;
   }
-  return { path: out + raw.slice(from) };
+  out += raw.slice(from);
+  return isEncodedTwice(out) ? { refusal: 'path-double-encoding' } : { path: out };
 }
 
 function refusalOf(raw: string, at: number, byte: number, rules: PathRules): PathRefusal | undefined {
@@ -75,16 +78,31 @@ function refusalOf(raw: string, at: number, byte: number, rules: PathRules): Pat
   if (byte === 0x5c) return 'path-backslash';
   if (byte === SLASH && rules.encodedSlashes === 'reject') return 'path-encoded-slash';
   if (byte === 0x3b && rules.semicolons === 'reject') return 'path-semicolon';
-  // Never valid in UTF-8; the lead bytes of overlong "." and "/".
-  if (byte === 0xc0 || byte === 0xc1) return 'path-encoding';
-  if (byte === PERCENT && hidesDelimiter(hexByte(raw, at + 3))) return 'path-double-encoding';
-  return undefined;
+  return isOverlong(raw, at, byte) ? 'path-encoding' : undefined;
 }
 
-/** Whether a second decoding would make a byte that changes what the path means. */
-function hidesDelimiter(byte: number): boolean {
-  if (byte === -1) return false;
-  return byte < 0x20 || byte === SLASH || byte === 0x5c || byte === 0x2e || byte === PERCENT || byte === 0x3b;
+/** UTF-8 longer than it need be (RFC 3629 §3): the way to write "." and "/" past a filter in two, three or four bytes. */
+function isOverlong(raw: string, at: number, lead: number): boolean {
+  if (lead === 0xc0 || lead === 0xc1) return true;
+  if (lead !== 0xe0 && lead !== 0xf0) return false;
+  const next = raw.charCodeAt(at + 3) === PERCENT ? hexByte(raw, at + 4) : -1;
+  return next >= 0x80 && next < (lead === 0xe0 ? 0xa0 : 0x90);
+}
+
+/**
+ * Whether a second decoding would read another path. Looked for in what the first one made: `%25%32%65` and
+ * `%252%65` hide `%2e` as well as `%252e` does.
+ */
+function isEncodedTwice(path: string): boolean {
+  for (let i = path.indexOf('%25'); i !== -1; i = path.indexOf('%25', i + 3)) {
+    const byte = hexByte(path, i + 3);
+    if (byte !== -1 && (isUnreserved(byte) || isDelimiter(byte))) return true;
+  }
+  return false;
+}
+
+function isDelimiter(byte: number): boolean {
+  return byte < 0x20 || byte === SLASH || byte === 0x5c || byte === PERCENT || byte === 0x3b;
 }
 
 /** Removes empty and dot segments (RFC 3986 §5.2.4); going above the root is refused instead of clamped. */
@@ -94,13 +112,25 @@ function resolveSegments(path: string): NormalisedPath {
   const kept: string[] = [];
   for (let i = 1; i <= last; i++) {
     const part = parts[i];
-    const bare = part.indexOf(';') === -1 ? part : part.slice(0, part.indexOf(';'));
-    if (bare !== part && (bare === '.' || bare === '..')) return { refusal: 'path-semicolon' };
+    const refusal = hiddenDots(part);
+    if (refusal !== undefined) return { refusal };
     if (part === '..' && kept.pop() === undefined) return { refusal: 'path-above-root' };
     if (part !== '' && part !== '.' && part !== '..') kept.push(part);
     else if (i === last) kept.push('');
   }
   return { path: `/${kept.join('/')}` };
+}
+
+/** Where `;` or `%2F` is kept, a server behind that cuts or splits there must not find a dot segment. */
+function hiddenDots(part: string): PathRefusal | undefined {
+  if (part.charCodeAt(0) !== 0x2e && !part.includes('%2F')) return undefined;
+  for (const piece of part.split('%2F')) {
+    const [bare] = piece.split(PARAMETERS, 1);
+    if (bare !== '.' && bare !== '..') continue;
+    if (bare !== piece) return 'path-semicolon';
+    if (piece !== part) return 'path-encoded-slash';
+  }
+  return undefined;
 }
 
 function hexByte(text: string, at: number): number {
