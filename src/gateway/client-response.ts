@@ -37,8 +37,9 @@ export function clientHead(
   const reason = head.reason === '' ? reasonPhrase(head.status) : head.reason;
   const start = `HTTP/1.1 ${head.status} ${reason}\r\n`;
   const fields = travellingFields(head, TRAVELS, NOTHING, edits);
-  const length =
-    framing === 'as-is' && head.contentLength !== -1 ? `Content-Length: ${head.contentLength}\r\n` : '';
+  // Never with 204 (RFC 9110 §8.6): a client that believes it waits for a body that is not there.
+  const sized = framing === 'as-is' && head.contentLength !== -1 && head.status !== 204;
+  const length = sized ? `Content-Length: ${head.contentLength}\r\n` : '';
   const chunked = framing === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : '';
   return `${start}${fields}${length}${chunked}${gatewayFields(answer)}\r\n`;
 }

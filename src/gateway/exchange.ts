@@ -238,10 +238,16 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   answerFields(framing: BodyFraming): AnswerFields {
     const { plan, draining } = this.host.home;
-    const bodyOpen = this.body !== undefined && !this.body.done && this.#bodyUse !== 'discard';
-    this.#close = !this.head.keepAlive || draining || framing === 'until-close' || bodyOpen;
+    this.#close = !this.head.keepAlive || draining || framing === 'until-close' || this.#bodyOpen;
     const revision = plan.revisionHeader ? this.serving.revision : '';
     return { requestId: this.requestId, revision, close: this.#close, minor: this.head.minor };
+  }
+
+  /** Whether it is unknown, or may stay so, where the next request begins. */
+  get #bodyOpen(): boolean {
+    const { body } = this;
+    if (body === undefined) return false;
+    return body.error !== undefined || (!body.done && this.#bodyUse !== 'discard');
   }
 
   answered(status: number): void {

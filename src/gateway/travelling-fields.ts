@@ -1,6 +1,6 @@
 import { applyEdits } from '../evaluator/index.ts';
 import { type ConnectionOptions, type FieldKind, fieldLines } from '../http1/index.ts';
-import { HeaderList, sameName } from '../lib/header-list.ts';
+import { HeaderList } from '../lib/header-list.ts';
 
 /** A parsed message's fields, as far as forwarding them needs. */
 export interface FieldSource {
@@ -33,8 +33,10 @@ export function travellingFields(
   if (edits.length === 0 && nominated.length === 0) return plainFields(source, table) + fieldLines(added);
   const { flat } = source.headers;
   const kept = new HeaderList();
+  // A set, since a sender can name thousands: comparing each with each field would hold the worker.
+  const dropped = new Set(nominated);
   for (let i = 0; i < flat.length; i += 2) {
-    if (table[source.kinds[i >> 1]] === 1 && !isNominated(flat[i], nominated))
+    if (table[source.kinds[i >> 1]] === 1 && !dropped.has(flat[i].toLowerCase()))
       kept.append(flat[i], flat[i + 1]);
   }
   kept.flat.push(...added);
@@ -50,9 +52,4 @@ function plainFields(source: FieldSource, table: TravelTable): string {
     if (table[kinds[i >> 1]] === 1) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
   }
   return text;
-}
-
-function isNominated(name: string, nominated: readonly string[]): boolean {
-  for (const lower of nominated) if (sameName(name, lower)) return true;
-  return false;
 }
