@@ -14,7 +14,7 @@ const node = (...args: string[]): readonly string[] => [process.execPath, ...arg
 const unitTests = globSync('src/**/*.test.ts', { cwd: root });
 
 const STEPS: readonly Step[] = [
-  { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
+  { name: 'format and lint', command: ['biome', 'ci', '--colors=off', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc'] },
   { name: 'policy docs match their schemas', command: node('scripts/policy-docs.ts', '--check') },
   { name: 'published schema is current', command: node('scripts/publish-schema.ts', '--check') },

@@ -118,7 +118,15 @@ class Gateway {
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(tokenPath, demoKey);
+    this.#outliveDefects();
     releaseMemory();
+  }
+
+  /** The workers are threads of this process: a defect of the control side must not take them with it. */
+  #outliveDefects(): void {
+    const tell = (error: unknown) => this.#log.error('control-defect', { error });
+    process.on('uncaughtException', tell);
+    process.on('unhandledRejection', tell);
   }
 
   /** Lets requests end for at most `drainMs`, then closes everything. */

@@ -55,6 +55,7 @@ const make = () => {
       threads.push(thread);
       return thread;
     },
+    deadline: (work, _ms, what) => Promise.race([work, turn().then(() => Promise.reject(new Error(what)))]),
     schedule: (work, delayMs) => scheduled.push({ work, delayMs }),
   });
   const tick = (ms: number) => {
@@ -135,6 +136,21 @@ describe('worker pool', () => {
     assert.equal(served(), 8);
     await pool.collectMetrics('scrape');
     assert.equal(served(), 8);
+  });
+
+  it('ends a worker that is caught in a loop, not one that is only late', async () => {
+    const { pool, threads, tick } = make();
+    await pool.start(1);
+    await pool.collectMetrics('keep');
+    threads[0].hangs = true;
+    tick(19_000);
+    await pool.collectMetrics('keep');
+    assert.equal(threads.length, 1);
+    tick(1000);
+    await pool.collectMetrics('keep');
+    await turn();
+    assert.equal(threads.length, 2);
+    assert.match(pool.status()[0].lastEnd ?? '', /not answered/);
   });
 
   it('counts the last figures of a drained worker', async () => {

@@ -1,5 +1,5 @@
 import type { Clock, Counter, Gauge, Logger } from '../contract/index.ts';
-import { type Activatable, type Activation, withDeadline } from '../lifecycle/index.ts';
+import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
 import { RestartBackoff } from './worker-backoff.ts';
 import type { BoundAddress } from './worker-protocol.ts';
@@ -15,6 +15,8 @@ export interface WorkerPoolDeps<B extends Activatable> {
   readonly restarts: Counter;
   /** Starts a thread; the id is new for each. */
   readonly spawn: (threadId: number) => Thread;
+  /** Default: the real one. */
+  readonly deadline?: Deadline;
   readonly schedule: (work: () => void, delayMs: number) => void;
 }
 
@@ -37,6 +39,8 @@ interface Slot<B extends Activatable> {
 }
 
 const METRICS_TIMEOUT_MS = 500;
+/** Far longer than a compile holds a thread, since that pauses for others all the time. */
+const SILENT_MS = 20_000;
 /** On top of a drain's own deadline: time for the answer to arrive. */
 const DRAIN_GRACE_MS = 1000;
 
@@ -44,6 +48,7 @@ const DRAIN_GRACE_MS = 1000;
 export class WorkerPool<B extends Activatable> {
   readonly #deps: WorkerPoolDeps<B>;
   readonly #slots: Slot<B>[] = [];
+  readonly #heardAtMs = new WeakMap<WorkerThread<B>, number>();
   #nextThreadId = 1;
   #isStopping = false;
 
@@ -99,13 +104,14 @@ export class WorkerPool<B extends Activatable> {
    * and then as well, so that little is lost with a worker that dies.
    */
   async collectMetrics(why: 'scrape' | 'keep'): Promise<void> {
+    const deadline = this.#deps.deadline ?? withDeadline;
     await this.#each(async (thread) => {
-      const snapshot = await withDeadline(
-        thread.metrics(why === 'scrape'),
-        METRICS_TIMEOUT_MS,
-        'collecting metrics',
-      );
-      if (thread.isAlive) this.#keep(thread, snapshot);
+      const metrics = thread.metrics(why === 'scrape');
+      try {
+        this.#keep(thread, await deadline(metrics, METRICS_TIMEOUT_MS, 'collecting metrics'));
+      } catch {
+        this.#endIfSilent(thread);
+      }
     });
   }
 
@@ -181,7 +187,17 @@ export class WorkerPool<B extends Activatable> {
     await Promise.allSettled(threads.map(work));
   }
 
+  /** A thread that is caught in a loop serves nobody, and dies of nothing by itself. */
+  #endIfSilent(thread: WorkerThread<B>): void {
+    const nowMs = this.#deps.clock.monotonic();
+    const heardAtMs = this.#heardAtMs.get(thread);
+    if (heardAtMs === undefined) this.#heardAtMs.set(thread, nowMs);
+    else if (nowMs - heardAtMs >= SILENT_MS) thread.retire(`it has not answered for ${SILENT_MS} ms`);
+  }
+
   #keep(thread: WorkerThread<B>, snapshot: MeterSnapshot): void {
+    this.#heardAtMs.set(thread, this.#deps.clock.monotonic());
+    if (!thread.isAlive) return;
     this.#deps.totals.update(String(thread.id), snapshot);
   }
 

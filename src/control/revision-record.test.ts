@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { LastGood, openSqliteStore, type Store } from '../store/index.ts';
+import type { PublishResult } from './publisher.ts';
+import { RevisionRecord } from './revision-record.ts';
+
+const bundle = { revision: 'a'.repeat(64), text: 'sallyport: 1', files: { 'list.txt': '192.0.2.0/24' } };
+const request = { origin: 'api', actor: 'alice', reason: 'because', load: async () => bundle } as const;
+const activated: PublishResult = { outcome: 'activated', revision: bundle.revision };
+const refused: PublishResult = {
+  outcome: 'refused',
+  revision: undefined,
+  issues: [{ path: 'routes[0]', message: 'is wrong' }],
+};
+
+describe('revision record', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-record-'));
+  after(() => rmSync(folder, { recursive: true }));
+  let n = 0;
+  const make = (store: Store | undefined) => {
+    const lastGood = new LastGood(path.join(folder, `${n++}.json`));
+    const clock = { now: () => 1000, monotonic: () => 0 };
+    return { lastGood, record: new RevisionRecord({ clock, lastGood, store: async () => store }) };
+  };
+
+  it('keeps what was activated for the next start, in the store and in the audit', async () => {
+    const store = openSqliteStore(':memory:');
+    const { lastGood, record } = make(store);
+    await record.keep(request, bundle, activated);
+    assert.deepEqual(lastGood.load(), {
+      revision: bundle.revision,
+      document: bundle.text,
+      files: bundle.files,
+      savedAt: 1000,
+    });
+    assert.equal((await store.active())?.id, bundle.revision);
+    const [entry] = await store.listAudit({ limit: 10 });
+    assert.equal(
+      `${entry.actor} ${entry.action} ${entry.subject}`,
+      `alice revision.activate ${bundle.revision}`,
+    );
+    assert.deepEqual(entry.detail, { origin: 'api', reason: 'because' });
+  });
+
+  it('keeps a refusal in the audit, and nothing for the next start', async () => {
+    const store = openSqliteStore(':memory:');
+    const { lastGood, record } = make(store);
+    await record.keep(request, undefined, refused);
+    assert.equal(lastGood.load(), undefined);
+    const [entry] = await store.listAudit({ limit: 10 });
+    assert.equal(entry.action, 'revision.refuse');
+    assert.equal(entry.detail.cause, 'routes[0]: is wrong');
+  });
+
+  it('keeps the last good revision without a store', async () => {
+    const { lastGood, record } = make(undefined);
+    await record.keep(request, bundle, activated);
+    assert.equal(lastGood.load()?.revision, bundle.revision);
+  });
+
+  it('says nothing of what changed nothing', async () => {
+    const store = openSqliteStore(':memory:');
+    const { lastGood, record } = make(store);
+    await record.keep(request, bundle, { outcome: 'unchanged', revision: bundle.revision });
+    assert.equal(lastGood.load(), undefined);
+    assert.deepEqual(await store.listAudit({ limit: 10 }), []);
+  });
+});
