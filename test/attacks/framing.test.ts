@@ -184,7 +184,7 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
 describe('items 1, 2, 3, 7: ambiguous framing is refused', () => {
   for (const [name, bytes, statuses = [400]] of REFUSED) {
     test(name, async () => {
-      const outcome = await stage.send(bytes);
+      const outcome = await stage.send(bytes, { closes: true });
       assert.equal(outcome.statuses.length, 1, `answers: ${outcome.statuses}`);
       assert.ok(statuses.includes(outcome.statuses[0]), `status ${outcome.statuses[0]}`);
       assert.ok(outcome.closed, 'the connection stays open');

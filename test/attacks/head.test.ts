@@ -135,7 +135,7 @@ const REFUSED: readonly (readonly [name: string, bytes: string, statuses?: reado
 describe('items 5, 6, 8, 9, 10: a head that is not exactly HTTP/1.1, or too large, is refused', () => {
   for (const [name, bytes, statuses = [400]] of REFUSED) {
     test(name, async () => {
-      const outcome = await stage.send(bytes);
+      const outcome = await stage.send(bytes, { closes: true });
       assert.equal(outcome.statuses.length, 1, `answers: ${outcome.statuses}`);
       assert.ok(statuses.includes(outcome.statuses[0]), `status ${outcome.statuses[0]}`);
       assert.ok(outcome.closed, 'the connection stays open');
@@ -159,6 +159,7 @@ test('item 10: a chunked body over the limit is cut off with 413 and never whole
   const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
   const outcome = await stage.send(
     `POST /c HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`,
+    { closes: true },
   );
   assert.deepEqual(outcome.statuses, [413]);
   assert.ok(outcome.closed);

@@ -139,6 +139,7 @@ describe('item 14: Expect, TRACE, CONNECT, Upgrade', () => {
   test('CONNECT is refused and nothing is dialled', async () => {
     const outcome = await stage.send(
       `CONNECT 127.0.0.1:${stage.upstream.port} HTTP/1.1\r\n${HOST}\r\nGET /smuggled HTTP/1.1\r\n${HOST}\r\n`,
+      { closes: true },
     );
     assert.ok([400, 405, 501].includes(outcome.statuses[0]), `${outcome.statuses}`);
     assert.ok(outcome.closed);

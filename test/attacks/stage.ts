@@ -27,7 +27,8 @@ export interface StageParts {
   readonly workers?: number;
 }
 
-const SETTLE_MS = 150;
+/** How long a connection that should stay is watched for an answer too many or an end. */
+const SETTLE_MS = 60;
 const ANSWER_MS = 3000;
 
 /** A gateway in front of a recording upstream: judged by what the upstream received. */
@@ -76,6 +77,8 @@ export class Stage {
   async send(
     pieces: string | Uint8Array | readonly (string | Uint8Array)[],
     options: {
+      /** The gateway is expected to end the connection: wait for it. */
+      readonly closes?: boolean;
       readonly answers?: number;
       readonly methods?: readonly string[];
       readonly localAddress?: string;
@@ -86,7 +89,7 @@ export class Stage {
     const list = typeof pieces === 'string' || pieces instanceof Uint8Array ? [pieces] : pieces;
     for (const piece of list) client.send(piece);
     await client.response(options.answers ?? 1, ANSWER_MS);
-    await client.closedWithin(SETTLE_MS);
+    await client.closedWithin(options.closes === true ? ANSWER_MS : SETTLE_MS);
     await this.probe();
     const answers = client.responses.filter((r) => statusOf(r) >= 200 || statusOf(r) === 101);
     const closed = client.state !== 'open';
