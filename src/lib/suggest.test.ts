@@ -32,7 +32,8 @@ describe('nearest', () => {
     it(`${word} → ${best}`, () => assert.equal(nearest(word, POLICIES), best));
   }
 
-  it('takes the nearer of two', () => assert.equal(nearest('methodes', ['mode', 'method', 'methods']), 'methods'));
+  it('takes the nearer of two', () =>
+    assert.equal(nearest('methodes', ['mode', 'method', 'methods']), 'methods'));
   it('does not compare words of any length', () => {
     assert.equal(nearest('a'.repeat(65), ['a'.repeat(65)]), undefined);
   });
