@@ -72,6 +72,8 @@ class Gateway {
   #store: Store | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
+  /** Loads the document again; set once there is one. */
+  #reload: (() => void) | undefined;
 
   constructor(options: RunOptions, startThread: (threadId: number) => Thread) {
     this.#options = options;
@@ -147,9 +149,6 @@ class Gateway {
     this.#log.info('ended');
     process.exit(0);
   }
-
-  /** Loads the document again; set once there is one. */
-  #reload: (() => void) | undefined;
 
   async #watch(sources: DocumentSources): Promise<void> {
     const publish = (origin: 'file' | 'signal') =>
