@@ -1,4 +1,4 @@
-import type { Static, TSchema } from 'typebox';
+import type { Static, TSchema } from '../lib/schema.ts';
 import type { ChunkDecision, Decision } from './decision.ts';
 import type { Awaitable, CompileDeps, EvaluationDeps } from './deps.ts';
 import type { BodyView, Identity, RequestView, ResponseHead } from './request.ts';

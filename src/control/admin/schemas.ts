@@ -1,4 +1,4 @@
-import Type, { type Static, type TProperties, type TSchema } from 'typebox';
+import { type Static, type TProperties, type TSchema, Type } from '../../lib/schema.ts';
 
 /** Nothing beyond what is named: unknown keys are refused on the way in and left out on the way out. */
 const strict = <P extends TProperties>(properties: P) =>

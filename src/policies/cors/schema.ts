@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox';
 import { DURATION_PATTERN } from '../../lib/duration.ts';
+import { type Static, Type } from '../../lib/schema.ts';
 
 const TOKEN_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 
