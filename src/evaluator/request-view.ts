@@ -19,6 +19,9 @@ export interface RequestSource {
   readonly peer: IpAddress;
 }
 
+/** Asterisk-form is about the server, and no route's. */
+const ASTERISK = Object.freeze({ path: '*' });
+
 type ViewRules = Pick<ListenerPlan, 'encodedSlashes' | 'semicolons' | 'underscoreHeaders' | 'trusts'>;
 
 /** The one normalised view of a request, or why it is refused. Used alike for live traffic, tests and replay. */
@@ -28,7 +31,7 @@ export function viewOf(source: RequestSource, rules: ViewRules): RequestView | R
     return new RequestError('bad-host', 'host-invalid', 'The Host is not a valid name or address.');
   const question = source.target.indexOf('?');
   const rawPath = question === -1 ? source.target : source.target.slice(0, question);
-  const normalised = normalisePath(rawPath, rules);
+  const normalised = source.target === '*' ? ASTERISK : normalisePath(rawPath, rules);
   if ('refusal' in normalised) {
     return new RequestError('bad-path', normalised.refusal, 'The path can be read in more than one way.');
   }

@@ -117,6 +117,8 @@ class HostRouter implements Router {
   }
 
   match(host: string, path: string, method: string, headers: HeaderLookup): RouteMatch {
+    // Asterisk-form is nobody's path, not even that of a route for everything.
+    if (path === '*') return NONE;
     const search = new RouteSearch(path, method, headers);
     if (this.#hasHosts) {
       search.in(this.#hosts.get(host));

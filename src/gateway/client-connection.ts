@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { ERRORS, RequestError } from '../errors.ts';
-import { CR, faultInPartialHead, findHeadEnd, LF, parseRequestHead, refusal } from '../http1/index.ts';
+import { CR, faultInPartialHead, findHeadEnd, LF, parseRequestHead, refusal, SP } from '../http1/index.ts';
 import type { Waiting } from '../lib/deadlines.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
@@ -108,8 +108,14 @@ export class ClientConnection implements Waiting, ExchangeHost {
 
   /** Cuts the connection: the client must see that the answer is not whole. */
   cut(): void {
-    this.#exchange = undefined;
     this.socket.destroy();
+    this.#endExchange();
+  }
+
+  /** Cuts with a reset: where the end of the connection ends the answer, a plain close would look whole. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+    this.#endExchange();
   }
 
   /** Gives the raw socket to a tunnel, with what the client sent ahead. */
@@ -149,11 +155,16 @@ export class ClientConnection implements Waiting, ExchangeHost {
   };
 
   readonly #onClose = (): void => {
+    this.#endExchange();
+    this.home.gone(this);
+  };
+
+  /** Whoever closes the connection, its exchange must let go of its snapshot and its upstream. */
+  #endExchange(): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.onClientGone();
-    this.home.gone(this);
-  };
+  }
 
   #continue(): void {
     const input = this.#pending;
@@ -205,7 +216,7 @@ export class ClientConnection implements Waiting, ExchangeHost {
     const fault = faultInPartialHead(input, Math.max(start, from + this.#inspected - 1));
     if (fault !== undefined) return this.#refuse(refusal(fault));
     if (input.length - start > limits.headerBytes) {
-      return this.#refuse(input.indexOf(CR, start) === -1 ? TARGET_TOO_LONG : HEAD_TOO_LARGE);
+      return this.#refuse(oversize(input, start));
     }
     if (this.#inspected === 0) this.deadlineMs = this.home.services.now() + limits.headerTimeoutMs;
     this.#inspected = input.length - from;
@@ -238,4 +249,10 @@ export class ClientConnection implements Waiting, ExchangeHost {
     this.closeGently();
     return -1;
   }
+}
+
+/** What an endless head is too much of: a method without end, a target without end, or fields. */
+function oversize(input: Buffer, start: number): RequestError {
+  if (input.indexOf(SP, start) === -1) return refusal('method');
+  return input.indexOf(CR, start) === -1 ? TARGET_TOO_LONG : HEAD_TOO_LARGE;
 }

@@ -24,6 +24,11 @@ const TOO_SLOW = new RequestError(
   'body-timeout',
   'The request body did not arrive in time.',
 );
+const UNREAD = new RequestError(
+  'client-closed-request',
+  'write-timeout',
+  'The client did not read its answer.',
+);
 const CLIENT_GONE = new RequestError('client-closed-request', 'client-gone', 'The client went away.');
 const BAD_EXPECT = new RequestError(
   'expectation-failed',
@@ -34,6 +39,9 @@ const NO_TRACE = new PolicyRejection('method-not-allowed', 'TRACE is not served 
   headers: ['Allow', 'GET'],
 });
 const INTERNAL = new PolicyRejection('internal', 'The gateway failed to handle the request.');
+
+/** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7): it is here, and that is all it says. */
+const SERVER_OPTIONS: LocalAnswer = Object.freeze({ status: 204, fields: [], body: '' });
 
 /** What becomes of body bytes: not taken yet, kept for a policy, sent on, or thrown away. */
 type BodyUse = 'later' | 'buffer' | 'forward' | 'discard';
@@ -60,6 +68,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #forwarding: Forwarding | undefined = undefined;
   #bodyUse: BodyUse = 'later';
   #close = false;
+  #mustClose = false;
   #answered = false;
   #over = false;
 
@@ -97,7 +106,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const { head } = this;
     const { plan, services } = this.host.home;
     const view = this.#view();
-    if (view instanceof RequestError) return this.refuse(view);
+    if (view instanceof RequestError) return this.#refuseUnread(view);
     if (head.method === 'TRACE') return this.refuse(NO_TRACE);
     if (head.expect !== '' && head.expect.toLowerCase() !== '100-continue') return this.refuse(BAD_EXPECT);
     const evaluation = new Evaluation(plan, view, services.evaluation);
@@ -155,12 +164,13 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   onClientGone(): void {
+    if (this.#over) return;
     if (!this.#answered) this.error = CLIENT_GONE;
     this.#finish();
   }
 
   onClientDeadline(): void {
-    if (this.#answered || this.#forwarding?.started === true) this.host.cut();
+    if (this.#answered || this.#forwarding?.started === true) this.broken(UNREAD, this.status);
     else this.refuse(TOO_SLOW);
   }
 
@@ -207,6 +217,9 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   readonly #requestJudged = (verdict: Verdict): void => {
+    if (this.head.target === '*' && verdict.kind === 'reject' && verdict.by === undefined) {
+      return this.#answerLocally(SERVER_OPTIONS);
+    }
     if (verdict.kind !== 'forward') return this.conclude(verdict);
     if (this.body?.error !== undefined) return this.refuse(this.body.error);
     if (!this.evaluation.pipeline.buffersBody) return this.#forward();
@@ -238,7 +251,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   answerFields(framing: BodyFraming): AnswerFields {
     const { plan, draining } = this.host.home;
-    this.#close = !this.head.keepAlive || draining || framing === 'until-close' || this.#bodyOpen;
+    this.#close =
+      this.#mustClose || !this.head.keepAlive || draining || framing === 'until-close' || this.#bodyOpen;
     const revision = plan.revisionHeader ? this.serving.revision : '';
     return { requestId: this.requestId, revision, close: this.#close, minor: this.head.minor };
   }
@@ -281,6 +295,16 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.error = error;
     const { requestId: id, serving } = this;
     this.#answerLocally(problemAnswer({ error, requestId: id, revision: serving.revision, by }));
+  }
+
+  /** What cannot be understood says nothing reliable about where the next request begins: answered, then closed. */
+  #refuseUnread(error: RequestError): void {
+    const { plan, services } = this.host.home;
+    services.meter
+      .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
+      .add(1);
+    this.#mustClose = true;
+    this.refuse(error);
   }
 
   #answerLocally(answer: LocalAnswer): void {

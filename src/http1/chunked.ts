@@ -8,6 +8,12 @@ const MAX_SIZE_DIGITS = 12;
 const MAX_EXTENSION_BYTES = 1024;
 const MAX_TRAILER_BYTES = 8192;
 
+const FRAMING: ReadonlySet<FieldKind> = new Set([
+  FieldKind.CONTENT_LENGTH,
+  FieldKind.TRANSFER_ENCODING,
+  FieldKind.HOST,
+]);
+
 type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailer' | 'done';
 
 /** Where a chunk extension's grammar stands: `;name`, `=`, token or quoted value. */
@@ -133,7 +139,10 @@ export class ChunkedDecoder {
     const end = parseFields(bytes, bytes.toString('latin1'), 0, 0, this.#maxTrailers, { flat: fields });
     if (typeof end === 'string') return end;
     for (let i = 0; i < fields.length; i += 2) {
-      if (fieldKind(fields[i]) === FieldKind.OTHER) this.trailers.push(fields[i], fields[i + 1]);
+      const kind = fieldKind(fields[i]);
+      // Framing told after the body it frames: whoever believes it reads another message than we did.
+      if (FRAMING.has(kind)) return 'trailer';
+      if (kind === FieldKind.OTHER) this.trailers.push(fields[i], fields[i + 1]);
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-export { CR, LF } from './characters.ts';
+export { CR, LF, SP } from './characters.ts';
 export { ChunkedDecoder, chunkLine, lastChunk } from './chunked.ts';
 export { type ConnectionOptions, NO_CONNECTION_OPTIONS } from './connection-options.ts';
 export { FieldKind, fieldKind } from './field-kinds.ts';

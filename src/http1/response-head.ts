@@ -56,6 +56,8 @@ export function parseResponseHead(
   if (version !== 'HTTP/1.1 ' && version !== 'HTTP/1.0 ') return 'version';
   const status = statusAt(bytes, start + 9);
   if (status === -1) return 'status';
+  // HTTP/1.0 has no interim answers (RFC 9110 §15.2): a reader that does not expect one takes it for the last.
+  if (status < 200 && version === 'HTTP/1.0 ') return 'version';
   let i = start + 12;
   const reasonStart = i + 1;
   // Some servers leave out the space before an empty reason; nothing can be read two ways then.
