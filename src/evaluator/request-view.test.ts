@@ -35,7 +35,7 @@ describe('refused', () => {
   const cases: [name: string, source: Partial<RequestSource>, reason: string][] = [
     ['bad host', { authority: 'a@b' }, 'bad-host host-invalid'],
     ['bad path', { target: '/a%2fb' }, 'bad-path path-encoded-slash'],
-    ['asterisk', { target: '*', method: 'OPTIONS' }, 'bad-path path-not-absolute'],
+    ['no slash', { target: '*a' }, 'bad-path path-not-absolute'],
     ['underscore', { headers: new HeaderList(['X_A', '1']) }, 'header-underscore header-underscore'],
   ];
   for (const [name, more, reason] of cases) {
@@ -54,6 +54,18 @@ it('a view', () => {
     [view.host, view.authority, view.path, view.query],
     ['a.example', 'A.example:80', '/a/b', 'c=/../d'],
   );
+});
+
+it('asterisk-form is its own path', () => {
+  const view = viewOf(source({ target: '*', method: 'OPTIONS' }), RULES);
+  assert.ok(!(view instanceof RequestError));
+  assert.equal(view.path, '*');
+});
+
+it('asterisk-form is kept, and no path of any route', () => {
+  const view = viewOf(source({ target: '*', method: 'OPTIONS' }), RULES);
+  assert.ok(!(view instanceof RequestError));
+  assert.equal(view.path, '*');
 });
 
 it('underscores where they are kept', () => {

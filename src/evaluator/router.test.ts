@@ -62,6 +62,7 @@ describe('paths', () => {
       [{ path: '/a/' }, 'rest'],
       [{ path: '/a/b/' }, 'rest'],
       [{ path: '/ab' }, 'none'],
+      [{ path: '*', method: 'OPTIONS' }, 'none'],
       [{ path: '/A/b' }, 'none'],
       [{ path: '/s/x/t' }, 'star'],
       [{ path: '/s//t' }, 'none'],
@@ -98,6 +99,7 @@ describe('hosts', () => {
       [{ host: 'badexample.com' }, 'any'],
       [{ host: 'api.example.com.evil.test' }, 'any'],
       [{ host: '[::1]' }, 'any'],
+      [{ host: 'x', path: '*', method: 'OPTIONS' }, 'none'],
     ],
   );
 });

@@ -1,9 +1,11 @@
 import type { Attachment, Awaitable } from '../contract/index.ts';
-import type { PolicyRejection, UpstreamError } from '../errors.ts';
+import { PolicyRejection, type UpstreamError } from '../errors.ts';
 import type { Evaluation, Verdict } from '../evaluator/index.ts';
 import { type BodyFraming, chunkLine, lastChunk, type ResponseHead } from '../http1/index.ts';
 import { type AnswerFields, type AnswerFraming, clientHead } from './client-response.ts';
 import type { ExchangeHost } from './host.ts';
+
+const INTERNAL = new PolicyRejection('internal', 'The gateway failed to handle the answer.');
 
 /** What an answer asks of its exchange. */
 export interface AnswerOwner {
@@ -17,6 +19,8 @@ export interface AnswerOwner {
   answerBroken(error: PolicyRejection | UpstreamError, by: Attachment | undefined): void;
   /** The last byte was handed over. */
   answerDone(): void;
+  /** Something failed that cannot: for the log. */
+  defect(cause: unknown): void;
   /** The upstream waits while a policy thinks. */
   holdUpstream(): void;
   releaseUpstream(): void;
@@ -82,7 +86,12 @@ export class Answer {
   #enqueue(step: () => Promise<void>): void {
     this.#owner.holdUpstream();
     const next = (this.#queue ?? Promise.resolve()).then(async () => {
-      if (!this.#broken) await step();
+      try {
+        if (!this.#broken) await step();
+      } catch (cause) {
+        this.#owner.defect(cause);
+        this.#break(INTERNAL, undefined);
+      }
       if (this.#queue !== next) return;
       this.#queue = undefined;
       this.#owner.host.writer.flush();
@@ -91,7 +100,13 @@ export class Answer {
     this.#queue = next;
   }
 
+  /** The exchange is over by other means: what is queued must not reach the client's next answer. */
+  stop(): void {
+    this.#broken = true;
+  }
+
   #decide(head: ResponseHead, verdict: Verdict): void {
+    if (this.#broken) return;
     if (verdict.kind === 'forward') {
       this.#writeHead(head);
       return;
@@ -125,6 +140,7 @@ export class Answer {
 
   async #judgePiece(bytes: Buffer): Promise<void> {
     const decision = await this.#owner.evaluation.runResponseChunk(bytes);
+    if (this.#broken) return;
     if (decision.kind === 'abort') return this.#break(decision.error, undefined);
     const kept = decision.kind === 'replace' ? Buffer.from(decision.bytes) : bytes;
     if (kept.length > 0) this.#writePiece(kept, 0, kept.length);

@@ -50,6 +50,8 @@ export class ClientConnection implements Waiting, ExchangeHost {
   #inspected = 0;
   #reading = false;
   #closing = false;
+  /** Not read until the answers it has were taken. */
+  #unread = false;
   #tunnelled = false;
 
   constructor(socket: Socket, home: ConnectionOwner, peer: IpAddress, scheme: 'http' | 'https') {
@@ -101,9 +103,13 @@ export class ClientConnection implements Waiting, ExchangeHost {
     if (this.#closing) return;
     this.#closing = true;
     this.writer.flush();
-    this.socket.end();
+    const { services, plan } = this.home;
+    // What is written may still wait for a slow reader: the moment begins once it has left.
+    this.deadlineMs = services.now() + plan.limits.writeTimeoutMs;
+    this.socket.end(() => {
+      this.deadlineMs = services.now() + LINGER_MS;
+    });
     this.socket.resume();
-    this.deadlineMs = this.home.services.now() + LINGER_MS;
   }
 
   /** Cuts the connection: the client must see that the answer is not whole. */
@@ -132,7 +138,7 @@ export class ClientConnection implements Waiting, ExchangeHost {
 
   onDeadline(): void {
     if (this.#exchange !== undefined) this.#exchange.onClientDeadline();
-    else if (this.#closing || this.#pending === undefined) this.socket.destroy();
+    else if (this.#closing || this.#unread || this.#pending === undefined) this.socket.destroy();
     else this.#refuse(TOO_SLOW);
   }
 
@@ -143,7 +149,10 @@ export class ClientConnection implements Waiting, ExchangeHost {
     this.#read(input);
   };
 
-  readonly #onDrain = (): void => this.#exchange?.onClientDrain();
+  readonly #onDrain = (): void => {
+    if (this.#exchange !== undefined) this.#exchange.onClientDrain();
+    else if (this.#unread) this.#readOn();
+  };
 
   /** A client that closes its side is gone (as with nginx and Node): its upstream work is cancelled. */
   readonly #onEnd = (): void => {
@@ -166,6 +175,20 @@ export class ClientConnection implements Waiting, ExchangeHost {
     exchange?.onClientGone();
   }
 
+  /** A client that asks on and on and reads no answer would have them all kept here: it is not read either. */
+  #stopReading(): void {
+    this.#unread = true;
+    this.socket.pause();
+    this.deadlineMs = this.home.services.now() + this.home.plan.limits.writeTimeoutMs;
+  }
+
+  #readOn(): void {
+    this.#unread = false;
+    this.#expectRequest();
+    this.socket.resume();
+    this.#continue();
+  }
+
   #continue(): void {
     const input = this.#pending;
     if (input === undefined) return;
@@ -177,15 +200,16 @@ export class ClientConnection implements Waiting, ExchangeHost {
   #read(input: Buffer): void {
     this.#reading = true;
     let at = 0;
-    while (at < input.length && !this.#closing) {
+    while (at < input.length && !this.#closing && !this.socket.destroyed) {
       const exchange = this.#exchange;
-      if (exchange !== undefined && !exchange.takesBody) break;
+      if (exchange !== undefined ? !exchange.takesBody : this.writer.congested) break;
       const next = exchange === undefined ? this.#takeHead(input, at) : exchange.takeBody(input, at);
       if (next === -1) break;
       at = next;
     }
     this.#reading = false;
     if (at < input.length && !this.#closing) this.#keep(input.subarray(at));
+    if (this.#exchange === undefined && !this.#closing && this.writer.congested) this.#stopReading();
     this.#exchange?.onInputEnd();
   }
 

@@ -107,6 +107,12 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     this.#connection?.writer.flush();
   }
 
+  /** The upstream takes no more for now; it must within the time it has to answer. */
+  awaitDrain(): void {
+    if (this.#connection === undefined || this.outcome === 'answered') return;
+    this.#connection.deadlineMs = this.#now() + this.upstream.plan.responseTimeoutMs;
+  }
+
   /** The request is written whole: from here the answer is awaited. */
   requestSent(): void {
     const connection = this.#connection;
@@ -123,7 +129,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   }
 
   resume(): void {
-    if (this.#connection === undefined) return;
+    if (this.#connection === undefined || !this.#connection.socket.isPaused()) return;
     this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
     this.#connection.socket.resume();
   }
@@ -180,7 +186,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   }
 
   onBatchEnd(): void {
-    if (this.#connection !== undefined)
+    if (this.#connection !== undefined && this.outcome === 'answered')
       this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
     this.#owner.upstreamBatchEnd();
   }
@@ -192,13 +198,15 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   }
 
   onDrain(): void {
+    const connection = this.#connection;
+    if (connection?.requestSent === false && this.outcome !== 'answered') connection.deadlineMs = 0;
     this.#owner.upstreamDrained();
   }
 
   onFailure(error: UpstreamError): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined && this.#mayRepeat(connection)) {
+    if (connection !== undefined && error.code === 'upstream-reset' && this.#mayRepeat(connection)) {
       this.#leave();
       this.#choose(connection.target);
       this.#attempt = connection.target.connect(this);
@@ -219,7 +227,8 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   #use(connection: UpstreamConnection): void {
     this.#connection = connection;
     connection.begin(this, this.#method);
-    connection.deadlineMs = this.#now() + this.upstream.plan.responseTimeoutMs;
+    // No answer is due before the request is whole; until then the client's own timeouts count.
+    connection.deadlineMs = 0;
     this.#owner.sendRequest();
   }
 

@@ -2,6 +2,7 @@ import type { Attachment, RequestView } from '../contract/index.ts';
 import { InternalError, PolicyRejection, RequestError, type UpstreamError } from '../errors.ts';
 import { BufferedBody, Evaluation, type Verdict, viewOf } from '../evaluator/index.ts';
 import type { BodyFraming, RequestHead } from '../http1/index.ts';
+import { BodyBuffer } from './body-buffer.ts';
 import type { AnswerFields } from './client-response.ts';
 import type { Dispatch } from './dispatch.ts';
 import { Forwarding, type ForwardingOwner } from './forwarding.ts';
@@ -17,6 +18,7 @@ import type { Serving } from './serving.ts';
 const MAX_TRAILERS = 32;
 /** An unread body of at most this is read and thrown away to keep the connection; a longer one closes it. */
 const DISCARD_BYTES = 64 * 1024;
+const NO_BYTES = new Uint8Array();
 const NO_EDITS: readonly string[] = Object.freeze([]);
 
 const TOO_SLOW = new RequestError(
@@ -59,7 +61,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   readonly traceparent: string;
   readonly writtenBefore: number;
   body: RequestBody | undefined = undefined;
-  buffered: Buffer[] = [];
+  buffered: BodyBuffer | undefined = undefined;
   /** The judgement; undefined while (or when) the request is refused before it. */
   judged: Evaluation | undefined = undefined;
   /** Why the gateway answered by itself or cut the answer. */
@@ -68,6 +70,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #forwarding: Forwarding | undefined = undefined;
   #bodyUse: BodyUse = 'later';
   #close = false;
+  #untilClose = false;
   #mustClose = false;
   #answered = false;
   #over = false;
@@ -144,12 +147,13 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     else if (this.#bodyUse === 'forward' && this.dispatch?.congested === true) {
       this.host.deadlineMs = 0;
       this.host.socket.pause();
+      this.dispatch.awaitDrain();
     } else this.#awaitBody();
     return end;
   }
 
   bodyPiece(bytes: Buffer, from: number, to: number): void {
-    if (this.#bodyUse === 'buffer') this.buffered.push(bytes.subarray(from, to));
+    if (this.#bodyUse === 'buffer') this.buffered?.append(bytes, from, to);
     else if (this.#bodyUse === 'forward') this.#forwarding?.piece(bytes, from, to);
   }
 
@@ -159,7 +163,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   onClientDrain(): void {
-    this.host.deadlineMs = 0;
+    if (this.takesBody && !this.host.socket.isPaused()) this.#awaitBody();
+    else this.host.deadlineMs = 0;
     this.dispatch?.resume();
   }
 
@@ -171,7 +176,11 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   onClientDeadline(): void {
     if (this.#answered || this.#forwarding?.started === true) this.broken(UNREAD, this.status);
-    else this.refuse(TOO_SLOW);
+    else {
+      // What is still to come of the body is not waited for a second time.
+      this.#mustClose = true;
+      this.refuse(TOO_SLOW);
+    }
   }
 
   #bodyDone(): void {
@@ -184,9 +193,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #judgeBody(): void {
-    const bytes = this.buffered.length === 1 ? this.buffered[0] : Buffer.concat(this.buffered);
-    this.buffered = [bytes];
-    this.#settle(this.evaluation.runRequestBody(new BufferedBody(bytes)), this.#bodyJudged);
+    const body = new BufferedBody(this.buffered?.bytes ?? NO_BYTES);
+    this.#settle(this.evaluation.runRequestBody(body), this.#bodyJudged);
   }
 
   #useBody(use: BodyUse): void {
@@ -213,7 +221,10 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
       .then((settled) => {
         if (!this.#over) next(settled);
       })
-      .catch((cause: unknown) => this.#defect(cause));
+      .catch((cause: unknown) => {
+        this.defect(cause);
+        this.refuse(INTERNAL);
+      });
   }
 
   readonly #requestJudged = (verdict: Verdict): void => {
@@ -224,6 +235,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     if (this.body?.error !== undefined) return this.refuse(this.body.error);
     if (!this.evaluation.pipeline.buffersBody) return this.#forward();
     if (this.body === undefined) return this.#judgeBody();
+    this.buffered = new BodyBuffer();
     this.#useBody('buffer');
   };
 
@@ -249,10 +261,15 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.#useBody('forward');
   }
 
+  resumeBody(): void {
+    if (this.#bodyUse === 'forward') this.#awaitBody();
+    this.host.socket.resume();
+  }
+
   answerFields(framing: BodyFraming): AnswerFields {
     const { plan, draining } = this.host.home;
-    this.#close =
-      this.#mustClose || !this.head.keepAlive || draining || framing === 'until-close' || this.#bodyOpen;
+    this.#untilClose = framing === 'until-close';
+    this.#close = this.#mustClose || !this.head.keepAlive || draining || this.#untilClose || this.#bodyOpen;
     const revision = plan.revisionHeader ? this.serving.revision : '';
     return { requestId: this.requestId, revision, close: this.#close, minor: this.head.minor };
   }
@@ -277,7 +294,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.status = status;
     this.#finish();
     this.host.writer.flush();
-    this.host.cut();
+    if (this.#untilClose) this.host.reset();
+    else this.host.cut();
   }
 
   tunnelClosed(): void {
@@ -308,7 +326,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #answerLocally(answer: LocalAnswer): void {
-    this.dispatch?.abandon();
+    this.#forwarding?.abandon();
     this.status = answer.status;
     this.#answered = true;
     const discard = this.#canDiscardBody();
@@ -324,14 +342,20 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   /** Whether what is left of the body is short enough to read on for the sake of the connection. */
   #canDiscardBody(): boolean {
     const { body } = this;
-    if (body === undefined || body.done || body.error !== undefined || this.head.expect !== '') return false;
+    if (
+      this.#mustClose ||
+      body === undefined ||
+      body.done ||
+      body.error !== undefined ||
+      this.head.expect !== ''
+    )
+      return false;
     return body.remaining !== undefined && body.remaining <= DISCARD_BYTES;
   }
 
-  #defect(cause: unknown): void {
+  defect(cause: unknown): void {
     const message = cause instanceof Error ? cause.message : String(cause);
     this.host.home.services.log.error('exchange-failed', { requestId: this.requestId, cause: message });
-    this.refuse(INTERNAL);
   }
 
   #end(): void {
@@ -346,8 +370,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     if (this.#over) return;
     this.#over = true;
     this.#bodyUse = 'later';
-    this.buffered = [];
-    this.dispatch?.abandon();
+    this.buffered = undefined;
+    this.#forwarding?.abandon();
     finishRecord(this);
     this.serving.release();
   }

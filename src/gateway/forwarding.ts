@@ -9,6 +9,7 @@ import {
 } from '../http1/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import { Answer, type AnswerOwner } from './answer.ts';
+import type { BodyBuffer } from './body-buffer.ts';
 import { type AnswerFields, interimHead, upgradeHead } from './client-response.ts';
 import { Dispatch, type DispatchOwner } from './dispatch.ts';
 import type { ExchangeHost } from './host.ts';
@@ -25,10 +26,12 @@ export interface ForwardingOwner {
   readonly evaluation: Evaluation;
   readonly traceparent: string;
   readonly body: RequestBody | undefined;
-  /** The body's pieces, where a policy had it buffered. */
-  readonly buffered: readonly Buffer[];
+  /** The whole body, where a policy had it buffered. */
+  readonly buffered: BodyBuffer | undefined;
   /** Body bytes are wanted from now on; they come through `piece` and `bodyEnd`. */
   forwardBody(): void;
+  /** The upstream takes bytes again. */
+  resumeBody(): void;
   /** What every answer says; decides here whether the connection can be kept. */
   answerFields(framing: BodyFraming): AnswerFields;
   /** Answers in place of the upstream, which is abandoned. */
@@ -38,6 +41,8 @@ export interface ForwardingOwner {
   answered(status: number): void;
   /** The answer broke off after its head: the client must see that it is not whole. */
   broken(error: PolicyRejection | UpstreamError, status: number): void;
+  /** Something failed that cannot: for the log. */
+  defect(cause: unknown): void;
   /** Both sides of a tunnel are closed. */
   tunnelClosed(): void;
 }
@@ -88,7 +93,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
         upgrade: this.#tunnelProtocol(),
       }),
     );
-    for (const piece of buffered) dispatch.writeBytes(piece, 0, piece.length);
+    if (buffered !== undefined) dispatch.writeBytes(buffered.bytes, 0, buffered.bytes.length);
     if (body === undefined || body.done) dispatch.requestSent();
     else this.#owner.forwardBody();
     if (!this.host.reading) dispatch.flush();
@@ -108,7 +113,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   }
 
   upstreamDrained(): void {
-    if (this.#owner.body?.done === false) this.host.socket.resume();
+    if (this.#owner.body?.done === false) this.#owner.resumeBody();
   }
 
   noTarget(): void {
@@ -165,6 +170,16 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
 
   answerDone(): void {
     this.#owner.answered(this.#answer?.status ?? 0);
+  }
+
+  defect(cause: unknown): void {
+    this.#owner.defect(cause);
+  }
+
+  /** Nothing more is wanted of the upstream, and nothing of its answer may go out. */
+  abandon(): void {
+    this.#answer?.stop();
+    this.dispatch.abandon();
   }
 
   holdUpstream(): void {

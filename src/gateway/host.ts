@@ -35,6 +35,8 @@ export interface ExchangeHost {
   closeGently(): void;
   /** Closes at once, so that the client sees that the answer is not whole. */
   cut(): void;
+  /** The same with a reset: for an answer that only the end of the connection ends. */
+  reset(): void;
   /** Gives the raw socket away; returns what the client sent ahead. */
   detach(): Buffer | undefined;
 }

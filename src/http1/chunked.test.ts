@@ -49,7 +49,7 @@ const BODIES: [name: string, text: string, body: string, trailers: string[], res
   ['what follows is left', '1\r\nx\r\n0\r\n\r\nGET /', 'x', [], 5],
   [
     'fields that may not be trailers are dropped',
-    '0\r\nContent-Length: 5\r\ntransfer-encoding: chunked\r\nHost: b\r\nAuthorization: x\r\n\r\n',
+    '0\r\nContent-Type: a\r\nConnection: close\r\nAuthorization: x\r\n\r\n',
     '',
     [],
     0,
@@ -105,6 +105,9 @@ const FAULTS: [name: string, text: string, fault: string][] = [
   ['trailer: space before the colon', '0\r\nA : b\r\n\r\n', 'space-before-colon'],
   ['trailer: no name', '0\r\n: b\r\n\r\n', 'field-name'],
   ['trailer: NUL', '0\r\nA: \0\r\n\r\n', 'field-value'],
+  ['trailer: a length', '0\r\nContent-Length: 5\r\n\r\n', 'trailer'],
+  ['trailer: a coding', '0\r\ntransfer_encoding: chunked\r\n\r\n', 'trailer'],
+  ['trailer: a host', '0\r\nHost: b\r\n\r\n', 'trailer'],
   ['trailers: too many', '0\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n\r\n', 'too-many-fields'],
   ['trailers: too long', `0\r\nA: ${'b'.repeat(8192)}\r\n\r\n`, 'trailer'],
 ];

@@ -218,6 +218,8 @@ export class UpstreamConnection implements Waiting, Receiver {
     this.#state = 'idle';
     this.#decoder = undefined;
     this.deadlineMs = 0;
+    // It may have been held while a policy thought; nobody would wake it in the pool.
+    if (this.socket.isPaused()) this.socket.resume();
     if (this.#keepAlive && this.requestSent && !this.socket.destroyed) this.target.release(this);
     else this.socket.destroy();
     client?.onEnd(trailers);
