@@ -11,7 +11,7 @@ const MOST_WARNINGS = 20;
 /** Cases whose warning is accepted, each with its reason: `| CASE | seen | reason |` lines of the page beside this file. */
 function explained(): string[] {
   const page = readFileSync(join(import.meta.dirname, 'http11probe.md'), 'utf8');
-  return [...page.matchAll(/^\| ([A-Z][A-Z0-9.-]+) \| [^|]+ \| [^|]{20,} \|$/gm)].map((match) => match[1]);
+  return [...page.matchAll(/^\| ([A-Z][A-Z0-9.-]+) +\| [^|]+ \| [^|]{20,} \|$/gm)].map((match) => match[1]);
 }
 
 test('the HTTP/1.1 probe suite through the live gateway', {
