@@ -1,4 +1,4 @@
-import type { Attachment, RequestView } from '../contract/index.ts';
+import type { Attachment, ListenerPlan, RequestView } from '../contract/index.ts';
 import { InternalError, PolicyRejection, RequestError, type UpstreamError } from '../errors.ts';
 import { BufferedBody, Evaluation, type Verdict, viewOf } from '../evaluator/index.ts';
 import type { BodyFraming, RequestHead } from '../http1/index.ts';
@@ -56,6 +56,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   readonly host: ExchangeHost;
   readonly head: RequestHead;
   readonly serving: Serving;
+  /** The listener in that snapshot: a reload meanwhile changes nothing for this request. */
+  readonly plan: ListenerPlan;
   readonly startedAtMs: number;
   readonly requestId: string;
   readonly traceparent: string;
@@ -76,15 +78,16 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #over = false;
 
   constructor(host: ExchangeHost, head: RequestHead) {
-    const { services, serving } = host.home;
+    const { services, serving, plan } = host.home;
     this.host = host;
+    this.plan = plan;
     this.head = head;
     this.serving = serving;
     this.startedAtMs = services.now();
     this.requestId = requestId(head.headers.get('x-request-id'), services.random);
     this.traceparent = traceparent(head.headers.get('traceparent'), services.random);
     this.writtenBefore = host.writer.written;
-    if (head.hasBody) this.body = new RequestBody(head, host.home.plan.limits.bodyBytes, MAX_TRAILERS);
+    if (head.hasBody) this.body = new RequestBody(head, plan.limits.bodyBytes, MAX_TRAILERS);
     serving.hold();
   }
 
@@ -107,7 +110,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   start(): void {
     const { head } = this;
-    const { plan, services } = this.host.home;
+    const { plan } = this;
+    const { services } = this.host.home;
     const view = this.#view();
     if (view instanceof RequestError) return this.#refuseUnread(view);
     if (head.method === 'TRACE') return this.refuse(NO_TRACE);
@@ -127,7 +131,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const httpVersion = head.minor === 1 ? '1.1' : '1.0';
     return viewOf(
       { id: this.requestId, method, scheme, authority, target, headers, httpVersion, peer },
-      host.home.plan,
+      this.plan,
     );
   }
 
@@ -208,8 +212,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #awaitBody(): void {
-    const { services, plan } = this.host.home;
-    this.host.deadlineMs = services.now() + plan.limits.bodyTimeoutMs;
+    this.host.deadlineMs = this.host.home.services.now() + this.plan.limits.bodyTimeoutMs;
   }
 
   // Verdicts.
@@ -267,7 +270,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   answerFields(framing: BodyFraming): AnswerFields {
-    const { plan, draining } = this.host.home;
+    const { plan } = this;
+    const { draining } = this.host.home;
     this.#untilClose = framing === 'until-close';
     this.#close = this.#mustClose || !this.head.keepAlive || draining || this.#untilClose || this.#bodyOpen;
     const revision = plan.revisionHeader ? this.serving.revision : '';
@@ -298,9 +302,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     else this.host.cut();
   }
 
-  tunnelClosed(): void {
+  tunnelOpened(): void {
     this.#answered = true;
     this.status = 101;
+  }
+
+  tunnelClosed(): void {
     this.#finish();
   }
 
@@ -317,7 +324,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   /** What cannot be understood says nothing reliable about where the next request begins: answered, then closed. */
   #refuseUnread(error: RequestError): void {
-    const { plan, services } = this.host.home;
+    const { plan } = this;
+    const { services } = this.host.home;
     services.meter
       .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
       .add(1);

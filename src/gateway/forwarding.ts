@@ -43,6 +43,8 @@ export interface ForwardingOwner {
   broken(error: PolicyRejection | UpstreamError, status: number): void;
   /** Something failed that cannot: for the log. */
   defect(cause: unknown): void;
+  /** Both sides have switched protocols. */
+  tunnelOpened(): void;
   /** Both sides of a tunnel are closed. */
   tunnelClosed(): void;
 }
@@ -88,7 +90,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
         framing: framingOf(body),
         traceparent,
         identity: evaluation.facts.identity,
-        trusted: this.host.home.plan.trusts(this.host.peer),
+        trusted: evaluation.listener.trusts(this.host.peer),
         edits: evaluation.edits.requestEdits,
         upgrade: this.#tunnelProtocol(),
       }),
@@ -144,7 +146,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
     writer.flush();
     if (!writer.congested) return;
     this.dispatch.pause();
-    this.host.deadlineMs = home.services.now() + home.plan.limits.writeTimeoutMs;
+    this.host.deadlineMs = home.services.now() + this.evaluation.listener.limits.writeTimeoutMs;
   }
 
   upstreamEnd(trailers: readonly string[]): void {
@@ -193,8 +195,8 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   /** Only WebSocket: an h2c tunnel would carry requests that no policy sees. */
   #tunnelProtocol(): string {
     const { head, evaluation } = this.#owner;
-    const asked = head.connection.upgrade && head.minor === 1 && !head.hasBody && evaluation.plan.upgrade;
-    return asked && head.upgrade.toLowerCase() === 'websocket' ? 'websocket' : '';
+    const able = head.method === 'GET' && head.minor === 1 && !head.hasBody && evaluation.plan.upgrade;
+    return able && head.connection.upgrade && head.upgrade.toLowerCase() === 'websocket' ? 'websocket' : '';
   }
 
   #switchProtocols(head: ResponseHead): void {
@@ -206,6 +208,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
     host.writer.text(upgradeHead(head, this.evaluation.edits.responseEdits, this.answerFields('none')));
     host.writer.flush();
     const { idleTimeoutMs } = dispatch.upstream.plan;
+    this.#owner.tunnelOpened();
     openTunnel(host, dispatch.takeConnection(), host.home.services, idleTimeoutMs, () =>
       this.#owner.tunnelClosed(),
     );

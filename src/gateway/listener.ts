@@ -30,6 +30,8 @@ export class Listener implements ConnectionOwner {
   #certificates: Certificates | undefined = undefined;
   #plan: ListenerPlan;
   #refused: { readonly total: Counter; readonly address: Counter };
+  /** The snapshot it keeps while it drains. */
+  #held: Serving | undefined = undefined;
   draining = false;
 
   constructor(plan: ListenerPlan, services: DataPlaneServices) {
@@ -97,6 +99,9 @@ export class Listener implements ConnectionOwner {
     this.draining = true;
     this.#server.close();
     for (const socket of this.#early.splice(0)) socket.destroy();
+    // A head that has come in half is still to be judged by it.
+    if (this.#connections.size > 0) this.#held = this.#serving;
+    this.#held?.hold();
     for (const connection of this.#connections) if (connection.idle) connection.closeGently();
   }
 
@@ -112,6 +117,9 @@ export class Listener implements ConnectionOwner {
     const left = (this.#perAddress.get(key) ?? 1) - 1;
     if (left === 0) this.#perAddress.delete(key);
     else this.#perAddress.set(key, left);
+    if (this.#connections.size > 0) return;
+    this.#held?.release();
+    this.#held = undefined;
   }
 
   #accept(socket: Socket): void {

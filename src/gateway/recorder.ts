@@ -1,4 +1,4 @@
-import type { AccessRecord, DecisionEntry } from '../contract/index.ts';
+import type { AccessRecord, DecisionEntry, ListenerPlan } from '../contract/index.ts';
 import { ERRORS, type PolicyRejection, type RequestError, type UpstreamError } from '../errors.ts';
 import type { Evaluation } from '../evaluator/index.ts';
 import type { RequestHead } from '../http1/index.ts';
@@ -14,6 +14,7 @@ export interface EndedExchange {
   readonly host: ExchangeHost;
   readonly head: RequestHead;
   readonly serving: Serving;
+  readonly plan: ListenerPlan;
   readonly startedAtMs: number;
   readonly traceparent: string;
   readonly requestId: string;
@@ -31,7 +32,8 @@ const NO_DECISIONS: readonly DecisionEntry[] = Object.freeze([]);
 
 /** Counts an exchange that ended and hands its one record to the sink. */
 export function finishRecord(ended: EndedExchange): void {
-  const { services, plan } = ended.host.home;
+  const { services } = ended.host.home;
+  const { plan } = ended;
   const durationMs = services.now() - ended.startedAtMs;
   const { meters } = ended.serving;
   const routeName = ended.judged?.route.name ?? '';
@@ -51,8 +53,8 @@ export function finishRecord(ended: EndedExchange): void {
 }
 
 function recordOf(ended: EndedExchange, route: string, status: number, durationMs: number): AccessRecord {
-  const { host, head, judged, dispatch } = ended;
-  const { services, plan } = host.home;
+  const { host, head, plan, judged, dispatch } = ended;
+  const { services } = host.home;
   const nowMs = services.evaluation.clock.now();
   const view = judged?.request;
   const identity = judged?.facts.identity;
