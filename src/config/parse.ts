@@ -1,11 +1,10 @@
-import { isMap, isPair, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import { type DocumentPath, parsePath } from './document-path.ts';
 import { inspectValue, MAX_DEPTH } from './inspect-value.ts';
 import { IssueList } from './issues.ts';
 import { isObject } from './json-shape.ts';
-import { composeYaml, placeOf, type YamlSource, yamlValue } from './yaml-text.ts';
+import { composeYaml, placeIn, type YamlSource, yamlValue } from './yaml-text.ts';
 
 /** Larger documents are refused unread: parsing is the one work whose size a stranger chooses. */
 export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
@@ -99,8 +98,8 @@ class LazySource {
 
   readonly locate = (path: DocumentPath): SourcePlace | undefined => {
     try {
-      const { document, lines } = this.yaml();
-      return { file: this.#name, ...placeIn(document.contents, path, lines) };
+      const source = this.yaml();
+      return { file: this.#name, ...placeIn(source, path) };
     } catch {
       return undefined;
     }
@@ -111,35 +110,4 @@ class LazySource {
     if ('document' in composed) return composed;
     throw new ConfigError(composed.map((fault) => ({ path: '', file: this.#name, ...fault })));
   }
-}
-
-/** The key of an object's member, the item of a list: where an eye would look for the fault. */
-function placeIn(
-  root: Node | null,
-  path: DocumentPath,
-  lines: LineCounter,
-): { line: number; column: number } {
-  let node: unknown = root;
-  let offset = offsetOf(root) ?? 0;
-  for (const step of path) {
-    const next = childOf(node, step);
-    if (next === undefined) break;
-    offset = offsetOf(next.shown) ?? offset;
-    node = next.value;
-  }
-  return placeOf(offset, lines);
-}
-
-function childOf(node: unknown, step: string | number): { shown: unknown; value: unknown } | undefined {
-  if (isSeq(node) && typeof step === 'number' && step < node.items.length) {
-    return { shown: node.items[step], value: node.items[step] };
-  }
-  if (!isMap(node)) return undefined;
-  const pair = node.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === String(step));
-  return pair === undefined ? undefined : { shown: pair.key, value: pair.value };
-}
-
-function offsetOf(node: unknown): number | undefined {
-  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
-  return Array.isArray(node.range) && typeof node.range[0] === 'number' ? node.range[0] : undefined;
 }

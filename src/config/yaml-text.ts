@@ -1,15 +1,25 @@
-import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLError } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { InternalError } from '../errors.ts';
+import type { DocumentPath } from './document-path.ts';
 import { MAX_DEPTH } from './inspect-value.ts';
 import type { IssueList } from './issues.ts';
 
 /** Each use of an anchor counts, times the aliases inside it: stops exponential growth while it is small. */
 const MAX_ALIAS_COUNT = 10_000;
 
+const require = createRequire(import.meta.url);
+
+/**
+ * The library, loaded when a text is first YAML: it takes some 50 ms, which every thread that serves would pay
+ * and none of them needs.
+ */
+const yaml = (): typeof Yaml => require('yaml');
+
 /** A YAML text with the places of its nodes. */
 export interface YamlSource {
-  readonly document: Document;
-  readonly lines: LineCounter;
+  readonly document: Yaml.Document;
+  readonly lines: Yaml.LineCounter;
 }
 
 /** A fault of the text itself, with its place. */
@@ -22,6 +32,7 @@ export interface TextFault {
 
 /** Composes YAML 1.2 (core schema, no merge keys, no tags, no directives), or says every fault of the text. */
 export function composeYaml(text: string): YamlSource | readonly TextFault[] {
+  const { Composer, Lexer, LineCounter, Parser } = yaml();
   const lines = new LineCounter();
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
@@ -73,12 +84,12 @@ class DepthGauge {
 }
 
 /** Once the parser has lost its place, every token after it is "unexpected": only the first is told. */
-function rootCauses(errors: readonly YAMLError[]): readonly YAMLError[] {
+function rootCauses(errors: readonly Yaml.YAMLError[]): readonly Yaml.YAMLError[] {
   const first = errors.findIndex((e) => e.code === 'UNEXPECTED_TOKEN');
   return errors.filter((e, i) => e.code !== 'UNEXPECTED_TOKEN' || i === first);
 }
 
-function faultOf(error: YAMLError, lines: LineCounter): TextFault {
+function faultOf(error: Yaml.YAMLError, lines: Yaml.LineCounter): TextFault {
   // What follows is source text (an excerpt, a token), which might be a secret.
   const message = error.message.split(/ at line \d+|: "/)[0].trim();
   const isBrace = /flow-(?:map|seq)-start at node end/.test(message);
@@ -89,7 +100,38 @@ function faultOf(error: YAMLError, lines: LineCounter): TextFault {
   };
 }
 
-export function placeOf(offset: number, lines: LineCounter): { line: number; column: number } {
+function placeOf(offset: number, lines: Yaml.LineCounter): { line: number; column: number } {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+/** The key of an object's member, the item of a list: where an eye would look for the fault. */
+export function placeIn(
+  { document, lines }: YamlSource,
+  path: DocumentPath,
+): { line: number; column: number } {
+  let node: unknown = document.contents;
+  let offset = offsetOf(node) ?? 0;
+  for (const step of path) {
+    const next = childOf(node, step);
+    if (next === undefined) break;
+    offset = offsetOf(next.shown) ?? offset;
+    node = next.value;
+  }
+  return placeOf(offset, lines);
+}
+
+function childOf(node: unknown, step: string | number): { shown: unknown; value: unknown } | undefined {
+  const { isMap, isPair, isScalar, isSeq } = yaml();
+  if (isSeq(node) && typeof step === 'number' && step < node.items.length) {
+    return { shown: node.items[step], value: node.items[step] };
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === String(step));
+  return pair === undefined ? undefined : { shown: pair.key, value: pair.value };
+}
+
+function offsetOf(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
+  return Array.isArray(node.range) && typeof node.range[0] === 'number' ? node.range[0] : undefined;
 }
