@@ -3,6 +3,7 @@ import { ERRORS, RequestError } from '../errors.ts';
 import { CR, faultInPartialHead, findHeadEnd, LF, parseRequestHead, refusal, SP } from '../http1/index.ts';
 import type { Waiting } from '../lib/deadlines.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
+import type { Inlet, Receiver } from '../lib/read-buffer.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
 import { localHead } from './client-response.ts';
 import { Exchange } from './exchange.ts';
@@ -37,7 +38,7 @@ const TOO_SLOW = new RequestError(
 );
 
 /** One client connection: cuts the byte stream into requests, one exchange at a time. */
-export class ClientConnection implements Waiting, ExchangeHost {
+export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   readonly socket: Socket;
   readonly writer: SocketWriter;
   readonly home: ConnectionOwner;
@@ -54,14 +55,25 @@ export class ClientConnection implements Waiting, ExchangeHost {
   #unread = false;
   #tunnelled = false;
 
-  constructor(socket: Socket, home: ConnectionOwner, peer: IpAddress, scheme: 'http' | 'https') {
+  readonly #inlet: Inlet | undefined;
+
+  /** Reads come through `inlet` where there is one, else as the socket's own events. */
+  constructor(
+    socket: Socket,
+    inlet: Inlet | undefined,
+    home: ConnectionOwner,
+    peer: IpAddress,
+    scheme: 'http' | 'https',
+  ) {
     this.socket = socket;
     this.writer = new SocketWriter(socket);
     this.home = home;
     this.peer = peer;
     this.scheme = scheme;
     this.#expectRequest();
-    socket.on('data', this.#onData);
+    this.#inlet = inlet;
+    if (inlet === undefined) socket.on('data', this.#onData);
+    else inlet.receiver = this;
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
@@ -124,13 +136,14 @@ export class ClientConnection implements Waiting, ExchangeHost {
     this.#endExchange();
   }
 
-  /** Gives the raw socket to a tunnel, with what the client sent ahead. */
-  detach(): Buffer | undefined {
+  detach(receiver: Receiver): Buffer | undefined {
     this.#tunnelled = true;
     this.deadlineMs = 0;
     const rest = this.#pending;
     this.#pending = undefined;
     this.socket.off('data', this.#onData);
+    if (this.#inlet === undefined) this.socket.on('data', (bytes: Buffer) => receiver.receive(bytes));
+    else this.#inlet.receiver = receiver;
     this.socket.off('drain', this.#onDrain);
     this.socket.off('end', this.#onEnd);
     return rest;
@@ -142,12 +155,14 @@ export class ClientConnection implements Waiting, ExchangeHost {
     else this.#refuse(TOO_SLOW);
   }
 
-  readonly #onData = (bytes: Buffer): void => {
+  readonly #onData = (bytes: Buffer): void => this.receive(bytes);
+
+  receive(bytes: Buffer): void {
     if (this.#closing) return;
     const input = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes]);
     this.#pending = undefined;
     this.#read(input);
-  };
+  }
 
   readonly #onDrain = (): void => {
     if (this.#exchange !== undefined) this.#exchange.onClientDrain();
@@ -213,8 +228,9 @@ export class ClientConnection implements Waiting, ExchangeHost {
     this.#exchange?.onInputEnd();
   }
 
+  /** What has to wait is copied out of the shared read buffer. */
   #keep(rest: Buffer): void {
-    this.#pending = rest;
+    this.#pending = Buffer.from(rest);
     if (this.#exchange !== undefined && rest.length > READ_AHEAD_BYTES) this.socket.pause();
   }
 

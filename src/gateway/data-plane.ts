@@ -10,6 +10,7 @@ import type {
 } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
+import { ReadBuffer } from '../lib/read-buffer.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
 import { HttpDate } from './http-date.ts';
@@ -57,9 +58,20 @@ export class DataPlane {
     const { clock, random, state, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
     const deadlines = new Deadlines(now);
+    const reads = new ReadBuffer();
     const evaluation = { clock, random, state };
-    this.#services = { evaluation, random, meter, log, records, deadlines, date: new HttpDate(clock), now };
-    this.#registry = new UpstreamRegistry(clock, deadlines);
+    this.#services = {
+      evaluation,
+      random,
+      meter,
+      log,
+      records,
+      deadlines,
+      date: new HttpDate(clock),
+      reads,
+      now,
+    };
+    this.#registry = new UpstreamRegistry(clock, deadlines, reads);
   }
 
   get revision(): string | undefined {

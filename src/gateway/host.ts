@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ListenerPlan } from '../contract/index.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
+import type { Receiver } from '../lib/read-buffer.ts';
 import type { SocketWriter } from '../lib/socket-writer.ts';
 import type { DataPlaneServices } from './services.ts';
 import type { Serving } from './serving.ts';
@@ -37,6 +38,6 @@ export interface ExchangeHost {
   cut(): void;
   /** The same with a reset: for an answer that only the end of the connection ends. */
   reset(): void;
-  /** Gives the raw socket away; returns what the client sent ahead. */
-  detach(): Buffer | undefined;
+  /** Gives the raw socket away, its reads to `receiver`; returns what the client sent ahead. */
+  detach(receiver: Receiver): Buffer | undefined;
 }

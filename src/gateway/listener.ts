@@ -1,8 +1,9 @@
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Counter, ListenerPlan, TlsPlan } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
-import { networkKey, parseIpAddress } from '../lib/ip-address.ts';
+import { type IpAddress, networkKey, parseIpAddress } from '../lib/ip-address.ts';
+import type { Inlet } from '../lib/read-buffer.ts';
 import type { Certificates } from './certificates.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import type { DataPlaneServices } from './services.ts';
@@ -43,7 +44,7 @@ export class Listener implements ConnectionOwner {
     const accept = (socket: Socket): void => this.#accept(socket);
     this.#server =
       plan.tls === undefined
-        ? createTcpServer(options, accept)
+        ? createTcpServer({ ...options, pauseOnConnect: true }, accept)
         : createTlsServer({ ...options, ...this.#tlsOptions(plan.tls) }, accept);
   }
 
@@ -134,7 +135,7 @@ export class Listener implements ConnectionOwner {
     if (this.#connections.size >= limits.connections) return this.#turnAway(socket, this.#refused.total);
     if (sameAddress >= limits.connectionsPerAddress) return this.#turnAway(socket, this.#refused.address);
     this.#perAddress.set(key, sameAddress + 1);
-    const connection = new ClientConnection(socket, this, peer, tls === undefined ? 'http' : 'https');
+    const connection = tls === undefined ? this.#plain(socket, peer) : this.#secure(socket, peer);
     this.#connections.add(connection);
     this.services.deadlines.add(connection);
   }
@@ -148,6 +149,19 @@ export class Listener implements ConnectionOwner {
       handshakeTimeout: HANDSHAKE_MS,
       SNICallback: (name, done) => done(null, pick(name)),
     };
+  }
+
+  #plain(accepted: Socket, peer: IpAddress): ClientConnection {
+    const inlet = this.services.reads.inlet();
+    const socket = readInto(accepted, inlet);
+    if (socket !== undefined) return new ClientConnection(socket, inlet, this, peer, 'http');
+    const connection = new ClientConnection(accepted, undefined, this, peer, 'http');
+    accepted.resume();
+    return connection;
+  }
+
+  #secure(socket: Socket, peer: IpAddress): ClientConnection {
+    return new ClientConnection(socket, undefined, this, peer, 'https');
   }
 
   #turnAway(socket: Socket, counter: Counter): void {
@@ -165,6 +179,18 @@ export class Listener implements ConnectionOwner {
 function firstCertificate(tls: TlsPlan): { cert: string; key: string; minVersion: 'TLSv1.2' } {
   const [{ cert, key }] = tls.certificates;
   return { cert, key, minVersion: 'TLSv1.2' };
+}
+
+/**
+ * The accepted connection as a socket that reads into `inlet`. `net.Server` has no option for it, so the
+ * connection's handle is given to a socket of our own, as Node's cluster does; undefined where there is none.
+ */
+function readInto(accepted: Socket, { onread }: Inlet): Socket | undefined {
+  const handle: unknown = Reflect.get(accepted, '_handle');
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  const options = { handle, onread, allowHalfOpen: true, readable: true, writable: true };
+  const socket: unknown = Reflect.construct(Socket, [options]);
+  return socket instanceof Socket ? socket : undefined;
 }
 
 function noop(): void {}

@@ -1,5 +1,6 @@
 import type { EvaluationDeps, Logger, Meter, Random, RecordSink } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
+import type { ReadBuffer } from '../lib/read-buffer.ts';
 import type { HttpDate } from './http-date.ts';
 
 /** What every connection and exchange of a worker shares. */
@@ -12,6 +13,8 @@ export interface DataPlaneServices {
   readonly records: RecordSink | undefined;
   readonly deadlines: Deadlines;
   readonly date: HttpDate;
+  /** Where plain sockets are read into. */
+  readonly reads: ReadBuffer;
   /** Monotonic milliseconds. */
   now(): number;
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Deadlines, Waiting } from '../lib/deadlines.ts';
-import type { Receiver, UpstreamConnection } from '../upstream/index.ts';
+import type { UpstreamConnection } from '../upstream/index.ts';
 import type { ExchangeHost } from './host.ts';
 
 /** What a tunnel needs of the data plane. */
@@ -17,15 +17,15 @@ export function openTunnel(
   idleTimeoutMs: number,
   onClosed: () => void,
 ): void {
-  const fromClient = host.detach();
   const tunnel = new Tunnel(host.socket, upstream.socket, services, idleTimeoutMs, onClosed);
-  const fromUpstream = upstream.detach(tunnel);
+  const fromClient = host.detach({ receive: (bytes) => tunnel.fromClient(bytes) });
+  const fromUpstream = upstream.detach({ receive: (bytes) => tunnel.fromUpstream(bytes) });
   tunnel.start();
   if (fromUpstream !== undefined) host.socket.write(fromUpstream);
   if (fromClient !== undefined) upstream.socket.write(fromClient);
 }
 
-class Tunnel implements Waiting, Receiver {
+class Tunnel implements Waiting {
   deadlineMs = 0;
   readonly #client: Socket;
   readonly #upstream: Socket;
@@ -51,23 +51,26 @@ class Tunnel implements Waiting, Receiver {
   start(): void {
     this.#services.deadlines.add(this);
     this.#touch();
-    this.#client.on('data', (bytes: Buffer) => this.#pass(bytes, this.#client, this.#upstream));
     this.#join(this.#client, this.#upstream);
     this.#join(this.#upstream, this.#client);
   }
 
-  /** From the upstream; the bytes are its shared read buffer's. */
-  receive(bytes: Buffer): void {
-    this.#pass(Buffer.from(bytes), this.#upstream, this.#client);
+  fromClient(bytes: Buffer): void {
+    this.#pass(bytes, this.#client, this.#upstream);
+  }
+
+  fromUpstream(bytes: Buffer): void {
+    this.#pass(bytes, this.#upstream, this.#client);
   }
 
   onDeadline(): void {
     this.#close();
   }
 
+  /** The bytes are the shared read buffer's: the other side may take them later, so they are copied. */
   #pass(bytes: Buffer, from: Socket, to: Socket): void {
     this.#touch();
-    if (!to.write(bytes)) from.pause();
+    if (!to.write(Buffer.from(bytes))) from.pause();
   }
 
   #join(from: Socket, to: Socket): void {

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { UpstreamError } from '../errors.ts';
 import { ChunkedDecoder, findHeadEnd, parseResponseHead, type ResponseHead } from '../http1/index.ts';
 import type { Waiting } from '../lib/deadlines.ts';
+import type { Inlet, Receiver } from '../lib/read-buffer.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
-import type { Inlet, Receiver } from './inlet.ts';
 import type { Target } from './target.ts';
 
 /** Field lines an answer may have; beyond it the answer is refused as malformed. */

@@ -1,6 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import { ReadBuffer } from './inlet.ts';
+import type { ReadBuffer } from '../lib/read-buffer.ts';
 import { Upstream } from './upstream.ts';
 
 /**
@@ -11,9 +11,10 @@ export class UpstreamRegistry {
   readonly #entries = new Map<string, { readonly upstream: Upstream; users: number }>();
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #reads = new ReadBuffer();
+  readonly #reads: ReadBuffer;
 
-  constructor(clock: Clock, deadlines: Deadlines) {
+  constructor(clock: Clock, deadlines: Deadlines, reads: ReadBuffer) {
+    this.#reads = reads;
     this.#clock = clock;
     this.#deadlines = deadlines;
   }

@@ -3,8 +3,8 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
+import type { Inlet, ReadBuffer } from '../lib/read-buffer.ts';
 import { UpstreamConnection } from './connection.ts';
-import type { Inlet, ReadBuffer } from './inlet.ts';
 
 /** A kept connection is not reused after this long: most servers close theirs later. */
 const MAX_IDLE_MS = 55_000;

@@ -1,6 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import type { ReadBuffer } from './inlet.ts';
+import type { ReadBuffer } from '../lib/read-buffer.ts';
 import { Target } from './target.ts';
 
 /** A named group of backends on one worker: who gets the next request. */
