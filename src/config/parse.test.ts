@@ -72,13 +72,22 @@ describe('parseDocument refuses', () => {
   });
 
   it('without repeating the source, where a secret may stand', async () => {
-    for (const text of [
+    const texts = [
       'a: [hunter2-secret }',
       'secret: "hunter2-secret\nb: 1',
       '{ key: hunter2-secret ]',
       'a: b: hunter2-secret',
-    ])
-      assert.doesNotMatch(JSON.stringify(await refusal(text)), /hunter2/);
+      '{ a: 1 }\nhunter2: hunter2',
+      'password: |hunter2-secret\n',
+      'password: !hunter2-secret x',
+      'password: !<hunter2-secret> x',
+      'password: !h!hunter2 x',
+      'password: "\\xhunter2"',
+      'password: *hunter2',
+      '%hunter2 secret\n---\na: 1',
+      'a: 1\n]hunter2[',
+    ];
+    for (const text of texts) assert.doesNotMatch(JSON.stringify(await refusal(text)), /hunter2|xhu/, text);
   });
 
   it('with one fault for one mistake, at its place and with the fix', async () => {

@@ -90,8 +90,8 @@ function rootCauses(errors: readonly Yaml.YAMLError[]): readonly Yaml.YAMLError[
 }
 
 function faultOf(error: Yaml.YAMLError, lines: Yaml.LineCounter): TextFault {
-  // What follows is source text (an excerpt, a token), which might be a secret.
-  const message = error.message.split(/ at line \d+|: "/)[0].trim();
+  // What follows is source text (a token, a tag, a directive, an escape, an excerpt), which might be a secret.
+  const message = error.message.split(/ at line \d+|:|%|\\/)[0].trim();
   const isBrace = /flow-(?:map|seq)-start at node end/.test(message);
   return {
     message: `is not valid YAML: ${message}`,
