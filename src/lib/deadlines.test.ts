@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { Deadlines } from './deadlines.ts';
+
+class Timed {
+  deadlineMs: number;
+  fired = 0;
+  atDeadline: () => void = () => {};
+
+  constructor(deadlineMs: number) {
+    this.deadlineMs = deadlineMs;
+  }
+
+  onDeadline(): void {
+    this.fired++;
+    this.atDeadline();
+  }
+}
+
+function world(...waiting: Timed[]): { readonly deadlines: Deadlines; sweepAt(ms: number): number[] } {
+  let nowMs = 0;
+  const deadlines = new Deadlines(() => nowMs);
+  deadlines.stop();
+  for (const one of waiting) deadlines.add(one);
+  return {
+    deadlines,
+    sweepAt: (ms) => {
+      nowMs = ms;
+      deadlines.sweep();
+      return waiting.map((one) => one.fired);
+    },
+  };
+}
+
+it('what is due fires once; 0 waits for nothing', () => {
+  const { sweepAt } = world(new Timed(10), new Timed(20), new Timed(0));
+  assert.deepEqual(sweepAt(9), [0, 0, 0]);
+  assert.deepEqual(sweepAt(10), [1, 0, 0]);
+  assert.deepEqual(sweepAt(30), [1, 1, 0]);
+  assert.deepEqual(sweepAt(99), [1, 1, 0]);
+});
+
+it('a deadline may be moved, also when it fires', () => {
+  const one = new Timed(10);
+  one.atDeadline = () => {
+    one.deadlineMs = 20;
+  };
+  const { sweepAt } = world(one);
+  assert.deepEqual([sweepAt(10), sweepAt(15), sweepAt(20)], [[1], [1], [2]]);
+});
+
+it('whoever is removed, also by another at that moment, does not fire', () => {
+  const [one, other] = [new Timed(10), new Timed(10)];
+  const { deadlines, sweepAt } = world(one, other);
+  one.atDeadline = () => deadlines.remove(other);
+  assert.deepEqual(sweepAt(10), [1, 0]);
+  deadlines.remove(one);
+  one.deadlineMs = 11;
+  assert.deepEqual(sweepAt(12), [1, 0]);
+});

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { settled } from '../../test/fixtures/data-plane.ts';
+import { RawUpstream } from '../../test/fixtures/raw-upstream.ts';
+import type { TargetPlan, UpstreamPlan } from '../contract/index.ts';
+import { Deadlines } from '../lib/deadlines.ts';
+import { ReadBuffer } from '../lib/read-buffer.ts';
+import type { UpstreamConnection } from './connection.ts';
+import { UpstreamRegistry } from './registry.ts';
+import { Target } from './target.ts';
+import { Upstream } from './upstream.ts';
+
+let nowMs = 1;
+const clock = { now: () => nowMs, monotonic: () => nowMs };
+const deadlines = new Deadlines(clock.monotonic);
+const servers: RawUpstream[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+deadlines.stop();
+
+const target = (port: number, weight = 1): TargetPlan => ({
+  scheme: 'http',
+  host: '127.0.0.1',
+  port,
+  basePath: '',
+  weight,
+});
+
+const plan = (targets: readonly TargetPlan[], more: Partial<UpstreamPlan> = {}): UpstreamPlan => ({
+  name: 'u',
+  targets,
+  balance: 'round-robin',
+  ca: undefined,
+  serverName: undefined,
+  hostHeader: 'preserve',
+  connectTimeoutMs: 1000,
+  responseTimeoutMs: 1000,
+  idleTimeoutMs: 1000,
+  maxIdleConnections: 2,
+  connectAttempts: 1,
+  passive: { failures: 2, restMs: 1000 },
+  ...more,
+});
+
+const upstreamOf = (weights: readonly number[], more: Partial<UpstreamPlan> = {}): Upstream =>
+  new Upstream(
+    plan(
+      weights.map((weight, i) => target(i, weight)),
+      more,
+    ),
+    clock,
+    deadlines,
+    new ReadBuffer(),
+  );
+
+const picks = (upstream: Upstream, n: number): string =>
+  Array.from({ length: n }, () => upstream.pick([])?.plan.port).join('');
+
+describe('who gets the next request', () => {
+  const cases: [name: string, weights: number[], turns: string][] = [
+    ['one', [1], '000'],
+    ['in turn', [1, 1, 1], '012012'],
+    ['a heavy one spread, not bunched', [5, 1, 1], '00102000010200'],
+    ['two to one', [2, 1], '010010'],
+  ];
+  for (const [name, weights, turns] of cases) {
+    it(name, () => assert.equal(picks(upstreamOf(weights), turns.length), turns));
+  }
+  it('fewest requests under way per weight; ties in turn', () => {
+    const upstream = upstreamOf([1, 1, 2], { balance: 'least-requests' });
+    const [a, b, c] = upstream.targets;
+    [a.active, b.active, c.active] = [2, 1, 3];
+    assert.equal(upstream.pick([]), b);
+    [a.active, b.active, c.active] = [2, 2, 3];
+    assert.equal(upstream.pick([]), c);
+    [a.active, b.active, c.active] = [0, 0, 0];
+    assert.equal(picks(upstream, 8).split('').sort().join(''), '00112222');
+  });
+  it('not those already tried, until all were', () => {
+    const upstream = upstreamOf([1, 1]);
+    const [a, b] = upstream.targets;
+    assert.equal(upstream.pick([a]), b);
+    assert.equal(upstream.pick([a, b]), undefined);
+    const alone = upstreamOf([1]);
+    assert.equal(alone.pick(alone.targets), undefined);
+  });
+});
+
+describe('passive failure detection', () => {
+  it('rests after failures in a row, for a while', () => {
+    const upstream = upstreamOf([1, 1]);
+    const [a, b] = upstream.targets;
+    a.failed();
+    a.succeeded();
+    a.failed();
+    assert.ok(a.available);
+    a.failed();
+    assert.ok(!a.available);
+    assert.equal(picks(upstream, 3), '111');
+    nowMs += 1000;
+    assert.ok(a.available);
+    // Still on trial: one failure more and it rests again.
+    a.failed();
+    assert.ok(!a.available);
+    a.succeeded();
+    assert.ok(a.available && b.available);
+  });
+  it('when all rest, one is tried all the same', () => {
+    const upstream = upstreamOf([1, 1]);
+    for (const one of upstream.targets) for (let i = 0; i < 2; i++) one.failed();
+    assert.notEqual(upstream.pick([]), undefined);
+  });
+});
+
+async function server(): Promise<RawUpstream> {
+  const started = await RawUpstream.start();
+  servers.push(started);
+  return started;
+}
+
+const targetAt = (port: number, more: Partial<UpstreamPlan> = {}): Target =>
+  new Target(target(port), plan([target(port)], more), clock, deadlines, new ReadBuffer());
+
+function connected(to: Target): Promise<UpstreamConnection> {
+  return new Promise((resolve, reject) => {
+    to.connect({ onConnected: resolve, onConnectFailure: (error) => reject(new Error(error.code)) });
+  });
+}
+
+describe('connections', () => {
+  it('the one used last comes first; no more are kept than allowed', async () => {
+    const to = targetAt((await server()).port);
+    const [a, b, c] = [await connected(to), await connected(to), await connected(to)];
+    for (const connection of [a, b, c]) to.release(connection);
+    assert.ok(c.socket.destroyed);
+    assert.deepEqual([to.takeIdle() === b, to.takeIdle() === a, to.takeIdle()], [true, true, undefined]);
+    to.release(a);
+    to.close();
+    to.release(b);
+    assert.ok(a.socket.destroyed && b.socket.destroyed);
+  });
+  it('not one that is old', async () => {
+    const to = targetAt((await server()).port);
+    const connection = await connected(to);
+    to.release(connection);
+    nowMs += 55_000;
+    assert.equal(to.takeIdle(), undefined);
+    assert.ok(connection.socket.destroyed);
+  });
+  it('an old one nobody asks for is closed by its deadline', async () => {
+    const upstream = await server();
+    const to = targetAt(upstream.port);
+    to.release(await connected(to));
+    nowMs += 55_000;
+    deadlines.sweep();
+    assert.ok(await upstream.until((u) => u.connections[0].closed));
+    assert.equal(to.takeIdle(), undefined);
+  });
+  for (const [name, act] of [
+    ['closed', (u: RawUpstream) => void u.connections[0].socket.end()],
+    ['reset', (u: RawUpstream) => void u.connections[0].socket.resetAndDestroy()],
+    ['speaking unasked', (u: RawUpstream) => void u.connections[0].socket.write('HTTP/1.1 200 OK\r\n\r\n')],
+  ] as const) {
+    it(`not one the server has ${name}`, async () => {
+      const upstream = await server();
+      const to = targetAt(upstream.port);
+      const connection = await connected(to);
+      to.release(connection);
+      await upstream.until((u) => u.connections.length === 1);
+      act(upstream);
+      await settled(() => connection.socket.destroyed, 'the connection to go');
+      assert.equal(to.takeIdle(), undefined);
+    });
+  }
+  it('refused', async () => {
+    const gone = await RawUpstream.start();
+    const { port } = gone;
+    await gone.stop();
+    await assert.rejects(connected(targetAt(port)), { message: 'upstream-unreachable' });
+  });
+  it('not taken in time: told once, and the attempt is over', async () => {
+    const told: string[] = [];
+    const to = targetAt((await server()).port);
+    to.connect({
+      onConnected: () => told.push('connected'),
+      onConnectFailure: (error) => told.push(error.code),
+    });
+    nowMs += 1001;
+    deadlines.sweep();
+    deadlines.sweep();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(told, ['upstream-timeout']);
+  });
+  it('given up: nothing is told', async () => {
+    const told: string[] = [];
+    const upstream = await server();
+    const attempt = targetAt(upstream.port).connect({
+      onConnected: () => told.push('connected'),
+      onConnectFailure: () => told.push('failed'),
+    });
+    attempt.cancel();
+    nowMs += 1001;
+    deadlines.sweep();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(told, []);
+  });
+});
+
+describe('the registry', () => {
+  it('an upstream that stays the same is one object, until the last user lets it go', async () => {
+    const { port } = await server();
+    const registry = new UpstreamRegistry(clock, deadlines, new ReadBuffer());
+    const first = registry.acquire(plan([target(port)]));
+    assert.equal(registry.acquire(plan([target(port)])), first);
+    assert.notEqual(registry.acquire(plan([target(port, 2)])), first);
+    const connection = await connected(first.targets[0]);
+    first.targets[0].release(connection);
+    registry.release(first);
+    assert.ok(!connection.socket.destroyed);
+    registry.release(first);
+    assert.ok(connection.socket.destroyed);
+    assert.notEqual(registry.acquire(plan([target(port)])), first);
+  });
+});
