@@ -46,6 +46,8 @@ describe('parseDocument refuses', () => {
     ['YAML 1.1', '%YAML 1.1\n---\na: yes', /YAML 1.2/],
     ['two documents', 'a: 1\n---\nb: 2', /more than one document/],
     ['keys that are no text', '? [a, b]\n: 1', /not valid YAML/],
+    ['YAML over its limit', `a: ${'x'.repeat(3 * 1024 * 1024)}`, /not sound JSON/],
+    ['faulty JSON over its limit', `{"a": "${'x'.repeat(3 * 1024 * 1024)}", "a": 1}`, /not sound JSON/],
     ['an empty text', '', /is empty/],
     ['a comment alone', '# nothing\n', /is empty/],
     ['a list', '- a', /must be an object/],
@@ -101,6 +103,12 @@ describe('parseDocument refuses', () => {
 });
 
 describe('parseDocument', () => {
+  it('reads JSON over the limit of YAML, and then knows no places', () => {
+    const { document, locate } = parseDocument(`{"a": "${'x'.repeat(3 * 1024 * 1024)}"}`, 'x');
+    assert.deepEqual(Object.keys(document), ['a']);
+    assert.equal(locate(['a']), undefined);
+  });
+
   it('reads YAML and JSON alike', () => {
     const value = { sallyport: 1, routes: [{ name: 'a', off: 'no', day: '2027-01-31', n: 1.5, none: null }] };
     const yaml = 'sallyport: 1\nroutes:\n  - { name: a, off: no, day: 2027-01-31, n: 1.5, none: }\n';

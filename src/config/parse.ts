@@ -8,6 +8,8 @@ import { composeYaml, placeIn, type YamlSource, yamlValue } from './yaml-text.ts
 
 /** Larger documents are refused unread: parsing is the one work whose size a stranger chooses. */
 export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+/** YAML takes about a second per megabyte, in which the control side answers nobody; JSON a hundredth of that. */
+export const MAX_YAML_BYTES = 2 * 1024 * 1024;
 
 /** 1-based place in a source text. */
 export interface SourcePlace {
@@ -106,6 +108,10 @@ class LazySource {
   };
 
   #compose(): YamlSource {
+    if (Buffer.byteLength(this.#text) > MAX_YAML_BYTES) {
+      const message = `is larger than ${MAX_YAML_BYTES} bytes and is not sound JSON`;
+      throw ConfigError.at('', message, 'write it as JSON, or split it into several files');
+    }
     const composed = composeYaml(this.#text);
     if ('document' in composed) return composed;
     throw new ConfigError(composed.map((fault) => ({ path: '', file: this.#name, ...fault })));
