@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { HandSnapshot, Plane, type SnapshotParts, settled } from '../../test/fixtures/data-plane.ts';
+import { describe } from 'node:test';
+import { HandSnapshot, type SnapshotParts, settled, stage } from '../../test/fixtures/data-plane.ts';
 import { RawClient, statusOf, values } from '../../test/fixtures/raw-client.ts';
-import { ok, RawUpstream, type RawUpstreamOptions, send, silent } from '../../test/fixtures/raw-upstream.ts';
+import { ok, RawUpstream, send, silent } from '../../test/fixtures/raw-upstream.ts';
 import { CONTINUE, type Decision, type Policy, reject } from '../contract/index.ts';
 import { PolicyRejection } from '../errors.ts';
 
@@ -10,30 +10,6 @@ const HOST = 'Host: a.test\r\n';
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
 const OLD = 'a'.repeat(64);
 const NEW = 'b'.repeat(64);
-
-interface Stage {
-  readonly plane: Plane;
-  readonly upstream: RawUpstream;
-}
-
-function stage(
-  name: string,
-  parts: Omit<SnapshotParts, 'targets'>,
-  options: RawUpstreamOptions,
-  story: (s: Stage) => Promise<void>,
-): void {
-  it(name, async () => {
-    const upstream = await RawUpstream.start(options);
-    const plane = await Plane.start({ targets: [upstream.port], ...parts });
-    try {
-      await story({ plane, upstream });
-      await plane.close();
-    } finally {
-      plane.abandon();
-      await upstream.stop();
-    }
-  });
-}
 
 /** A policy that waits in its request phase until told. */
 class Waiting implements Policy {
