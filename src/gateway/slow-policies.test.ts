@@ -93,6 +93,30 @@ describe('policies that take their time', () => {
       assert.deepEqual(order, ['request', 'response', 'request', 'response']);
     },
   );
+  const gates = { a: gate<typeof CONTINUE>(), b: gate<typeof CONTINUE>() };
+  const uneven: Policy = {
+    responseChunk: (_, bytes) => {
+      const piece = Buffer.from(bytes).toString();
+      return piece === 'a' || piece === 'b' ? gates[piece].promise : CONTINUE;
+    },
+  };
+  const chunks = (text: string): string => Array.from(text, (c) => `1\r\n${c}\r\n`).join('');
+  stage(
+    'a quick piece does not overtake a slow one',
+    { policies: [attached(uneven)] },
+    { answer: send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks('ab')}`) },
+    async ({ plane, upstream }) => {
+      const client = await plane.send(GET);
+      await upstream.until((u) => u.requests.length === 1);
+      gates.a.open(CONTINUE);
+      await client.until((c) => c.responses[0]?.body.toString() === 'a');
+      upstream.connections[0].socket.write(`${chunks('c')}0\r\n\r\n`);
+      await ticks(1);
+      assert.equal(client.responses[0].body.toString(), 'a');
+      gates.b.open(CONTINUE);
+      assert.equal((await client.response())?.body.toString(), 'abc');
+    },
+  );
   for (const late of [false, true]) {
     const refuse: Policy = { response: () => (late ? Promise.resolve(refusal) : refusal) };
     const refusal = reject(new PolicyRejection('response-rejected', 'Withheld.'));
