@@ -92,9 +92,10 @@ export class Answer {
         this.#owner.defect(cause);
         this.#break(INTERNAL, undefined);
       }
+      // Now, not with the last in the queue: a piece that was let through does not wait for the next one's verdict.
+      if (!this.#broken) this.#owner.host.writer.flush();
       if (this.#queue !== next) return;
       this.#queue = undefined;
-      this.#owner.host.writer.flush();
       this.#owner.releaseUpstream();
     });
     this.#queue = next;
