@@ -76,16 +76,27 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['x-policy-revision', FieldKind.REVISION],
 ];
 
-const BY_LENGTH: (readonly (readonly [string, FieldKind])[])[] = [];
-for (let length = 0; length <= 32; length++) BY_LENGTH.push(KINDS.filter(([name]) => name.length === length));
+const LONGEST = 32;
+
+/** Known names by length and first letter: hardly any other name shares both, so hardly any is compared. */
+const BY_SHAPE: (readonly (readonly [string, FieldKind])[])[] = [];
+for (const known of KINDS) {
+  const shape = shapeOf(known[0]);
+  BY_SHAPE[shape] = [...(BY_SHAPE[shape] ?? []), known];
+}
+for (let shape = 0; shape < (LONGEST + 1) * 32; shape++) BY_SHAPE[shape] ??= [];
+
+function shapeOf(name: string): number {
+  return name.length * 32 + (name.charCodeAt(0) & 31);
+}
 
 /**
- * The kind of a field name in any case. Length decides almost always, so that most names cost no comparison.
- * `_` counts as `-`: servers that fold the two must not be handed an identity under the other spelling.
+ * The kind of a field name in any case. `_` counts as `-`: servers that fold the two must not be handed an
+ * identity under the other spelling.
  */
 export function fieldKind(name: string): FieldKind {
-  if (name.length >= BY_LENGTH.length) return FieldKind.OTHER;
-  const rivals = BY_LENGTH[name.length];
+  if (name.length > LONGEST || name.length === 0) return FieldKind.OTHER;
+  const rivals = BY_SHAPE[shapeOf(name)];
   if (rivals.length === 0) return FieldKind.OTHER;
   const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
   for (const [known, kind] of rivals) if (sameName(plain, known)) return kind;
