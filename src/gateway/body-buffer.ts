@@ -1,12 +1,11 @@
-/** What the first piece at least makes room for. */
-const MIN_BYTES = 4096;
+const EMPTY = Buffer.alloc(0);
 
 /**
  * A body as it is gathered for a policy: one growing run of bytes, so that a body sent in tiny chunks costs no
  * object for each of them.
  */
 export class BodyBuffer {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = EMPTY;
   #length = 0;
 
   /** Copies `bytes[from, to)`. */
@@ -23,7 +22,8 @@ export class BodyBuffer {
   }
 
   #grow(length: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, length, this.#bytes.length * 2));
+    // A body that came in one piece gets just its size, from Node's pool where it is small.
+    const larger = Buffer.allocUnsafe(Math.max(length, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
