@@ -30,7 +30,6 @@ export const ERRORS = Object.freeze({
   'expectation-failed': entry(417, 'client', false, 'Expectation failed'),
   'headers-too-large': entry(431, 'client', false, 'Request header fields too large'),
   'method-not-implemented': entry(501, 'client', false, 'Method not implemented'),
-  'transfer-coding-not-implemented': entry(501, 'client', false, 'Transfer coding not implemented'),
   'http-version-not-supported': entry(505, 'client', false, 'HTTP version not supported'),
   'client-closed-request': entry(499, 'client', false, 'Client closed the request'),
   // Nothing is configured for what was asked.
@@ -59,7 +58,6 @@ export const ERRORS = Object.freeze({
   'invalid-document': entry(422, 'config', false, 'The document cannot be served'),
   'store-unavailable': entry(503, 'gateway', true, 'The store does not answer'),
   // The gateway itself.
-  overloaded: entry(503, 'gateway', true, 'Overloaded'),
   draining: entry(503, 'gateway', true, 'Shutting down'),
   internal: entry(500, 'gateway', false, 'Internal error'),
 });
