@@ -239,6 +239,18 @@ const requests = fc.array(
   { minLength: 1, maxLength: 120 },
 );
 
+/** The first request comes at the very end of the window before, the rest in the next one. */
+const BEFORE_THE_WINDOW: [Rule, { step: number; cost: number }[]] = [
+  { limit: 3, windowMs: 1000 },
+  [
+    { step: -1, cost: 1 },
+    { step: 0, cost: 2 },
+    { step: 22, cost: 1 },
+    { step: 255, cost: 1 },
+    { step: 58, cost: 1 },
+  ],
+];
+
 interface Admission {
   /** The latest time any request had shown by then. */
   readonly atMs: number;
@@ -249,7 +261,7 @@ function properties(create: () => Awaitable<CounterState>): void {
   const play = async (state: CounterState, rule: Rule, asked: readonly { step: number; cost: number }[]) => {
     const admitted: Admission[] = [];
     let nowMs = START;
-    let latestMs = nowMs;
+    let latestMs = 0; // No time was shown yet: the first request may come before START.
     for (const { step, cost } of asked) {
       nowMs = Math.max(nowMs + Math.round((step * rule.windowMs) / 1000), latestMs - rule.windowMs);
       latestMs = Math.max(latestMs, nowMs);
@@ -276,7 +288,7 @@ function properties(create: () => Awaitable<CounterState>): void {
           assert.ok(within(admitted, startMs, startMs + rule.windowMs) <= rule.limit);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 400, examples: [BEFORE_THE_WINDOW] },
     );
   });
 
