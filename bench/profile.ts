@@ -1,6 +1,7 @@
 /**
- * Runs the plain proxy load against the gateway with V8's CPU profiler on and prints the functions that took most
- * time themselves: `node bench/profile.ts [--seconds N] [--top N] [--policies JSON]`.
+ * Runs a load against the gateway with V8's CPU profiler on and prints the functions that took most time themselves:
+ * `node bench/profile.ts [--load plain|read|write] [--seconds N] [--top N]`. `plain` is the load of the scenario
+ * proxy; `read` and `write` are the GET and the POST of the scenario policies.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -93,7 +93,7 @@ export class Answer {
         this.#break(INTERNAL, undefined);
       }
       // Now, not with the last in the queue: a piece that was let through does not wait for the next one's verdict.
-      if (!this.#broken) this.#owner.host.writer.flush();
+      if (!this.#broken) this.#owner.host.writer.flushSoon();
       if (this.#queue !== next) return;
       this.#queue = undefined;
       this.#owner.releaseUpstream();

@@ -66,7 +66,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     scheme: 'http' | 'https',
   ) {
     this.socket = socket;
-    this.writer = new SocketWriter(socket);
+    this.writer = new SocketWriter(socket, home.services.io.writes);
     this.home = home;
     this.peer = peer;
     this.scheme = scheme;

@@ -10,7 +10,7 @@ import type {
 } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
-import { ReadBuffer } from '../lib/read-buffer.ts';
+import { createSharedIo } from '../lib/shared-io.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
 import { HttpDate } from './http-date.ts';
@@ -58,7 +58,7 @@ export class DataPlane {
     const { clock, random, state, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
     const deadlines = new Deadlines(now);
-    const reads = new ReadBuffer();
+    const io = createSharedIo();
     const evaluation = { clock, random, state };
     this.#services = {
       evaluation,
@@ -68,10 +68,10 @@ export class DataPlane {
       records,
       deadlines,
       date: new HttpDate(clock),
-      reads,
+      io,
       now,
     };
-    this.#registry = new UpstreamRegistry(clock, deadlines, reads);
+    this.#registry = new UpstreamRegistry(clock, deadlines, io);
   }
 
   get revision(): string | undefined {

@@ -103,8 +103,8 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     this.#connection?.writer.bytes(bytes, from, to);
   }
 
-  flush(): void {
-    this.#connection?.writer.flush();
+  flushSoon(): void {
+    this.#connection?.writer.flushSoon();
   }
 
   /** The upstream takes no more for now; it must within the time it has to answer. */

@@ -165,7 +165,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   /** All bytes that arrived together were taken. */
   onInputEnd(): void {
-    this.dispatch?.flush();
+    this.dispatch?.flushSoon();
   }
 
   onClientDrain(): void {
@@ -207,7 +207,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.#bodyUse = use;
     if (use !== 'discard' && this.head.expect !== '' && this.head.minor === 1) {
       this.host.writer.text('HTTP/1.1 100 Continue\r\n\r\n');
-      this.host.writer.flush();
+      this.host.writer.flushSoon();
     }
     this.#awaitBody();
     this.host.wantBody();
@@ -290,7 +290,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   answered(status: number): void {
     this.#answered = true;
     this.status = status;
-    this.host.writer.flush();
+    this.host.writer.flushSoon();
     this.#end();
   }
 
@@ -344,7 +344,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const edits = this.judged?.edits.responseEdits ?? NO_EDITS;
     const { writer, home } = this.host;
     writeLocal(writer, answer, this.head.method, edits, this.answerFields('none'), home.services.date);
-    writer.flush();
+    writer.flushSoon();
     if (discard) this.#useBody('discard');
     else this.#end();
   }

@@ -98,7 +98,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
     if (buffered !== undefined) dispatch.writeBytes(buffered.bytes, 0, buffered.bytes.length);
     if (body === undefined || body.done) dispatch.requestSent();
     else this.#owner.forwardBody();
-    if (!this.host.reading) dispatch.flush();
+    if (!this.host.reading) dispatch.flushSoon();
   }
 
   piece(bytes: Buffer, from: number, to: number): void {
@@ -127,7 +127,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   upstreamInterim(head: ResponseHead): void {
     if (this.#owner.head.minor === 0 || head.status === 100) return;
     this.host.writer.text(interimHead(head));
-    this.host.writer.flush();
+    this.host.writer.flushSoon();
   }
 
   upstreamHead(head: ResponseHead): void {
@@ -143,7 +143,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
 
   upstreamBatchEnd(): void {
     const { writer, home } = this.host;
-    writer.flush();
+    writer.flushSoon();
     if (!writer.congested) return;
     this.dispatch.pause();
     this.host.deadlineMs = home.services.now() + this.evaluation.listener.limits.writeTimeoutMs;

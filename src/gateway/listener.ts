@@ -152,7 +152,7 @@ export class Listener implements ConnectionOwner {
   }
 
   #plain(accepted: Socket, peer: IpAddress): ClientConnection {
-    const inlet = this.services.reads.inlet();
+    const inlet = this.services.io.reads.inlet();
     const socket = readInto(accepted, inlet);
     if (socket !== undefined) return new ClientConnection(socket, inlet, this, peer, 'http');
     const connection = new ClientConnection(accepted, undefined, this, peer, 'http');

@@ -1,6 +1,6 @@
 import type { EvaluationDeps, Logger, Meter, Random, RecordSink } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import type { ReadBuffer } from '../lib/read-buffer.ts';
+import type { SharedIo } from '../lib/shared-io.ts';
 import type { HttpDate } from './http-date.ts';
 
 /** What every connection and exchange of a worker shares. */
@@ -13,8 +13,8 @@ export interface DataPlaneServices {
   readonly records: RecordSink | undefined;
   readonly deadlines: Deadlines;
   readonly date: HttpDate;
-  /** Where plain sockets are read into. */
-  readonly reads: ReadBuffer;
+  /** What all sockets of the worker share. */
+  readonly io: SharedIo;
   /** Monotonic milliseconds. */
   now(): number;
 }

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { it } from 'node:test';
 import { SocketWriter } from './socket-writer.ts';
+import { WriteBatch } from './write-batch.ts';
 
 /** A writer, the other end, and how many writes its socket saw. */
 async function pair(
-  run: (writer: SocketWriter, far: Socket, writes: () => number) => Promise<void>,
+  run: (writer: SocketWriter, far: Socket, writes: () => number, near: Socket) => Promise<void>,
 ): Promise<void> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -25,7 +26,7 @@ async function pair(
     },
   });
   try {
-    await run(new SocketWriter(near), far, () => writes);
+    await run(new SocketWriter(near, new WriteBatch()), far, () => writes, near);
   } finally {
     near.destroy();
     far.destroy();
@@ -84,4 +85,30 @@ it('congested once the other side does not read', () =>
     const piece = Buffer.alloc(1024 * 1024);
     for (let i = 0; i < 64 && !writer.congested; i++) writer.bytes(piece, 0, piece.length);
     assert.equal(writer.congested, true);
+  }));
+
+it('what may wait leaves with the end of the turn, once, and only if it was not written before', () =>
+  pair(async (writer, far, writes) => {
+    writer.text('one');
+    writer.flushSoon();
+    writer.text('two');
+    writer.flushSoon();
+    assert.equal(writes(), 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(writes(), 1);
+    writer.text('three');
+    writer.flushSoon();
+    writer.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(writes(), 2);
+    assert.equal((await read(far, 11)).toString(), 'onetwothree');
+  }));
+
+it('a socket that was cut is not written to', () =>
+  pair(async (writer, _far, writes, near) => {
+    writer.text('too late');
+    writer.flushSoon();
+    near.destroy();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(writes(), 0);
   }));

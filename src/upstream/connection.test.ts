@@ -5,7 +5,7 @@ import type { UpstreamPlan } from '../contract/index.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { ResponseHead } from '../http1/index.ts';
 import { Deadlines } from '../lib/deadlines.ts';
-import { ReadBuffer } from '../lib/read-buffer.ts';
+import { createSharedIo } from '../lib/shared-io.ts';
 import type { UpstreamClient, UpstreamConnection } from './connection.ts';
 import { Target } from './target.ts';
 
@@ -63,7 +63,7 @@ interface Scene {
 /** A connection on which a request was sent whole. */
 function scene(method = 'GET'): Scene {
   const plan = { scheme: 'http', host: '127.0.0.1', port: 1, basePath: '', weight: 1 } as const;
-  const target = new Target(plan, PLAN, clock, deadlines, new ReadBuffer());
+  const target = new Target(plan, PLAN, clock, deadlines, createSharedIo());
   const connection = target.adopt(new Socket(), undefined);
   const witness = new Witness();
   connection.begin(witness, method);

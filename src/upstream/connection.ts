@@ -4,6 +4,7 @@ import { ChunkedDecoder, findHeadEnd, parseResponseHead, type ResponseHead } fro
 import type { Waiting } from '../lib/deadlines.ts';
 import type { Inlet, Receiver } from '../lib/read-buffer.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
+import type { WriteBatch } from '../lib/write-batch.ts';
 import type { Target } from './target.ts';
 
 /** Field lines an answer may have; beyond it the answer is refused as malformed. */
@@ -57,10 +58,10 @@ export class UpstreamConnection implements Waiting, Receiver {
   requestSent = false;
 
   /** Reads come through `inlet` where there is one, else as the socket's own events. */
-  constructor(target: Target, socket: Socket, inlet: Inlet | undefined) {
+  constructor(target: Target, socket: Socket, inlet: Inlet | undefined, writes: WriteBatch) {
     this.target = target;
     this.socket = socket;
-    this.writer = new SocketWriter(socket);
+    this.writer = new SocketWriter(socket, writes);
     this.#inlet = inlet;
     if (inlet === undefined) socket.on('data', (bytes: Buffer) => this.receive(bytes));
     else inlet.receiver = this;

@@ -1,6 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import type { ReadBuffer } from '../lib/read-buffer.ts';
+import type { SharedIo } from '../lib/shared-io.ts';
 import { Upstream } from './upstream.ts';
 
 /**
@@ -11,10 +11,10 @@ export class UpstreamRegistry {
   readonly #entries = new Map<string, { readonly upstream: Upstream; users: number }>();
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #reads: ReadBuffer;
+  readonly #io: SharedIo;
 
-  constructor(clock: Clock, deadlines: Deadlines, reads: ReadBuffer) {
-    this.#reads = reads;
+  constructor(clock: Clock, deadlines: Deadlines, io: SharedIo) {
+    this.#io = io;
     this.#clock = clock;
     this.#deadlines = deadlines;
   }
@@ -26,7 +26,7 @@ export class UpstreamRegistry {
       known.users++;
       return known.upstream;
     }
-    const upstream = new Upstream(plan, this.#clock, this.#deadlines, this.#reads);
+    const upstream = new Upstream(plan, this.#clock, this.#deadlines, this.#io);
     this.#entries.set(key, { upstream, users: 1 });
     return upstream;
   }

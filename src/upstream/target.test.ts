@@ -4,7 +4,7 @@ import { settled } from '../../test/fixtures/data-plane.ts';
 import { RawUpstream } from '../../test/fixtures/raw-upstream.ts';
 import type { TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { Deadlines } from '../lib/deadlines.ts';
-import { ReadBuffer } from '../lib/read-buffer.ts';
+import { createSharedIo } from '../lib/shared-io.ts';
 import type { UpstreamConnection } from './connection.ts';
 import { UpstreamRegistry } from './registry.ts';
 import { Target } from './target.ts';
@@ -51,7 +51,7 @@ const upstreamOf = (weights: readonly number[], more: Partial<UpstreamPlan> = {}
     ),
     clock,
     deadlines,
-    new ReadBuffer(),
+    createSharedIo(),
   );
 
 const picks = (upstream: Upstream, n: number): string =>
@@ -120,7 +120,7 @@ async function server(): Promise<RawUpstream> {
 }
 
 const targetAt = (port: number, more: Partial<UpstreamPlan> = {}): Target =>
-  new Target(target(port), plan([target(port)], more), clock, deadlines, new ReadBuffer());
+  new Target(target(port), plan([target(port)], more), clock, deadlines, createSharedIo());
 
 function connected(to: Target): Promise<UpstreamConnection> {
   return new Promise((resolve, reject) => {
@@ -210,7 +210,7 @@ describe('connections', () => {
 describe('the registry', () => {
   it('an upstream that stays the same is one object, until the last user lets it go', async () => {
     const { port } = await server();
-    const registry = new UpstreamRegistry(clock, deadlines, new ReadBuffer());
+    const registry = new UpstreamRegistry(clock, deadlines, createSharedIo());
     const first = registry.acquire(plan([target(port)]));
     assert.equal(registry.acquire(plan([target(port)])), first);
     assert.notEqual(registry.acquire(plan([target(port, 2)])), first);

@@ -3,7 +3,8 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import type { Inlet, ReadBuffer } from '../lib/read-buffer.ts';
+import type { Inlet } from '../lib/read-buffer.ts';
+import type { SharedIo } from '../lib/shared-io.ts';
 import { UpstreamConnection } from './connection.ts';
 
 /** A kept connection is not reused after this long: most servers close theirs later. */
@@ -26,22 +27,16 @@ export class Target {
   readonly #upstream: UpstreamPlan;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #reads: ReadBuffer;
+  readonly #io: SharedIo;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
   #failures = 0;
   #restsUntilMs = 0;
   #closed = false;
 
-  constructor(
-    plan: TargetPlan,
-    upstream: UpstreamPlan,
-    clock: Clock,
-    deadlines: Deadlines,
-    reads: ReadBuffer,
-  ) {
+  constructor(plan: TargetPlan, upstream: UpstreamPlan, clock: Clock, deadlines: Deadlines, io: SharedIo) {
     this.plan = plan;
-    this.#reads = reads;
+    this.#io = io;
     this.name = `${plan.host}:${plan.port}`;
     this.#upstream = upstream;
     this.#clock = clock;
@@ -76,7 +71,7 @@ export class Target {
   /** Makes a connection; `waiter` hears of it once. Returns the way to give up. */
   connect(waiter: ConnectWaiter): { cancel(): void } {
     const plain = this.plan.scheme === 'http';
-    const inlet = plain ? this.#reads.inlet() : undefined;
+    const inlet = plain ? this.#io.reads.inlet() : undefined;
     const socket = inlet === undefined ? this.#connectTls() : this.#connectPlain(inlet);
     const attempt = new ConnectAttempt(this, socket, inlet, waiter, this.#deadlines);
     attempt.deadlineMs = this.#clock.monotonic() + this.#upstream.connectTimeoutMs;
@@ -84,7 +79,7 @@ export class Target {
   }
 
   adopt(socket: Socket, inlet: Inlet | undefined): UpstreamConnection {
-    const connection = new UpstreamConnection(this, socket, inlet);
+    const connection = new UpstreamConnection(this, socket, inlet, this.#io.writes);
     this.#all.add(connection);
     this.#deadlines.add(connection);
     return connection;

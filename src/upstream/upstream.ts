@@ -1,6 +1,6 @@
 import type { Clock, UpstreamPlan } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
-import type { ReadBuffer } from '../lib/read-buffer.ts';
+import type { SharedIo } from '../lib/shared-io.ts';
 import { Target } from './target.ts';
 
 /** A named group of backends on one worker: who gets the next request. */
@@ -8,9 +8,9 @@ export class Upstream {
   readonly plan: UpstreamPlan;
   readonly targets: readonly Target[];
 
-  constructor(plan: UpstreamPlan, clock: Clock, deadlines: Deadlines, reads: ReadBuffer) {
+  constructor(plan: UpstreamPlan, clock: Clock, deadlines: Deadlines, io: SharedIo) {
     this.plan = plan;
-    this.targets = plan.targets.map((target) => new Target(target, plan, clock, deadlines, reads));
+    this.targets = plan.targets.map((target) => new Target(target, plan, clock, deadlines, io));
   }
 
   /**
