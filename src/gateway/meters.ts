@@ -7,17 +7,29 @@ import type {
   Outcome,
   Snapshot,
 } from '../contract/index.ts';
+import { decisionsText, placeText, targetText } from './record-line.ts';
 
-/** The metric handles of one listener and route: made at compile or first use, never per request. */
+/** What the decisions on one request come to: their part of a record, and the counters they move. */
+export interface DecisionSum {
+  readonly entries: readonly DecisionEntry[];
+  readonly text: string;
+  readonly counters: readonly Counter[];
+}
+
+/** What is counted and recorded of one listener and route: handles and texts made at first use, never per request. */
 export class RouteMeters {
   readonly duration: Histogram;
+  /** The route's part of a record. */
+  readonly place: string;
   readonly #meter: Meter;
   readonly #labels: { readonly listener: string; readonly route: string };
   readonly #byStatus: (Counter | undefined)[] = [];
+  #usual: DecisionSum | undefined = undefined;
 
-  constructor(meter: Meter, listener: string, route: string) {
+  constructor(meter: Meter, revision: string, listener: string, route: string) {
     this.#meter = meter;
     this.#labels = { listener, route };
+    this.place = placeText({ revision, listener, route });
     this.duration = meter.histogram('sallyport_http_request_duration_seconds', this.#labels);
   }
 
@@ -35,23 +47,72 @@ export class RouteMeters {
     }
     counter.add(1);
   }
+
+  /** The sum of `entries`, which most often are those of the request before: entries of one snapshot are shared. */
+  sum(entries: readonly DecisionEntry[], counterOf: (entry: DecisionEntry) => Counter): DecisionSum {
+    const usual = this.#usual;
+    if (usual !== undefined && sameEntries(usual.entries, entries)) return usual;
+    // Copied: a policy that answers late still adds to its own list.
+    const sum = {
+      entries: entries.slice(),
+      text: decisionsText(entries),
+      counters: entries.map(counterOf),
+    };
+    if (entries.every((entry) => entry.json !== undefined)) this.#usual = sum;
+    return sum;
+  }
+}
+
+function sameEntries(one: readonly DecisionEntry[], other: readonly DecisionEntry[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 export type AnswerSource = 'upstream' | 'policy' | 'client' | 'gateway';
 const SOURCES: readonly AnswerSource[] = ['upstream', 'policy', 'client', 'gateway'];
 
+/** What is counted and recorded of one target of an upstream. */
+export class TargetMeters {
+  /** Seconds from the request sent to the answer's head. */
+  readonly duration: Histogram;
+  /** The target's part of a record. */
+  readonly text: string;
+  readonly #meter: Meter;
+  readonly #labels: { readonly upstream: string; readonly target: string };
+  readonly #outcomes = new Map<string, Counter>();
+
+  constructor(meter: Meter, upstream: string, target: string) {
+    this.#meter = meter;
+    this.#labels = { upstream, target };
+    this.text = targetText(upstream, target);
+    this.duration = meter.histogram('sallyport_upstream_duration_seconds', { upstream });
+  }
+
+  /** Counts how a try ended. */
+  count(outcome: string): void {
+    let counter = this.#outcomes.get(outcome);
+    if (counter === undefined) {
+      counter = this.#meter.counter('sallyport_upstream_requests_total', { ...this.#labels, outcome });
+      this.#outcomes.set(outcome, counter);
+    }
+    counter.add(1);
+  }
+}
+
 /** The metric handles of one snapshot. */
 export class ServingMeters {
   readonly #meter: Meter;
+  readonly #revision: string;
   readonly #listeners = new Map<string, Map<string, RouteMeters>>();
   /** The shared entries of attachments that let a request on, straight to their counters. */
   readonly #continued = new Map<DecisionEntry, Counter>();
   readonly #others = new Map<string, Counter>();
-  readonly #upstreams = new Map<string, Histogram>();
-  readonly #targets = new Map<object, Map<string, Counter>>();
+  readonly #targets = new Map<object, TargetMeters>();
 
-  constructor(meter: Meter, attachments: readonly Attachment[]) {
+  constructor(meter: Meter, revision: string, attachments: readonly Attachment[]) {
     this.#meter = meter;
+    this.#revision = revision;
     for (const attachment of attachments) {
       const counter = this.#decision(attachment.continued.request);
       for (const entry of Object.values(attachment.continued)) this.#continued.set(entry, counter);
@@ -67,43 +128,23 @@ export class ServingMeters {
     }
     let meters = routes.get(route);
     if (meters === undefined) {
-      meters = new RouteMeters(this.#meter, listener, route);
+      meters = new RouteMeters(this.#meter, this.#revision, listener, route);
       routes.set(route, meters);
     }
     return meters;
   }
 
-  countDecisions(entries: readonly DecisionEntry[]): void {
-    for (const entry of entries) (this.#continued.get(entry) ?? this.#decision(entry)).add(1);
-  }
+  /** Where an entry is counted. */
+  readonly counterOf = (entry: DecisionEntry): Counter => this.#continued.get(entry) ?? this.#decision(entry);
 
-  /** Seconds from the request sent to the answer's head. */
-  upstreamDuration(upstream: string): Histogram {
-    let histogram = this.#upstreams.get(upstream);
-    if (histogram === undefined) {
-      histogram = this.#meter.histogram('sallyport_upstream_duration_seconds', { upstream });
-      this.#upstreams.set(upstream, histogram);
+  /** `target` is any object that stands for it. */
+  target(upstream: string, target: { readonly name: string }): TargetMeters {
+    let meters = this.#targets.get(target);
+    if (meters === undefined) {
+      meters = new TargetMeters(this.#meter, upstream, target.name);
+      this.#targets.set(target, meters);
     }
-    return histogram;
-  }
-
-  /** Counts how a try at a target ended. `target` is any object that stands for it. */
-  countUpstream(upstream: string, target: { readonly name: string }, outcome: string): void {
-    let outcomes = this.#targets.get(target);
-    if (outcomes === undefined) {
-      outcomes = new Map();
-      this.#targets.set(target, outcomes);
-    }
-    let counter = outcomes.get(outcome);
-    if (counter === undefined) {
-      counter = this.#meter.counter('sallyport_upstream_requests_total', {
-        upstream,
-        target: target.name,
-        outcome,
-      });
-      outcomes.set(outcome, counter);
-    }
-    counter.add(1);
+    return meters;
   }
 
   #decision(entry: DecisionEntry): Counter {
@@ -125,5 +166,5 @@ export class ServingMeters {
 }
 
 export function metersOf(snapshot: Snapshot, meter: Meter): ServingMeters {
-  return new ServingMeters(meter, snapshot.attachments);
+  return new ServingMeters(meter, snapshot.revision, snapshot.attachments);
 }

@@ -8,34 +8,53 @@ const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.
 const optional = (key: string, text: string | undefined): string =>
   text === undefined ? '' : `,"${key}":${quoted(text)}`;
 
+/** What is told of one request alone. */
+export type RecordFacts = Omit<AccessRecord, keyof PlaceNames | 'upstream' | 'target' | 'decisions'>;
+
+/** Parts of a line that are the same for many records, made once: by `placeText`, `targetText`, `decisionsText`. */
+export interface RecordTexts {
+  readonly place: string;
+  readonly target: string;
+  readonly decisions: string;
+}
+
+/** Where requests were judged. */
+export function placeText({ revision, listener, route }: PlaceNames): string {
+  return `,"revision":"${revision}","listener":${quoted(listener)},"route":${quoted(route)}`;
+}
+
+type PlaceNames = Pick<AccessRecord, 'revision' | 'listener' | 'route'>;
+
+/** Where requests were sent. */
+export function targetText(upstream: string, target: string): string {
+  return `${optional('upstream', upstream)}${optional('target', target)}`;
+}
+
+/** What was decided; the entries that are the same for every request bring their JSON along. */
+export function decisionsText(entries: readonly DecisionEntry[]): string {
+  let text = '';
+  for (const entry of entries) text += (text === '' ? '' : ',') + (entry.json ?? JSON.stringify(entry));
+  return `,"decisions":[${text}]`;
+}
+
 /**
- * One record as a line of JSON. Written by hand: it is made for every request, and the entries that are the same
- * for every request bring their JSON along.
+ * One record as a line of JSON. Written by hand: it is made for every request. What cannot hold a quote is not
+ * looked through again: ids, methods and addresses were read by their own grammars.
  */
-export function recordLine(r: AccessRecord): string {
+export function recordLine(r: RecordFacts, texts: RecordTexts): string {
   const upstreamMs = r.upstreamMs === undefined ? '' : `,"upstreamMs":${milliseconds(r.upstreamMs)}`;
   return (
-    `{"time":"${r.time}","requestId":${quoted(r.requestId)},"traceId":"${r.traceId}","revision":"${r.revision}"` +
-    `,"listener":${quoted(r.listener)},"route":${quoted(r.route)},"client":"${r.client}"` +
+    `{"time":"${r.time}","requestId":"${r.requestId}","traceId":"${r.traceId}"${texts.place},"client":"${r.client}"` +
     optional('consumer', r.consumer) +
     optional('credential', r.credential) +
-    `,"method":${quoted(r.method)},"host":${quoted(r.host)},"path":${quoted(r.path)},"status":${r.status}` +
+    `,"method":"${r.method}","host":${quoted(r.host)},"path":${quoted(r.path)},"status":${r.status}` +
     optional('error', r.error) +
     `,"requestBytes":${r.requestBytes},"responseBytes":${r.responseBytes}` +
-    `,"durationMs":${milliseconds(r.durationMs)}` +
-    optional('upstream', r.upstream) +
-    optional('target', r.target) +
-    `${upstreamMs},"decisions":[${decisions(r.decisions)}]}`
+    `,"durationMs":${milliseconds(r.durationMs)}${texts.target}${upstreamMs}${texts.decisions}}`
   );
 }
 
 /** Microseconds are kept, the noise below them is not. */
 function milliseconds(value: number): string {
   return String(Math.round(value * 1000) / 1000);
-}
-
-function decisions(entries: readonly DecisionEntry[]): string {
-  let text = '';
-  for (const entry of entries) text += (text === '' ? '' : ',') + (entry.json ?? JSON.stringify(entry));
-  return text;
 }

@@ -1,12 +1,12 @@
-import type { AccessRecord, DecisionEntry, ListenerPlan } from '../contract/index.ts';
+import type { DecisionEntry, ListenerPlan } from '../contract/index.ts';
 import { ERRORS, type PolicyRejection, type RequestError, type UpstreamError } from '../errors.ts';
 import type { Evaluation } from '../evaluator/index.ts';
 import type { RequestHead } from '../http1/index.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { ExchangeHost } from './host.ts';
 import { traceIdOf } from './identifiers.ts';
-import type { AnswerSource } from './meters.ts';
-import { recordLine } from './record-line.ts';
+import type { AnswerSource, ServingMeters, TargetMeters } from './meters.ts';
+import { type RecordFacts, recordLine } from './record-line.ts';
 import type { Serving } from './serving.ts';
 
 /** What an ended exchange tells of itself. */
@@ -33,27 +33,33 @@ const NO_DECISIONS: readonly DecisionEntry[] = Object.freeze([]);
 /** Counts an exchange that ended and hands its one record to the sink. */
 export function finishRecord(ended: EndedExchange): void {
   const { services } = ended.host.home;
-  const { plan } = ended;
+  const { plan, judged, dispatch } = ended;
   const durationMs = services.now() - ended.startedAtMs;
   const { meters } = ended.serving;
-  const routeName = ended.judged?.route.name ?? '';
+  const routeName = judged?.route.name ?? '';
   const status = ended.status === 0 ? statusOf(ended.error) : ended.status;
   const route = meters.route(plan.name, routeName);
   route.count(status, sourceOf(ended.error));
   route.duration.observe(durationMs / 1000);
-  if (ended.judged !== undefined) meters.countDecisions(ended.judged.entries);
-  const { dispatch } = ended;
-  if (dispatch?.chosen !== undefined) {
-    const upstream = dispatch.upstream.plan.name;
-    meters.countUpstream(upstream, dispatch.chosen, dispatch.outcome);
-    if (dispatch.upstreamMs !== undefined)
-      meters.upstreamDuration(upstream).observe(dispatch.upstreamMs / 1000);
-  }
-  services.records?.write(recordLine(recordOf(ended, routeName, status, durationMs)));
+  const sum = route.sum(judged?.entries ?? NO_DECISIONS, meters.counterOf);
+  for (const counter of sum.counters) counter.add(1);
+  const target = dispatch === undefined ? undefined : countTarget(meters, dispatch);
+  if (services.records === undefined) return;
+  const record = factsOf(ended, status, durationMs);
+  const texts = { place: route.place, target: target?.text ?? '', decisions: sum.text };
+  services.records.write(recordLine(record, texts));
 }
 
-function recordOf(ended: EndedExchange, route: string, status: number, durationMs: number): AccessRecord {
-  const { host, head, plan, judged, dispatch } = ended;
+function countTarget(meters: ServingMeters, dispatch: Dispatch): TargetMeters | undefined {
+  if (dispatch.chosen === undefined) return undefined;
+  const target = meters.target(dispatch.upstream.plan.name, dispatch.chosen);
+  target.count(dispatch.outcome);
+  if (dispatch.upstreamMs !== undefined) target.duration.observe(dispatch.upstreamMs / 1000);
+  return target;
+}
+
+function factsOf(ended: EndedExchange, status: number, durationMs: number): RecordFacts {
+  const { host, head, judged, dispatch } = ended;
   const { services } = host.home;
   const nowMs = services.evaluation.clock.now();
   const view = judged?.request;
@@ -62,9 +68,6 @@ function recordOf(ended: EndedExchange, route: string, status: number, durationM
     time: services.date.iso(nowMs - durationMs),
     requestId: ended.requestId,
     traceId: traceIdOf(ended.traceparent),
-    revision: ended.serving.revision,
-    listener: plan.name,
-    route,
     client: view?.client.text ?? host.peer.text,
     consumer: identity?.consumer,
     credential: identity?.credential?.id,
@@ -76,10 +79,7 @@ function recordOf(ended: EndedExchange, route: string, status: number, durationM
     requestBytes: ended.receivedBytes,
     responseBytes: host.writer.written - ended.writtenBefore,
     durationMs,
-    upstream: dispatch?.upstream.plan.name,
-    target: dispatch?.chosen?.name,
     upstreamMs: dispatch?.upstreamMs,
-    decisions: judged?.entries ?? NO_DECISIONS,
   };
 }
 

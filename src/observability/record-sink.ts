@@ -25,16 +25,19 @@ export interface OwnedRecordSink extends RecordSink {
   close(deadlineMs?: number): Promise<void>;
 }
 
+/** Whole lines that are written at once. */
 interface Batch {
-  text: string;
-  bytes: number;
+  readonly bytes: Buffer;
+  used: number;
   lines: number;
 }
 
 /** After a failure the target is tried again no sooner than this. */
 const RETRY_MS = 1000;
 
-const emptyBatch = (): Batch => ({ text: '', bytes: 0, lines: 0 });
+const NEWLINE = 0x0a;
+/** The most bytes of UTF-8 that one unit of a text can take. */
+const UTF8_BYTES = 3;
 
 const NO_SINK: OwnedRecordSink = Object.freeze({
   write: () => undefined,
@@ -44,7 +47,7 @@ const NO_SINK: OwnedRecordSink = Object.freeze({
 });
 
 /**
- * Opens a sink for this thread. `write` costs a concatenation and never blocks: batches of whole lines go out
+ * Opens a sink for this thread. `write` costs a copy and never blocks: batches of whole lines go out
  * one at a time, each small enough to arrive in one piece although other threads write to the same place.
  * A line too long for that is shrunk. What a slow or failing target does not take is dropped and counted.
  * @throws ConfigError when the target cannot be opened
@@ -59,7 +62,11 @@ class BufferedSink implements OwnedRecordSink {
   readonly #timer: NodeJS.Timeout;
   readonly #queue: Batch[] = [];
   #target: LineTarget;
-  #batch = emptyBatch();
+  #batch: Batch;
+  /** A batch that was written and may be filled again. */
+  #spare: Buffer | undefined;
+  /** The batch that is being filled is to follow the one in flight, full or not. */
+  #isDue = false;
   #inFlight: Batch | undefined;
   #bufferedBytes = 0;
   #reopenAsked = false;
@@ -73,19 +80,20 @@ class BufferedSink implements OwnedRecordSink {
     this.#options = options;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 8 * 1024 * 1024;
     this.#target = this.#open();
+    this.#batch = this.#emptyBatch();
     this.#timer = setInterval(() => this.#handOver(), options.flushIntervalMs ?? 100);
     this.#timer.unref();
   }
 
   write(line: string): void {
-    const bytes = Buffer.byteLength(line) + 1;
-    if (bytes <= this.#target.atomicBytes) {
-      this.#append(line, bytes);
-      return;
-    }
-    const shrunk = shrinkRecord(line, this.#target.atomicBytes - 1);
+    const { used, bytes } = this.#batch;
+    if (used + line.length * UTF8_BYTES + 1 <= bytes.length) return this.#append(line);
+    // Close to the end of a batch, or long: now its exact size matters.
+    const { atomicBytes } = this.#target;
+    if (Buffer.byteLength(line) + 1 <= atomicBytes) return this.#appendSized(line);
+    const shrunk = shrinkRecord(line, atomicBytes - 1);
     if (shrunk === undefined) this.#options.dropped?.add(1);
-    else this.#append(shrunk, Buffer.byteLength(shrunk) + 1);
+    else this.#appendSized(shrunk);
   }
 
   reopen(): void {
@@ -110,30 +118,52 @@ class BufferedSink implements OwnedRecordSink {
     clearTimeout(timer);
     this.#closed = true;
     this.#queue.push(this.#batch);
-    this.#batch = emptyBatch();
+    this.#batch = this.#emptyBatch();
     this.#dropWaiting();
     this.#wakeWaiters();
     this.#target.close();
   }
 
-  #append(line: string, bytes: number): void {
-    if (this.#closed || this.#bufferedBytes + bytes > this.#maxBufferedBytes) {
+  #appendSized(line: string): void {
+    if (this.#batch.used + Buffer.byteLength(line) + 1 > this.#batch.bytes.length) this.#endBatch();
+    this.#append(line);
+  }
+
+  /** There is room for it in the batch. */
+  #append(line: string): void {
+    if (this.#closed || this.#bufferedBytes >= this.#maxBufferedBytes) {
       this.#options.dropped?.add(1);
       return;
     }
-    if (this.#batch.bytes + bytes > this.#target.atomicBytes) this.#handOver();
-    this.#batch.text += `${line}\n`;
-    this.#batch.bytes += bytes;
-    this.#batch.lines++;
-    this.#bufferedBytes += bytes;
+    const batch = this.#batch;
+    const end = batch.used + batch.bytes.write(line, batch.used, 'utf8');
+    batch.bytes[end] = NEWLINE;
+    this.#bufferedBytes += end + 1 - batch.used;
+    batch.used = end + 1;
+    batch.lines++;
   }
 
-  #handOver(): void {
-    if (this.#batch.lines > 0) {
-      this.#queue.push(this.#batch);
-      this.#batch = emptyBatch();
-    }
+  #emptyBatch(): Batch {
+    const { atomicBytes } = this.#target;
+    const fits = this.#spare?.length === atomicBytes;
+    const bytes = fits && this.#spare !== undefined ? this.#spare : Buffer.allocUnsafeSlow(atomicBytes);
+    this.#spare = undefined;
+    return { bytes, used: 0, lines: 0 };
+  }
+
+  #endBatch(): void {
+    const { lines, bytes } = this.#batch;
+    if (lines > 0) this.#queue.push(this.#batch);
+    // Reopened as another kind of target, batches have another size.
+    if (lines > 0 || bytes.length !== this.#target.atomicBytes) this.#batch = this.#emptyBatch();
     this.#pump();
+  }
+
+  /** What is not full waits while another is written: each holds a whole batch's memory. */
+  #handOver(): void {
+    this.#isDue = this.#inFlight !== undefined;
+    if (this.#isDue) this.#pump();
+    else this.#endBatch();
   }
 
   /** One batch at a time: the stream would join waiting ones into a write that may be torn. */
@@ -142,23 +172,27 @@ class BufferedSink implements OwnedRecordSink {
     if (this.#reopenAsked || this.#failedAtMs !== undefined) this.#openAgain();
     if (this.#failedAtMs !== undefined) this.#dropWaiting();
     const batch = this.#queue.shift();
-    if (batch === undefined) {
-      this.#wakeWaiters();
-      return;
-    }
+    if (batch === undefined) return this.#nothingQueued();
     this.#inFlight = batch;
     const target = this.#target;
-    target.stream.write(batch.text, 'utf8', (error) => {
+    target.stream.write(batch.bytes.subarray(0, batch.used), (error) => {
       if (error == null) this.#onWritten(batch);
       else this.#onError(target, error);
     });
+  }
+
+  #nothingQueued(): void {
+    if (!this.#isDue) return this.#wakeWaiters();
+    this.#isDue = false;
+    this.#endBatch();
   }
 
   #onWritten(batch: Batch): void {
     if (this.#inFlight !== batch) return;
     this.#inFlight = undefined;
     this.#isReported = false;
-    this.#bufferedBytes -= batch.bytes;
+    this.#bufferedBytes -= batch.used;
+    this.#spare = batch.bytes;
     this.#options.written?.add(batch.lines);
     this.#pump();
   }
@@ -203,7 +237,7 @@ class BufferedSink implements OwnedRecordSink {
     const waiting = this.#inFlight === undefined ? this.#queue : [this.#inFlight, ...this.#queue];
     for (const batch of waiting) {
       this.#options.dropped?.add(batch.lines);
-      this.#bufferedBytes -= batch.bytes;
+      this.#bufferedBytes -= batch.used;
     }
     this.#queue.length = 0;
     this.#inFlight = undefined;
