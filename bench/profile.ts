@@ -3,13 +3,14 @@
  * `node bench/profile.ts [--load plain|read|write] [--seconds N] [--top N]`. `plain` is the load of the scenario
  * proxy; `read` and `write` are the GET and the POST of the scenario policies.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Document, freePort, proxyDocument, startGateway } from '../test/fixtures/gateway.ts';
+import { freePort, proxyDocument, startGateway } from '../test/fixtures/gateway.ts';
 import { selfTimes } from './lib/cpuprofile.ts';
 import { LOAD_CORE, MEASURED_CORE } from './lib/lanes.ts';
+import { KEY, POST_SCRIPT, protectedApi } from './lib/protected-api.ts';
 import { table } from './lib/report.ts';
 import { onStage } from './lib/stage.ts';
 import { runWrk } from './lib/wrk.ts';
@@ -18,24 +19,35 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '6' },
     top: { type: 'string', default: '40' },
-    policies: { type: 'string', default: '[]' },
+    load: { type: 'string', default: 'plain' },
   },
 });
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-profile-'));
 await onStage(async ({ originPort }) => {
-  const document: Document = proxyDocument({
-    port: await freePort(),
-    upstream: `http://127.0.0.1:${originPort}`,
-    policies: JSON.parse(values.policies),
+  const port = await freePort();
+  const upstream = `http://127.0.0.1:${originPort}`;
+  const isPlain = values.load === 'plain';
+  const script = join(folder, 'post.lua');
+  await writeFile(script, POST_SCRIPT);
+  const gateway = await startGateway(
+    isPlain ? proxyDocument({ port, upstream }) : protectedApi(port, upstream),
+    {
+      launcher: ['taskset', '-c', String(MEASURED_CORE)],
+      nodeArguments: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'],
+      env: { BENCH_KEY: KEY },
+      ...(isPlain ? {} : { records: join(folder, 'records.jsonl') }),
+      startTimeoutMs: 30_000,
+    },
+  );
+  const { requests, seconds } = await runWrk(gateway.port, {
+    path: values.load === 'write' ? '/write/17' : '/read/17',
+    headers: isPlain ? [] : [`X-API-Key: ${KEY}`],
+    connections: 64,
+    seconds: Number(values.seconds),
+    core: LOAD_CORE,
+    ...(values.load === 'write' ? { script } : {}),
   });
-  const gateway = await startGateway(document, {
-    launcher: ['taskset', '-c', String(MEASURED_CORE)],
-    nodeArguments: ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'],
-    startTimeoutMs: 30_000,
-  });
-  const load = { path: '/orders/17', connections: 64, seconds: Number(values.seconds), core: LOAD_CORE };
-  const { requests, seconds } = await runWrk(gateway.port, load);
   console.log(`${Math.round(requests / seconds)} requests/s under the profiler`);
   await gateway.stop();
 });

@@ -104,7 +104,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
       return;
     }
     this.#expectRequest();
-    this.socket.resume();
+    if (this.socket.isPaused()) this.socket.resume();
     if (!this.#reading) this.#continue();
   }
 

@@ -45,7 +45,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   readonly #owner: DispatchOwner;
   readonly #method: string;
   readonly #replayable: boolean;
-  readonly #now: () => number;
+  readonly #services: { now(): number };
   readonly #tried: Target[] = [];
   #target: Target | undefined = undefined;
   #connection: UpstreamConnection | undefined = undefined;
@@ -69,7 +69,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     this.upstream = upstream;
     this.#method = method;
     this.#replayable = replayable;
-    this.#now = () => services.now();
+    this.#services = services;
   }
 
   get target(): Target {
@@ -110,7 +110,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   /** The upstream takes no more for now; it must within the time it has to answer. */
   awaitDrain(): void {
     if (this.#connection === undefined || this.outcome === 'answered') return;
-    this.#connection.deadlineMs = this.#now() + this.upstream.plan.responseTimeoutMs;
+    this.#connection.deadlineMs = this.#services.now() + this.upstream.plan.responseTimeoutMs;
   }
 
   /** The request is written whole: from here the answer is awaited. */
@@ -118,7 +118,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     const connection = this.#connection;
     if (connection === undefined) return;
     connection.requestSent = true;
-    this.#sentAtMs = this.#now();
+    this.#sentAtMs = this.#services.now();
     connection.deadlineMs = this.#sentAtMs + this.upstream.plan.responseTimeoutMs;
   }
 
@@ -130,7 +130,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
 
   resume(): void {
     if (this.#connection === undefined || !this.#connection.socket.isPaused()) return;
-    this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
+    this.#connection.deadlineMs = this.#services.now() + this.upstream.plan.idleTimeoutMs;
     this.#connection.socket.resume();
   }
 
@@ -173,7 +173,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   }
 
   onHead(head: ResponseHead): void {
-    const now = this.#now();
+    const now = this.#services.now();
     this.upstreamMs = now - (this.#sentAtMs === 0 ? now : this.#sentAtMs);
     this.outcome = 'answered';
     this.#target?.succeeded();
@@ -187,7 +187,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
 
   onBatchEnd(): void {
     if (this.#connection !== undefined && this.outcome === 'answered')
-      this.#connection.deadlineMs = this.#now() + this.upstream.plan.idleTimeoutMs;
+      this.#connection.deadlineMs = this.#services.now() + this.upstream.plan.idleTimeoutMs;
     this.#owner.upstreamBatchEnd();
   }
 

@@ -123,7 +123,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const maxBodyBytes = evaluation.match.kind === 'found' ? evaluation.match.route.maxBodyBytes : undefined;
     if (maxBodyBytes !== undefined && head.hasBody)
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
-    this.#settle(evaluation.runRequest(), this.#requestJudged);
+    this.#settle('request', evaluation.runRequest());
   }
 
   #view(): RequestView | RequestError {
@@ -200,7 +200,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   #judgeBody(): void {
     const body = new BufferedBody(this.buffered?.bytes ?? NO_BYTES);
-    this.#settle(this.evaluation.runRequestBody(body), this.#bodyJudged);
+    this.#settle('requestBody', this.evaluation.runRequestBody(body));
   }
 
   #useBody(use: BodyUse): void {
@@ -220,11 +220,11 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   // Verdicts.
 
   /** Goes on with a verdict, now or when it is there. A defect on the way refuses: no request stays unanswered. */
-  #settle(verdict: Verdict | Promise<Verdict>, next: (verdict: Verdict) => void): void {
-    if (!(verdict instanceof Promise)) return next(verdict);
+  #settle(phase: 'request' | 'requestBody', verdict: Verdict | Promise<Verdict>): void {
+    if (!(verdict instanceof Promise)) return this.#judged(phase, verdict);
     verdict
       .then((settled) => {
-        if (!this.#over) next(settled);
+        if (!this.#over) this.#judged(phase, settled);
       })
       .catch((cause: unknown) => {
         this.defect(cause);
@@ -232,7 +232,13 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
       });
   }
 
-  readonly #requestJudged = (verdict: Verdict): void => {
+  #judged(phase: 'request' | 'requestBody', verdict: Verdict): void {
+    if (phase === 'request') this.#requestJudged(verdict);
+    else if (verdict.kind !== 'forward') this.conclude(verdict);
+    else this.#forward();
+  }
+
+  #requestJudged(verdict: Verdict): void {
     if (this.head.target === '*' && verdict.kind === 'reject' && verdict.by === undefined) {
       return this.#answerLocally(SERVER_OPTIONS);
     }
@@ -242,12 +248,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     if (this.body === undefined) return this.#judgeBody();
     this.buffered = new BodyBuffer();
     this.#useBody('buffer');
-  };
-
-  readonly #bodyJudged = (verdict: Verdict): void => {
-    if (verdict.kind !== 'forward') return this.conclude(verdict);
-    this.#forward();
-  };
+  }
 
   conclude(verdict: Exclude<Verdict, { kind: 'forward' }>): void {
     if (verdict.kind === 'reject') return this.refuse(verdict.error, verdict.by);

@@ -54,7 +54,11 @@ export function recordLine(r: RecordFacts, texts: RecordTexts): string {
   );
 }
 
-/** Microseconds are kept, the noise below them is not. */
+/** `.001`, `.01` and so on for each number of microseconds below a millisecond; '' for none. */
+const FRACTIONS: readonly string[] = Array.from({ length: 1000 }, (_, us) => String(us / 1000).slice(1));
+
+/** Microseconds are kept, the noise below them is not. From whole numbers, whose texts V8 keeps. */
 function milliseconds(value: number): string {
-  return String(Math.round(value * 1000) / 1000);
+  const us = Math.round(value * 1000);
+  return `${Math.floor(us / 1000)}${FRACTIONS[us % 1000]}`;
 }

@@ -31,17 +31,18 @@ export function travellingFields(
 ): string {
   const { nominated } = source.connection;
   if (edits.length === 0 && nominated.length === 0) return plainFields(source, table) + fieldLines(added);
+  const { kinds } = source;
   const { flat } = source.headers;
-  const kept = new HeaderList();
   // A set, since a sender can name thousands: comparing each with each field would hold the worker.
-  const dropped = new Set(nominated);
+  const dropped = nominated.length === 0 ? undefined : new Set(nominated);
+  const kept: string[] = [];
   for (let i = 0; i < flat.length; i += 2) {
-    if (table[source.kinds[i >> 1]] === 1 && !dropped.has(flat[i].toLowerCase()))
-      kept.append(flat[i], flat[i + 1]);
+    if (table[kinds[i >> 1]] === 1 && dropped?.has(flat[i].toLowerCase()) !== true)
+      kept.push(flat[i], flat[i + 1]);
   }
-  kept.flat.push(...added);
-  applyEdits(kept, edits);
-  return fieldLines(kept.flat);
+  for (const text of added) kept.push(text);
+  applyEdits(new HeaderList(kept), edits);
+  return fieldLines(kept);
 }
 
 function plainFields(source: FieldSource, table: TravelTable): string {

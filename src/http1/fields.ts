@@ -84,9 +84,17 @@ function valueFault(byte: number): SyntaxFault {
  * The offset behind the empty line that ends a head starting at `start`, or -1 when it has not arrived.
  * Line ends are checked by the parsers; this only finds where to stop.
  */
-export function findHeadEnd(bytes: Buffer, start: number): number {
-  const at = bytes.indexOf('\r\n\r\n', start, 'latin1');
-  return at === -1 ? -1 : at + 4;
+export function findHeadEnd(bytes: Uint8Array, start: number): number {
+  // `i` is where the last of the four bytes may be; a byte that is neither CR nor LF rules out the next four places.
+  let i = start + 3;
+  while (i < bytes.length) {
+    const byte = bytes[i];
+    if (byte !== CR && byte !== LF) i += 4;
+    else if (byte === CR) i++;
+    else if (bytes[i - 1] === CR && bytes[i - 2] === LF && bytes[i - 3] === CR) return i + 1;
+    else i += 2;
+  }
+  return -1;
 }
 
 /**

@@ -50,6 +50,6 @@ it('values are never taken for names', () => {
 });
 
 it('names that only some case folding makes equal are not', () => {
-  assert.equal(sameName('\u212aey', 'key'), '\u212aey'.toLowerCase() === 'key');
+  assert.equal(sameName('\u212aey', 'key'), false);
   assert.equal(sameName('hos', 'host'), false);
 });

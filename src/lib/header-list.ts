@@ -89,7 +89,16 @@ export class HeaderList {
   }
 }
 
-/** Whether `name` (any case) is `lower` (lower case). Length first: most comparisons end there. */
+/**
+ * Whether `name` is `lower` (lower case) but for the case of its ASCII letters. Length first: most comparisons end
+ * there. A loop, since `toLowerCase` would make a text for each comparison.
+ */
 export function sameName(name: string, lower: string): boolean {
-  return name.length === lower.length && (name === lower || name.toLowerCase() === lower);
+  if (name.length !== lower.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    const small = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+    if (small !== lower.charCodeAt(i)) return false;
+  }
+  return true;
 }
