@@ -32,10 +32,10 @@ it('writers write at the end of the turn, in the order they came', async () => {
 it('a long turn does not keep the first waiting', async () => {
   const notes: string[] = [];
   const batch = new WriteBatch();
-  for (let i = 0; i < 40; i++) batch.add(new Noted(`${i}`, notes));
-  assert.equal(notes.length, 32);
+  for (let i = 0; i < 70; i++) batch.add(new Noted(`${i}`, notes));
+  assert.equal(notes.length, 64);
   await turnEnd();
-  assert.equal(notes.length, 40);
+  assert.equal(notes.length, 70);
 });
 
 it('a writer that comes while others write is not lost', async () => {

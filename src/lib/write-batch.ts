@@ -1,5 +1,5 @@
 /** Writers that wait at most: beyond it they write at once, so that the first of a long turn does not wait for its last. */
-const MOST_WAITING = 32;
+const MOST_WAITING = 64;
 
 /** Somebody with something to write. */
 interface BatchedWriter {
