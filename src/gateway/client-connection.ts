@@ -265,7 +265,8 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
 
   #expectRequest(): void {
     this.#inspected = 0;
-    this.deadlineMs = this.home.services.now() + this.home.plan.limits.idleTimeoutMs;
+    const { services, plan } = this.home;
+    this.deadlineMs = services.deadlines.after(plan.limits.idleTimeoutMs);
   }
 
   /** Answers what cannot be read as a request, and closes: where the next one would begin is not known. */

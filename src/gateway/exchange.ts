@@ -214,7 +214,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #awaitBody(): void {
-    this.host.deadlineMs = this.host.home.services.now() + this.plan.limits.bodyTimeoutMs;
+    this.host.deadlineMs = this.host.home.services.deadlines.after(this.plan.limits.bodyTimeoutMs);
   }
 
   // Verdicts.

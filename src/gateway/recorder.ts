@@ -61,11 +61,10 @@ function countTarget(meters: ServingMeters, dispatch: Dispatch): TargetMeters | 
 function factsOf(ended: EndedExchange, status: number, durationMs: number): RecordFacts {
   const { host, head, judged, dispatch } = ended;
   const { services } = host.home;
-  const nowMs = services.evaluation.clock.now();
   const view = judged?.request;
   const identity = judged?.facts.identity;
   return {
-    time: services.date.iso(nowMs - durationMs),
+    time: services.date.iso(judged?.now ?? services.evaluation.clock.now() - durationMs),
     requestId: ended.requestId,
     traceId: traceIdOf(ended.traceparent),
     client: view?.client.text ?? host.peer.text,

@@ -58,3 +58,11 @@ it('whoever is removed, also by another at that moment, does not fire', () => {
   one.deadlineMs = 11;
   assert.deepEqual(sweepAt(12), [1, 0]);
 });
+
+it('a deadline told without the clock is never early, and late by a tick at most', () => {
+  const one = new Timed(0);
+  const { deadlines, sweepAt } = world(one);
+  sweepAt(1000);
+  one.deadlineMs = deadlines.after(50);
+  assert.deepEqual([sweepAt(1149), sweepAt(1150)], [[0], [1]]);
+});

@@ -12,10 +12,14 @@ export class Deadlines {
   readonly #waiting = new Set<Waiting>();
   readonly #monotonic: () => number;
   readonly #timer: NodeJS.Timeout;
+  readonly #tickMs: number;
+  #sweptAtMs: number;
 
   /** `tickMs` is how coarse it is; default 100 ms. */
   constructor(monotonic: () => number, tickMs = 100) {
     this.#monotonic = monotonic;
+    this.#tickMs = tickMs;
+    this.#sweptAtMs = monotonic();
     this.#timer = setInterval(() => this.sweep(), tickMs);
     this.#timer.unref();
   }
@@ -28,9 +32,18 @@ export class Deadlines {
     this.#waiting.delete(waiting);
   }
 
+  /**
+   * A deadline `ms` from now, told without reading the clock: late by a tick at most, and never early but for as
+   * long as one turn of the event loop lasts. For what is moved with every request.
+   */
+  after(ms: number): number {
+    return this.#sweptAtMs + this.#tickMs + ms;
+  }
+
   /** Fires what is due. */
   sweep(): void {
     const now = this.#monotonic();
+    this.#sweptAtMs = now;
     for (const waiting of this.#waiting) {
       if (waiting.deadlineMs === 0 || waiting.deadlineMs > now) continue;
       waiting.deadlineMs = 0;

@@ -41,8 +41,6 @@ export class UpstreamConnection implements Waiting, Receiver {
   deadlineMs = 0;
   /** Requests sent on it so far: a failure on the first is not a stale connection's. */
   requests = 0;
-  /** Monotonic time after which it must not be reused. */
-  reusableUntilMs = 0;
   /** Whether a byte of the current answer has arrived. */
   answered = false;
   readonly #inlet: Inlet | undefined;

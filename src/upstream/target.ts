@@ -61,9 +61,7 @@ export class Target {
   /** A kept connection, most recently used first, or undefined. */
   takeIdle(): UpstreamConnection | undefined {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
-      if (!connection.socket.destroyed && this.#clock.monotonic() < connection.reusableUntilMs)
-        return connection;
-      connection.socket.destroy();
+      if (!connection.socket.destroyed) return connection;
     }
     return undefined;
   }
@@ -91,8 +89,7 @@ export class Target {
       connection.socket.destroy();
       return;
     }
-    connection.reusableUntilMs = this.#clock.monotonic() + MAX_IDLE_MS;
-    connection.deadlineMs = connection.reusableUntilMs;
+    connection.deadlineMs = this.#deadlines.after(MAX_IDLE_MS);
     this.#idle.push(connection);
   }
 
