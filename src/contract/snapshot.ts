@@ -31,6 +31,8 @@ export interface Pipeline {
 
 export interface RoutePlan {
   readonly name: string;
+  /** Its place in the document, from 0: what a worker keeps for each route is kept in lists. */
+  readonly index: number;
   /** Listener policies first, then the route's own. */
   readonly pipeline: Pipeline;
   /** Name of the upstream. */

@@ -22,13 +22,29 @@ function writtenOnce(entry: DecisionEntry): DecisionEntry {
   return Object.freeze({ ...entry, json: JSON.stringify(entry) });
 }
 
+/** One for all routes without policies, and one list for all phases without attachments. */
+const NONE: readonly Attachment[] = Object.freeze([]);
+const EMPTY: Pipeline = Object.freeze({
+  request: NONE,
+  requestBody: NONE,
+  response: NONE,
+  responseChunk: NONE,
+  buffersBody: false,
+});
+
 /** Splits attachments by the phases their policies have, so that no phase walks over another's. */
 export function makePipeline(attachments: readonly Attachment[]): Pipeline {
+  if (attachments.length === 0) return EMPTY;
   return Object.freeze({
-    request: attachments.filter((a) => a.instance.request !== undefined),
-    requestBody: attachments.filter((a) => a.instance.requestBody !== undefined),
-    response: attachments.filter((a) => a.instance.response !== undefined),
-    responseChunk: attachments.filter((a) => a.instance.responseChunk !== undefined),
+    request: having(attachments, 'request'),
+    requestBody: having(attachments, 'requestBody'),
+    response: having(attachments, 'response'),
+    responseChunk: having(attachments, 'responseChunk'),
     buffersBody: attachments.some((a) => a.body === 'buffer'),
   });
+}
+
+function having(attachments: readonly Attachment[], phase: Phase): readonly Attachment[] {
+  const found = attachments.filter((a) => a.instance[phase] !== undefined);
+  return found.length === 0 ? NONE : found;
 }

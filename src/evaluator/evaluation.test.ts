@@ -47,7 +47,7 @@ function attach(name: string, instance: Policy, more: More = {}): Attachment {
 
 function listener(attachments: readonly Attachment[], methods: readonly string[] = []): ListenerPlan {
   const pipeline = makePipeline(attachments);
-  const route = { name: 'r', pipeline, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
+  const route = { name: 'r', index: 0, pipeline, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
   return {
     name: 'l',
     host: '127.0.0.1',

@@ -10,7 +10,14 @@ type Brief = Partial<Omit<RouteEntry, 'route'>>;
 const PIPELINE = makePipeline([]);
 
 function entry(name: string, { hosts = [], paths = ['/**'], methods = [], headers = {} }: Brief): RouteEntry {
-  const route = { name, pipeline: PIPELINE, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
+  const route = {
+    name,
+    index: 0,
+    pipeline: PIPELINE,
+    upstream: 'u',
+    maxBodyBytes: undefined,
+    upgrade: false,
+  };
   return { route, hosts, paths, methods, headers };
 }
 

@@ -14,12 +14,14 @@ export interface RouteEntry {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One route at one pattern. */
+/** One route at one pattern. A chain and not a list: nearly always there is only one, a step from its pattern. */
 interface Candidate {
   readonly route: RoutePlan;
   readonly methods: ReadonlySet<string> | undefined;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly names: readonly string[];
+  /** The next less specific one of the same pattern. */
+  next: Candidate | undefined;
 }
 
 /** Request headers, as far as a route may ask. */
@@ -36,7 +38,7 @@ const NONE: RouteMatch = Object.freeze({ kind: 'none' });
  * and for two routes that match the same requests.
  */
 export function buildRouter(entries: readonly RouteEntry[]): Router {
-  const hosts = new Map<string, PathTrie<Candidate[]>>();
+  const hosts = new Map<string, PathTrie<Candidate>>();
   for (const entry of entries) {
     for (const text of entry.paths) {
       const pattern = parsePathPattern(text);
@@ -51,7 +53,7 @@ export function buildRouter(entries: readonly RouteEntry[]): Router {
 }
 
 function addTo(
-  hosts: Map<string, PathTrie<Candidate[]>>,
+  hosts: Map<string, PathTrie<Candidate>>,
   host: string,
   text: string,
   pattern: PathPattern,
@@ -59,20 +61,32 @@ function addTo(
 ): void {
   // A wildcard is kept under its suffix with the leading dot, which no exact host can have.
   const key = host.startsWith('*.') ? host.slice(1) : host;
-  const trie = hosts.get(key) ?? new PathTrie<Candidate[]>();
+  const trie = hosts.get(key) ?? new PathTrie<Candidate>();
   hosts.set(key, trie);
-  const list = trie.at(pattern, () => []);
   const candidate = candidateOf(entry, pattern);
-  const rival = list.find((other) => other.route !== entry.route && overlaps(other, candidate));
-  if (rival !== undefined) {
-    const place = `${host === '' ? 'any host' : host} ${text}`;
-    throw ConfigError.at(
-      'match',
-      `routes "${rival.route.name}" and "${entry.route.name}" both match ${place}`,
-    );
-  }
-  list.push(candidate);
-  list.sort(bySpecificity);
+  trie.update(pattern, (first) => {
+    const list = chain(first);
+    const rival = list.find((other) => other.route !== entry.route && overlaps(other, candidate));
+    if (rival !== undefined) {
+      const place = `${host === '' ? 'any host' : host} ${text}`;
+      throw ConfigError.at(
+        'match',
+        `routes "${rival.route.name}" and "${entry.route.name}" both match ${place}`,
+      );
+    }
+    return linked([...list, candidate].sort(bySpecificity));
+  });
+}
+
+function chain(first: Candidate | undefined): Candidate[] {
+  const list: Candidate[] = [];
+  for (let one = first; one !== undefined; one = one.next) list.push(one);
+  return list;
+}
+
+function linked(list: readonly Candidate[]): Candidate {
+  for (const [i, candidate] of list.entries()) candidate.next = list[i + 1];
+  return list[0];
 }
 
 function candidateOf(entry: RouteEntry, pattern: PathPattern): Candidate {
@@ -81,9 +95,17 @@ function candidateOf(entry: RouteEntry, pattern: PathPattern): Candidate {
   return {
     route: entry.route,
     methods: methods.size === 0 ? undefined : methods,
-    headers: Object.entries(entry.headers),
-    names: pattern.names,
+    headers: shared(Object.entries(entry.headers)),
+    names: shared(pattern.names),
+    next: undefined,
   };
+}
+
+const NOTHING: readonly never[] = Object.freeze([]);
+
+/** One empty list for all: what is the same in every route is in the processor's cache when a request asks. */
+function shared<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NOTHING : list;
 }
 
 /** More header conditions first, then a route that names methods before one that takes all. */
@@ -106,11 +128,11 @@ function overlaps(one: Candidate, other: Candidate): boolean {
 }
 
 class HostRouter implements Router {
-  readonly #hosts: ReadonlyMap<string, PathTrie<Candidate[]>>;
-  readonly #any: PathTrie<Candidate[]> | undefined;
+  readonly #hosts: ReadonlyMap<string, PathTrie<Candidate>>;
+  readonly #any: PathTrie<Candidate> | undefined;
   readonly #hasHosts: boolean;
 
-  constructor(hosts: ReadonlyMap<string, PathTrie<Candidate[]>>) {
+  constructor(hosts: ReadonlyMap<string, PathTrie<Candidate>>) {
     this.#hosts = hosts;
     this.#any = hosts.get('');
     this.#hasHosts = hosts.size > (this.#any === undefined ? 0 : 1);
@@ -149,14 +171,14 @@ class RouteSearch {
     this.#headers = headers;
   }
 
-  in(trie: PathTrie<Candidate[]> | undefined): void {
+  in(trie: PathTrie<Candidate> | undefined): void {
     if (trie === undefined) return;
     const segments = trie.find(this.#path, this.#accept);
     if (segments !== undefined) this.#segments = segments;
   }
 
-  readonly #accept = (candidates: Candidate[]): boolean => {
-    for (const candidate of candidates) {
+  readonly #accept = (first: Candidate): boolean => {
+    for (let candidate: Candidate | undefined = first; candidate !== undefined; candidate = candidate.next) {
       if (!candidate.headers.every(([name, value]) => this.#headers.get(name) === value)) continue;
       if (candidate.methods === undefined || candidate.methods.has(this.#method)) {
         this.found = candidate;

@@ -286,7 +286,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     services.meter
       .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
       .add(1);
-    serving.meters.route(plan.name, '').count(ERRORS[error.code].status, 'client');
+    serving.meters.route(plan.name, undefined).count(ERRORS[error.code].status, 'client');
     this.closeGently();
     return -1;
   }

@@ -5,6 +5,7 @@ import type {
   Histogram,
   Meter,
   Outcome,
+  RoutePlan,
   Snapshot,
 } from '../contract/index.ts';
 import { decisionsText, placeText, targetText } from './record-line.ts';
@@ -23,7 +24,12 @@ export class RouteMeters {
   readonly place: string;
   readonly #meter: Meter;
   readonly #labels: { readonly listener: string; readonly route: string };
-  readonly #byStatus: (Counter | undefined)[] = [];
+  /** A handful at most; an array by status would be a sparse one for each of ten thousand routes. */
+  readonly #answers: AnswerCounter[] = [];
+  /** The answer counted last, at hand: with many routes, each object on the way waits for memory. */
+  #lastStatus = 0;
+  #lastSource: AnswerSource = 'gateway';
+  #lastCounter: Counter | undefined = undefined;
   #usual: DecisionSum | undefined = undefined;
 
   constructor(meter: Meter, revision: string, listener: string, route: string) {
@@ -35,21 +41,26 @@ export class RouteMeters {
 
   /** Counts an answer. `source` says who made it: the upstream, a policy, the gateway, or a client's fault. */
   count(status: number, source: AnswerSource): void {
-    const at = status * 8 + SOURCES.indexOf(source);
-    let counter = this.#byStatus[at];
-    if (counter === undefined) {
-      counter = this.#meter.counter('sallyport_http_requests_total', {
-        ...this.#labels,
-        status: String(status),
-        source,
-      });
-      this.#byStatus[at] = counter;
+    if (this.#lastStatus !== status || this.#lastSource !== source || this.#lastCounter === undefined) {
+      this.#lastStatus = status;
+      this.#lastSource = source;
+      this.#lastCounter = this.#answerCounter(status, source);
     }
-    counter.add(1);
+    this.#lastCounter.add(1);
+  }
+
+  #answerCounter(status: number, source: AnswerSource): Counter {
+    const known = this.#answers.find((answer) => answer.status === status && answer.source === source);
+    if (known !== undefined) return known.counter;
+    const labels = { ...this.#labels, status: String(status), source };
+    const counter = this.#meter.counter('sallyport_http_requests_total', labels);
+    this.#answers.push({ status, source, counter });
+    return counter;
   }
 
   /** The sum of `entries`, which most often are those of the request before: entries of one snapshot are shared. */
   sum(entries: readonly DecisionEntry[], counterOf: (entry: DecisionEntry) => Counter): DecisionSum {
+    if (entries.length === 0) return NO_DECISIONS;
     const usual = this.#usual;
     if (usual !== undefined && sameEntries(usual.entries, entries)) return usual;
     // Copied: a policy that answers late still adds to its own list.
@@ -63,6 +74,8 @@ export class RouteMeters {
   }
 }
 
+const NO_DECISIONS: DecisionSum = Object.freeze({ entries: [], text: decisionsText([]), counters: [] });
+
 function sameEntries(one: readonly DecisionEntry[], other: readonly DecisionEntry[]): boolean {
   if (one.length !== other.length) return false;
   for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
@@ -70,7 +83,13 @@ function sameEntries(one: readonly DecisionEntry[], other: readonly DecisionEntr
 }
 
 export type AnswerSource = 'upstream' | 'policy' | 'client' | 'gateway';
-const SOURCES: readonly AnswerSource[] = ['upstream', 'policy', 'client', 'gateway'];
+
+/** Counts answers of one status from one source. */
+interface AnswerCounter {
+  readonly status: number;
+  readonly source: AnswerSource;
+  readonly counter: Counter;
+}
 
 /** What is counted and recorded of one target of an upstream. */
 export class TargetMeters {
@@ -100,11 +119,17 @@ export class TargetMeters {
   }
 }
 
+interface ListenerMeters {
+  readonly unrouted: RouteMeters;
+  /** By the route's index. */
+  readonly routes: (RouteMeters | undefined)[];
+}
+
 /** The metric handles of one snapshot. */
 export class ServingMeters {
   readonly #meter: Meter;
   readonly #revision: string;
-  readonly #listeners = new Map<string, Map<string, RouteMeters>>();
+  readonly #listeners = new Map<string, ListenerMeters>();
   /** The shared entries of attachments that let a request on, straight to their counters. */
   readonly #continued = new Map<DecisionEntry, Counter>();
   readonly #others = new Map<string, Counter>();
@@ -120,16 +145,20 @@ export class ServingMeters {
     }
   }
 
-  route(listener: string, route: string): RouteMeters {
-    let routes = this.#listeners.get(listener);
-    if (routes === undefined) {
-      routes = new Map();
-      this.#listeners.set(listener, routes);
+  /** `route` is undefined where no route took the request. */
+  route(listener: string, route: RoutePlan | undefined): RouteMeters {
+    let known = this.#listeners.get(listener);
+    if (known === undefined) {
+      known = { unrouted: new RouteMeters(this.#meter, this.#revision, listener, ''), routes: [] };
+      this.#listeners.set(listener, known);
     }
-    let meters = routes.get(route);
+    if (route === undefined) return known.unrouted;
+    let meters = known.routes[route.index];
     if (meters === undefined) {
-      meters = new RouteMeters(this.#meter, this.#revision, listener, route);
-      routes.set(route, meters);
+      meters = new RouteMeters(this.#meter, this.#revision, listener, route.name);
+      // Without holes, which would make it a table to look up in.
+      while (known.routes.length <= route.index) known.routes.push(undefined);
+      known.routes[route.index] = meters;
     }
     return meters;
   }

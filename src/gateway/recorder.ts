@@ -36,9 +36,8 @@ export function finishRecord(ended: EndedExchange): void {
   const { plan, judged, dispatch } = ended;
   const durationMs = services.now() - ended.startedAtMs;
   const { meters } = ended.serving;
-  const routeName = judged?.route.name ?? '';
   const status = ended.status === 0 ? statusOf(ended.error) : ended.status;
-  const route = meters.route(plan.name, routeName);
+  const route = meters.route(plan.name, judged?.match.kind === 'found' ? judged.match.route : undefined);
   route.count(status, sourceOf(ended.error));
   route.duration.observe(durationMs / 1000);
   const sum = route.sum(judged?.entries ?? NO_DECISIONS, meters.counterOf);

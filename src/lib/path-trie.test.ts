@@ -7,7 +7,7 @@ function trie(...patterns: string[]): PathTrie<string> {
   for (const text of patterns) {
     const pattern = parsePathPattern(text);
     assert.ok(typeof pattern !== 'string', String(pattern));
-    built.at(pattern, () => text);
+    built.update(pattern, () => text);
   }
   return built;
 }
@@ -75,13 +75,12 @@ it('the segments are those of the pattern that was taken', () => {
 });
 
 it('patterns that differ in names only share a value', () => {
-  const built = new PathTrie<object>();
+  const built = new PathTrie<string>();
   const [one, other] = [parsePathPattern('/{a}/*'), parsePathPattern('/{b}/{c}')];
   assert.ok(typeof one !== 'string' && typeof other !== 'string');
-  assert.equal(
-    built.at(one, () => ({})),
-    built.at(other, () => ({})),
-  );
+  built.update(one, (before) => `${before} one`);
+  built.update(other, (before) => `${before} other`);
+  assert.deepEqual(offered(built, '/x/y'), ['undefined one other']);
 });
 
 it('a hostile path visits no more values than there are', () => {

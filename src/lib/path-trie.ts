@@ -6,16 +6,12 @@
 export class PathTrie<T> {
   readonly #root = new TrieNode<T>();
 
-  /** The value at a parsed pattern, made when there is none. Patterns that differ only in names share it. */
-  at(pattern: PathPattern, make: () => T): T {
+  /** Replaces the value at a parsed pattern, undefined when there is none. Patterns that differ only in names share it. */
+  update(pattern: PathPattern, change: (before: T | undefined) => T): void {
     let node = this.#root;
     for (const segment of pattern.segments) node = node.childFor(segment);
-    if (pattern.rest) {
-      node.rest ??= make();
-      return node.rest;
-    }
-    node.value ??= make();
-    return node.value;
+    if (pattern.rest) node.rest = change(node.rest);
+    else node.value = change(node.value);
   }
 
   /**
@@ -28,8 +24,9 @@ export class PathTrie<T> {
   }
 }
 
+/** Kept small: a look-up among thousands of patterns waits for the memory of each node it visits. */
 class TrieNode<T> {
-  readonly literals = new Map<string, TrieNode<T>>();
+  literals: Map<string, TrieNode<T>> | undefined = undefined;
   single: TrieNode<T> | undefined = undefined;
   value: T | undefined = undefined;
   rest: T | undefined = undefined;
@@ -39,6 +36,7 @@ class TrieNode<T> {
       this.single ??= new TrieNode<T>();
       return this.single;
     }
+    this.literals ??= new Map();
     let child = this.literals.get(segment);
     if (child === undefined) {
       child = new TrieNode<T>();
@@ -62,7 +60,7 @@ function search<T>(
   }
   const slash = path.indexOf('/', start);
   const end = slash === -1 ? path.length : slash;
-  if (node.literals.size > 0) {
+  if (node.literals !== undefined) {
     const child = node.literals.get(path.slice(start, end));
     if (child !== undefined && search(child, path, end + 1, accept, singles)) return true;
   }

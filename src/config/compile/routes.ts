@@ -27,20 +27,21 @@ export async function routerOf(
   issues: IssueList,
   pacer: Pacer,
 ): Promise<Router> {
-  const served = routes.filter(({ config }) => config.listeners?.includes(listener) ?? true);
+  const isServed = ({ config }: CompiledRoute): boolean => config.listeners?.includes(listener) ?? true;
   const entries: RouteEntry[] = [];
-  for (const route of served) {
+  for (const [index, route] of routes.entries()) {
+    if (!isServed(route)) continue;
     if (pacer.isDue) await pacer.breathe();
     const pipeline = [...before, ...route.attachments];
     checkFacts(pipeline, `listener "${listener}"`, catalog, issues);
-    entries.push(entryOf(route.config, planOf(route.config, pipeline)));
+    entries.push(entryOf(route.config, planOf(route.config, index, pipeline)));
   }
   try {
     return buildRouter(entries);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const issue of error.issues)
-      issues.add(rivalPath(served, issue.message), issue.message, issue.suggestion);
+      issues.add(rivalPath(routes.filter(isServed), issue.message), issue.message, issue.suggestion);
     return buildRouter([]);
   }
 }
@@ -72,9 +73,10 @@ function patternFault(pattern: string): { message: string; suggestion?: string }
   };
 }
 
-function planOf(config: RouteConfig, pipeline: readonly PlacedAttachment[]): RoutePlan {
+function planOf(config: RouteConfig, index: number, pipeline: readonly PlacedAttachment[]): RoutePlan {
   return Object.freeze({
     name: config.name,
+    index,
     pipeline: makePipeline(pipeline.map((p) => p.attachment)),
     upstream: config.upstream,
     maxBodyBytes: config.maxBody === undefined ? undefined : sizeOf(config.maxBody),

@@ -91,7 +91,7 @@ function compilePaths(patterns: readonly string[], path: string, issues: ConfigI
   patterns.forEach((text, i) => {
     const pattern = parsePathPattern(text);
     if (typeof pattern === 'string') issues.push({ path: `${path}[${i}]`, message: pattern });
-    else trie.at(pattern, () => true);
+    else trie.update(pattern, () => true);
   });
   return trie;
 }
