@@ -6,6 +6,12 @@ import type { Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
 import { createSharedCounters } from './state/index.ts';
 
+/**
+ * Enough for what requests leave behind between two collections. V8's default lets each thread keep three times as
+ * much after a few updates of policies, for no gain in speed (bench/README.md).
+ */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 48 };
+
 /** Runs the command line `argv` and resolves when it is done; `run` is done when the gateway serves. */
 export async function main(argv: readonly string[]): Promise<void> {
   // A pattern that V8 would backtrack on for seconds goes on in its linear engine. For all threads.
@@ -19,7 +25,7 @@ async function run(options: RunOptions): Promise<void> {
   const counters = createSharedCounters({ random: createSystemRandom() });
   const start = (threadId: number): Worker => {
     const setup: WorkerSetup = { threadId, counters: counters.buffer, records: options.records };
-    const thread = new Worker(entryOf('worker'), { workerData: setup });
+    const thread = new Worker(entryOf('worker'), { workerData: setup, resourceLimits: WORKER_LIMITS });
     const { threadId: owner } = thread;
     thread.on('exit', () => counters.release(owner));
     return thread;
