@@ -50,6 +50,4 @@ export interface DecisionEntry {
   readonly rule?: string;
   /** For `reject` and `error`: why, in words for the operator. */
   readonly reason?: string;
-  /** Its own JSON, where the entry is shared between requests and was written once. Never part of the JSON. */
-  readonly json?: string;
 }

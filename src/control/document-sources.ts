@@ -80,13 +80,13 @@ export class DocumentSources {
   }
 
   /** A document that fails its own tests is refused like one that cannot be compiled. */
-  async #runTests({ bundle, snapshot }: CheckedDocument, secrets: Secrets): Promise<void> {
+  async #runTests({ document, snapshot }: CheckedDocument, secrets: Secrets): Promise<void> {
     const { catalog, clock } = this.#deps;
-    if (!catalog.isDocument(bundle.document)) return;
+    if (!catalog.isDocument(document)) return;
     // The start of the day: windows then begin alike in every run, so that no test passes by the hour.
     const startMs = clock.now() - (clock.now() % DAY_MS);
     const deps = { createState: createLocalCounters, secrets, startMs };
-    const issues = testIssues(await runDocumentTests(snapshot, bundle.document.tests ?? [], deps));
+    const issues = testIssues(await runDocumentTests(snapshot, document.tests ?? [], deps));
     if (issues.length > 0) throw new ConfigError(issues);
   }
 

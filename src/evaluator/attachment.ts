@@ -5,7 +5,7 @@ const PHASES: readonly Phase[] = ['request', 'requestBody', 'response', 'respons
 /** Completes an attachment with the entries that are the same for every request it lets on. */
 export function makeAttachment(parts: Omit<Attachment, 'continued' | 'skipped'>): Attachment {
   const entryFor = (phase: Phase, outcome: 'continue' | 'skipped'): DecisionEntry =>
-    writtenOnce({ attachment: parts.id, policy: parts.policy, mode: parts.mode, phase, outcome });
+    Object.freeze({ attachment: parts.id, policy: parts.policy, mode: parts.mode, phase, outcome });
   return Object.freeze({
     ...parts,
     continued: Object.freeze({
@@ -16,10 +16,6 @@ export function makeAttachment(parts: Omit<Attachment, 'continued' | 'skipped'>)
     }),
     skipped: entryFor('request', 'skipped'),
   });
-}
-
-function writtenOnce(entry: DecisionEntry): DecisionEntry {
-  return Object.freeze({ ...entry, json: JSON.stringify(entry) });
 }
 
 /** One for all routes without policies, and one list for all phases without attachments. */

@@ -1,13 +1,4 @@
-import type {
-  Attachment,
-  Counter,
-  DecisionEntry,
-  Histogram,
-  Meter,
-  Outcome,
-  RoutePlan,
-  Snapshot,
-} from '../contract/index.ts';
+import type { Counter, DecisionEntry, Histogram, Meter, RoutePlan } from '../contract/index.ts';
 import { decisionsText, placeText, targetText } from './record-line.ts';
 
 /** What the decisions on one request come to: their part of a record, and the counters they move. */
@@ -69,12 +60,15 @@ export class RouteMeters {
       text: decisionsText(entries),
       counters: entries.map(counterOf),
     };
-    if (entries.every((entry) => entry.json !== undefined)) this.#usual = sum;
+    if (entries.every(isShared)) this.#usual = sum;
     return sum;
   }
 }
 
 const NO_DECISIONS: DecisionSum = Object.freeze({ entries: [], text: decisionsText([]), counters: [] });
+
+/** Who lets a request on leaves its attachment's one entry; who refuses, one with the reason. */
+const isShared = ({ outcome }: DecisionEntry): boolean => outcome === 'continue' || outcome === 'skipped';
 
 function sameEntries(one: readonly DecisionEntry[], other: readonly DecisionEntry[]): boolean {
   if (one.length !== other.length) return false;
@@ -130,19 +124,12 @@ export class ServingMeters {
   readonly #meter: Meter;
   readonly #revision: string;
   readonly #listeners = new Map<string, ListenerMeters>();
-  /** The shared entries of attachments that let a request on, straight to their counters. */
-  readonly #continued = new Map<DecisionEntry, Counter>();
-  readonly #others = new Map<string, Counter>();
+  readonly #decisions = new Map<string, Counter>();
   readonly #targets = new Map<object, TargetMeters>();
 
-  constructor(meter: Meter, revision: string, attachments: readonly Attachment[]) {
+  constructor(meter: Meter, revision: string) {
     this.#meter = meter;
     this.#revision = revision;
-    for (const attachment of attachments) {
-      const counter = this.#decision(attachment.continued.request);
-      for (const entry of Object.values(attachment.continued)) this.#continued.set(entry, counter);
-      this.#continued.set(attachment.skipped, this.#decision(attachment.skipped));
-    }
   }
 
   /** `route` is undefined where no route took the request. */
@@ -163,9 +150,6 @@ export class ServingMeters {
     return meters;
   }
 
-  /** Where an entry is counted. */
-  readonly counterOf = (entry: DecisionEntry): Counter => this.#continued.get(entry) ?? this.#decision(entry);
-
   /** `target` is any object that stands for it. */
   target(upstream: string, target: { readonly name: string }): TargetMeters {
     let meters = this.#targets.get(target);
@@ -176,24 +160,15 @@ export class ServingMeters {
     return meters;
   }
 
-  #decision(entry: DecisionEntry): Counter {
-    const decision: Outcome = entry.outcome;
-    const key = `${entry.attachment}\n${decision}\n${entry.mode}`;
-    let counter = this.#others.get(key);
+  /** Where an entry is counted. */
+  readonly counterOf = ({ attachment, policy, mode, outcome }: DecisionEntry): Counter => {
+    const key = `${attachment}\n${outcome}\n${mode}`;
+    let counter = this.#decisions.get(key);
     if (counter === undefined) {
-      const { attachment, policy, mode } = entry;
-      counter = this.#meter.counter('sallyport_policy_decisions_total', {
-        attachment,
-        policy,
-        mode,
-        decision,
-      });
-      this.#others.set(key, counter);
+      const labels = { attachment, policy, mode, decision: outcome };
+      counter = this.#meter.counter('sallyport_policy_decisions_total', labels);
+      this.#decisions.set(key, counter);
     }
     return counter;
-  }
-}
-
-export function metersOf(snapshot: Snapshot, meter: Meter): ServingMeters {
-  return new ServingMeters(meter, snapshot.revision, snapshot.attachments);
+  };
 }

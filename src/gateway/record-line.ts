@@ -30,11 +30,9 @@ export function targetText(upstream: string, target: string): string {
   return `${optional('upstream', upstream)}${optional('target', target)}`;
 }
 
-/** What was decided; the entries that are the same for every request bring their JSON along. */
+/** What was decided. */
 export function decisionsText(entries: readonly DecisionEntry[]): string {
-  let text = '';
-  for (const entry of entries) text += (text === '' ? '' : ',') + (entry.json ?? JSON.stringify(entry));
-  return `,"decisions":[${text}]`;
+  return `,"decisions":${JSON.stringify(entries)}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ListenerPlan, Meter, Snapshot } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import type { Upstream, UpstreamRegistry } from '../upstream/index.ts';
-import { metersOf, type ServingMeters } from './meters.ts';
+import { ServingMeters } from './meters.ts';
 
 /**
  * A snapshot in service on this worker. Requests hold it while they run; once it is retired, the last one to
@@ -26,7 +26,7 @@ export class Serving {
     this.snapshot = snapshot;
     this.#registry = registry;
     this.#onDisposeFailure = onDisposeFailure;
-    this.meters = metersOf(snapshot, meter);
+    this.meters = new ServingMeters(meter, snapshot.revision);
     for (const [name, plan] of snapshot.upstreams) this.#upstreams.set(name, registry.acquire(plan));
   }
 

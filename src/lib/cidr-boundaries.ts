@@ -60,6 +60,7 @@ export class NetworkColumns {
  */
 export function cutBoundaries(columns: NetworkColumns): Boundaries {
   const { stride, words, bits, values } = columns;
+  if (columns.count === 0) return NOTHING[stride];
   const cut = new Cut(stride, columns.count);
   // A network nests at most once per prefix length.
   const open = new Uint32Array(stride * 32 + 1);
@@ -81,12 +82,31 @@ export function cutBoundaries(columns: NetworkColumns): Boundaries {
   return cut.boundaries();
 }
 
-/**
- * Indices by first address, then the wider network, then the order given. A radix sort by bytes from the least
- * to the most significant: a comparing sort of a million networks would hold its thread for seconds.
- */
-function sortedNetworks({ stride, words, bits, count }: NetworkColumns): Uint32Array {
-  let order = Uint32Array.from({ length: count }, (_, i) => i);
+const nothing = (stride: 1 | 4): Boundaries =>
+  Object.freeze({ stride, starts: new Uint32Array(stride), values: Int32Array.of(NO_VALUE) });
+const NOTHING: Readonly<Record<1 | 4, Boundaries>> = { 1: nothing(1), 4: nothing(4) };
+
+/** Up to so many networks are compared with each other: a radix sort's tables cost more. */
+const FEW = 64;
+
+/** Indices by first address, then the wider network, then the order given. */
+function sortedNetworks(columns: NetworkColumns): Uint32Array {
+  const order = Uint32Array.from({ length: columns.count }, (_, i) => i);
+  if (columns.count > FEW) return radixSorted(columns, order);
+  const { stride, words, bits } = columns;
+  return order.sort((x, y) => {
+    if (isBefore(words, x * stride, words, y * stride, stride)) return -1;
+    if (isBefore(words, y * stride, words, x * stride, stride)) return 1;
+    return bits[x] - bits[y] || x - y;
+  });
+}
+
+/** By bytes from the least to the most significant: comparing a million networks would hold the thread for seconds. */
+function radixSorted(
+  { stride, words, bits, count }: NetworkColumns,
+  given: Uint32Array<ArrayBuffer>,
+): Uint32Array {
+  let order = given;
   let spare = new Uint32Array(count);
   const sortBy = (digits: Uint8Array): void => {
     if (distribute(order, spare, digits)) [order, spare] = [spare, order];
