@@ -211,8 +211,21 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     this.#read(input);
   }
 
-  /** Works through input until it is used up or has to wait for the exchange. */
+  /** What throws here is a defect: it ends this connection, not the worker. */
   #read(input: Buffer): void {
+    try {
+      this.#work(input);
+    } catch (cause) {
+      this.#reading = false;
+      if (this.#exchange !== undefined) return this.#exchange.fail(cause);
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.home.services.log.error('connection-failed', { cause: message });
+      this.cut();
+    }
+  }
+
+  /** Works through input until it is used up or has to wait for the exchange. */
+  #work(input: Buffer): void {
     this.#reading = true;
     let at = 0;
     while (at < input.length && !this.#closing && !this.socket.destroyed) {

@@ -117,6 +117,11 @@ export class DataPlane {
   activate(revision: string): void {
     const prepared = this.#prepared.get(revision);
     if (prepared === undefined) throw new InternalError(`revision ${revision} was not prepared`);
+    for (const listener of prepared.listeners.values()) {
+      // Another revision that was activated meanwhile has closed it: this one must be prepared anew.
+      if (listener.draining)
+        throw new InternalError(`revision ${revision} was prepared before another took over`);
+    }
     this.#prepared.delete(revision);
     for (const plan of prepared.serving.snapshot.listeners) {
       const key = listenerKey(plan);

@@ -34,6 +34,8 @@ export interface DispatchOwner {
   upstreamFailed(error: UpstreamError): void;
   /** Every target was tried, or none may be. */
   noTarget(): void;
+  /** Something failed that cannot. */
+  fail(cause: unknown): void;
 }
 
 /** How a try ended, for metrics. */
@@ -201,6 +203,11 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
     const connection = this.#connection;
     if (connection?.requestSent === false && this.outcome !== 'answered') connection.deadlineMs = 0;
     this.#owner.upstreamDrained();
+  }
+
+  onDefect(cause: unknown): void {
+    this.abandon();
+    this.#owner.fail(cause);
   }
 
   onFailure(error: UpstreamError): void {

@@ -226,10 +226,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
       .then((settled) => {
         if (!this.#over) this.#judged(phase, settled);
       })
-      .catch((cause: unknown) => {
-        this.defect(cause);
-        this.refuse(INTERNAL);
-      });
+      .catch((cause: unknown) => this.fail(cause));
   }
 
   #judged(phase: 'request' | 'requestBody', verdict: Verdict): void {
@@ -364,6 +361,14 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     return body.remaining !== undefined && body.remaining <= DISCARD_BYTES;
   }
 
+  /** A defect on this side of the evaluator: told in the log, answered if nothing was, and the connection ends. */
+  fail(cause: unknown): void {
+    this.defect(cause);
+    this.#mustClose = true;
+    if (this.#over) this.host.cut();
+    else this.refuse(INTERNAL);
+  }
+
   defect(cause: unknown): void {
     const message = cause instanceof Error ? cause.message : String(cause);
     this.host.home.services.log.error('exchange-failed', { requestId: this.requestId, cause: message });
@@ -383,7 +388,10 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.#bodyUse = 'later';
     this.buffered = undefined;
     this.#forwarding?.abandon();
-    finishRecord(this);
-    this.serving.release();
+    try {
+      finishRecord(this);
+    } finally {
+      this.serving.release();
+    }
   }
 }

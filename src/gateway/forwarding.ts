@@ -43,6 +43,8 @@ export interface ForwardingOwner {
   broken(error: PolicyRejection | UpstreamError, status: number): void;
   /** Something failed that cannot: for the log. */
   defect(cause: unknown): void;
+  /** The same, and nothing else will end the exchange. */
+  fail(cause: unknown): void;
   /** Both sides have switched protocols. */
   tunnelOpened(): void;
   /** Both sides of a tunnel are closed. */
@@ -176,6 +178,10 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
 
   defect(cause: unknown): void {
     this.#owner.defect(cause);
+  }
+
+  fail(cause: unknown): void {
+    this.#owner.fail(cause);
   }
 
   /** Nothing more is wanted of the upstream, and nothing of its answer may go out. */

@@ -377,3 +377,22 @@ describe('connections', () => {
     assert.equal(statusOf((await client.response())!), 408);
   });
 });
+
+describe('a revision prepared before another took over', () => {
+  stage('is not activated on a listener that the other has closed', {}, {}, async ({ plane, upstream }) => {
+    const targets = [upstream.port];
+    const early = new HandSnapshot({ revision: 'b', targets });
+    const other = new HandSnapshot({ revision: 'c', targets, listener: { host: '127.0.0.2' } });
+    await plane.dataPlane.prepare(early);
+    await plane.dataPlane.prepare(other);
+    plane.dataPlane.activate(other.revision);
+    assert.throws(() => plane.dataPlane.activate(early.revision), { name: 'InternalError' });
+    assert.equal(plane.dataPlane.revision, other.revision);
+    assert.deepEqual(
+      plane.dataPlane.addresses().map(({ host }) => host),
+      ['127.0.0.2'],
+    );
+    await plane.dataPlane.discard(early.revision);
+    assert.equal(early.disposed, 1);
+  });
+});

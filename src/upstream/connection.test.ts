@@ -52,6 +52,9 @@ class Witness implements UpstreamClient {
   }
   onBatchEnd(): void {}
   onDrain(): void {}
+  onDefect(cause: unknown): void {
+    this.log.push(`defect ${cause}`);
+  }
 }
 
 interface Scene {
@@ -295,4 +298,15 @@ it('after 101 the rest is the tunnel’s', () => {
   feed(on, 'HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nearly');
   on.connection.socket.emit('data', Buffer.from('later'));
   assert.deepEqual([early, received, on.witness.log], ['early', ['later'], ['head 101']]);
+});
+
+it('a client that throws hears of it once, and its connection is closed', () => {
+  const on = scene();
+  on.witness.atHead = () => {
+    throw new Error('unseen');
+  };
+  feed(on, `${OK}Content-Length: 2\r\n\r\nhi`);
+  assert.deepEqual(on.witness.log, ['head 200', 'defect Error: unseen']);
+  assert.ok(on.connection.socket.destroyed);
+  assert.equal(on.target.takeIdle(), undefined);
 });

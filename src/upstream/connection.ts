@@ -29,6 +29,8 @@ export interface UpstreamClient {
   onBatchEnd(): void;
   /** The socket takes bytes again. */
   onDrain(): void;
+  /** One of the above threw, which none should: the answer is lost, the connection closed. */
+  onDefect(cause: unknown): void;
 }
 
 const NO_TRAILERS: readonly string[] = Object.freeze([]);
@@ -108,7 +110,8 @@ export class UpstreamConnection implements Waiting, Receiver {
   }
 
   receive(bytes: Buffer): void {
-    if (this.#client === undefined) {
+    const client = this.#client;
+    if (client === undefined) {
       // An answer nobody asked for: the next request must not receive it (response queue poisoning).
       this.socket.destroy();
       return;
@@ -119,7 +122,16 @@ export class UpstreamConnection implements Waiting, Receiver {
       input = Buffer.concat([this.#pending, bytes]);
       this.#pending = undefined;
     }
-    this.#consume(input);
+    try {
+      this.#consume(input);
+    } catch (cause) {
+      // It may have let go of the connection before it threw, and another may have it by now.
+      if (this.#client === client) {
+        this.#client = undefined;
+        this.socket.destroy();
+      }
+      client.onDefect(cause);
+    }
   }
 
   #consume(input: Buffer): void {

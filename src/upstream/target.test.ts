@@ -124,7 +124,11 @@ const targetAt = (port: number, more: Partial<UpstreamPlan> = {}): Target =>
 
 function connected(to: Target): Promise<UpstreamConnection> {
   return new Promise((resolve, reject) => {
-    to.connect({ onConnected: resolve, onConnectFailure: (error) => reject(new Error(error.code)) });
+    to.connect({
+      onConnected: resolve,
+      onConnectFailure: (error) => reject(new Error(error.code)),
+      onDefect: reject,
+    });
   });
 }
 
@@ -177,6 +181,7 @@ describe('connections', () => {
     to.connect({
       onConnected: () => told.push('connected'),
       onConnectFailure: (error) => told.push(error.code),
+      onDefect: () => told.push('defect'),
     });
     nowMs += 1001;
     deadlines.sweep();
@@ -190,6 +195,7 @@ describe('connections', () => {
     const attempt = targetAt(upstream.port).connect({
       onConnected: () => told.push('connected'),
       onConnectFailure: () => told.push('failed'),
+      onDefect: () => told.push('defect'),
     });
     attempt.cancel();
     nowMs += 1001;

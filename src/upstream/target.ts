@@ -14,6 +14,8 @@ const MAX_IDLE_MS = 55_000;
 export interface ConnectWaiter {
   onConnected(connection: UpstreamConnection): void;
   onConnectFailure(error: UpstreamError): void;
+  /** It threw when it was given the connection, which is closed. */
+  onDefect(cause: unknown): void;
 }
 
 /** One backend: its kept connections, its load, its passive health. */
@@ -175,8 +177,13 @@ class ConnectAttempt {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     this.#socket.off('error', this.#onError);
-    if (waiter === undefined) this.#socket.destroy();
-    else waiter.onConnected(this.#target.adopt(this.#socket, this.#inlet));
+    if (waiter === undefined) return void this.#socket.destroy();
+    try {
+      waiter.onConnected(this.#target.adopt(this.#socket, this.#inlet));
+    } catch (cause) {
+      this.#socket.destroy();
+      waiter.onDefect(cause);
+    }
   }
 
   #fail(error: UpstreamError): void {
