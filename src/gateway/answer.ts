@@ -1,9 +1,17 @@
 import type { Attachment, Awaitable } from '../contract/index.ts';
 import { PolicyRejection, type UpstreamError } from '../errors.ts';
 import type { Evaluation, Verdict } from '../evaluator/index.ts';
-import { type BodyFraming, chunkLine, lastChunk, type ResponseHead } from '../http1/index.ts';
+import {
+  type BodyFraming,
+  type ConnectionOptions,
+  chunkLine,
+  lastChunk,
+  NO_CONNECTION_OPTIONS,
+  type ResponseHead,
+} from '../http1/index.ts';
 import { type AnswerFields, type AnswerFraming, clientHead } from './client-response.ts';
 import type { ExchangeHost } from './host.ts';
+import { travellingTrailers } from './travelling-fields.ts';
 
 const INTERNAL = new PolicyRejection('internal', 'The gateway failed to handle the answer.');
 
@@ -35,6 +43,7 @@ export class Answer {
   readonly #minor: 0 | 1;
   readonly #method: string;
   #framing: AnswerFraming = 'as-is';
+  #connection: ConnectionOptions = NO_CONNECTION_OPTIONS;
   #queue: Promise<void> | undefined = undefined;
   #broken = false;
   /** Status once the head was written; 0 before. */
@@ -124,6 +133,7 @@ export class Answer {
       this.#framing = this.#minor === 1 ? 'chunked' : 'until-close';
     }
     this.status = head.status;
+    this.#connection = head.connection;
     const fields = this.#owner.answerFields(this.#framing === 'until-close' ? 'until-close' : framing);
     host.writer.text(clientHead(head, this.#framing, evaluation.edits.responseEdits, fields));
   }
@@ -149,7 +159,11 @@ export class Answer {
 
   #writeEnd(trailers: readonly string[]): void {
     if (this.#broken) return;
-    if (this.#framing === 'chunked') this.#owner.host.writer.text(lastChunk(trailers));
+    if (this.#framing === 'chunked') {
+      const { host, evaluation } = this.#owner;
+      const { responseEdits } = evaluation.edits;
+      host.writer.text(lastChunk(travellingTrailers(trailers, this.#connection, responseEdits)));
+    }
     this.#owner.answerDone();
   }
 

@@ -14,6 +14,7 @@ import { type AnswerFields, interimHead, upgradeHead } from './client-response.t
 import { Dispatch, type DispatchOwner } from './dispatch.ts';
 import type { ExchangeHost } from './host.ts';
 import type { RequestBody } from './request-body.ts';
+import { travellingTrailers } from './travelling-fields.ts';
 import { openTunnel } from './tunnel.ts';
 import { type RequestFraming, upstreamRequestHead } from './upstream-request.ts';
 
@@ -57,6 +58,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   readonly dispatch: Dispatch;
   readonly #owner: ForwardingOwner;
   #answer: Answer | undefined = undefined;
+  #abandoned = false;
 
   constructor(owner: ForwardingOwner, upstream: Upstream) {
     this.#owner = owner;
@@ -112,7 +114,11 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   }
 
   bodyEnd(trailers: readonly string[]): void {
-    if (this.#owner.head.chunked) this.dispatch.write(lastChunk(trailers));
+    const { head } = this.#owner;
+    if (head.chunked) {
+      const { requestEdits } = this.evaluation.edits;
+      this.dispatch.write(lastChunk(travellingTrailers(trailers, head.connection, requestEdits)));
+    }
     this.dispatch.requestSent();
   }
 
@@ -186,6 +192,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
 
   /** Nothing more is wanted of the upstream, and nothing of its answer may go out. */
   abandon(): void {
+    this.#abandoned = true;
     this.#answer?.stop();
     this.dispatch.abandon();
   }
@@ -206,11 +213,30 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   }
 
   #switchProtocols(head: ResponseHead): void {
-    const { dispatch, host } = this;
+    const { dispatch } = this;
     if (this.#tunnelProtocol() === '' || head.upgrade.toLowerCase() !== 'websocket') {
       const error = new UpstreamError('upstream-malformed', 'The upstream switched protocols unasked.');
       return this.#owner.refuse(error);
     }
+    const { evaluation } = this;
+    if (evaluation.pipeline.response.length === 0) return this.#openTunnel(head);
+    const verdict = evaluation.runResponse(head);
+    if (!(verdict instanceof Promise)) return this.#judgeTunnel(head, verdict);
+    dispatch.pause();
+    verdict
+      .then((settled) => this.#judgeTunnel(head, settled))
+      .catch((cause: unknown) => this.#owner.fail(cause));
+  }
+
+  /** A tunnel opens after policy, like any answer; what flows through it is nobody's to judge any more. */
+  #judgeTunnel(head: ResponseHead, verdict: Verdict): void {
+    if (this.#abandoned) return;
+    if (verdict.kind === 'forward') this.#openTunnel(head);
+    else this.#owner.conclude(verdict);
+  }
+
+  #openTunnel(head: ResponseHead): void {
+    const { dispatch, host } = this;
     host.writer.text(upgradeHead(head, this.evaluation.edits.responseEdits, this.answerFields('none')));
     host.writer.flush();
     const { idleTimeoutMs } = dispatch.upstream.plan;

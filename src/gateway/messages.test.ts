@@ -10,6 +10,7 @@ import {
   send,
   sendThenEnd,
 } from '../../test/fixtures/raw-upstream.ts';
+import { CONTINUE } from '../contract/index.ts';
 
 const HOST = 'Host: a.test\r\n';
 const get = (path: string, fields = ''): string => `GET ${path} HTTP/1.1\r\n${HOST}${fields}\r\n`;
@@ -199,6 +200,34 @@ describe('bodies', () => {
     assert.deepEqual([request.body.toString(), request.chunkLines], ['abc', ['2', '1', '0']]);
     assert.match(upstream.bytes.toString(), /\r\n0\r\nX-U: w\r\n\r\n/);
     upstream.answer = echo;
+  });
+  it('trailers that Connection names, or that a policy sets or removes, end here', async () => {
+    const trailers = 'X-Named: 1\r\nX-Set: 2\r\nx-removed: 3\r\nX-Kept: 4\r\n';
+    const edited = await Plane.start({
+      targets: [upstream.port],
+      policies: [
+        {
+          policy: {
+            request(c) {
+              c.edits.setRequestHeader('X-Set', 'ours');
+              c.edits.removeRequestHeader('X-Removed');
+              c.edits.setResponseHeader('X-Set', 'ours');
+              c.edits.removeResponseHeader('X-Removed');
+              return CONTINUE;
+            },
+          },
+        },
+      ],
+    });
+    const head = 'Transfer-Encoding: chunked\r\nConnection: keep-alive, X-Named\r\n';
+    upstream.answer = send(`HTTP/1.1 200 OK\r\n${head}\r\n1\r\na\r\n0\r\n${trailers}\r\n`);
+    const before = upstream.bytes.length;
+    const client = await edited.send(post('/ok/1', head, `1\r\na\r\n0\r\n${trailers}\r\n`));
+    assert.equal((await client.response())?.complete, true);
+    assert.match(client.received.toString(), /\r\n0\r\nX-Kept: 4\r\n\r\n$/);
+    assert.match(upstream.bytes.subarray(before).toString(), /\r\n0\r\nX-Kept: 4\r\n\r\n$/);
+    upstream.answer = echo;
+    await edited.close();
   });
   it('until the end of the connection becomes chunks', async () => {
     upstream.answer = sendThenEnd('HTTP/1.1 200 OK\r\n\r\nall of it');

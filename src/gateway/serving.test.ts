@@ -253,6 +253,46 @@ describe('upgrades', () => {
       assert.equal(upstream.connections.length, 0);
     },
   );
+  const noTunnel = reject(new PolicyRejection('forbidden', ''));
+  for (const [how, response] of [
+    ['at once', (): Decision => noTunnel],
+    ['after a while', async (): Promise<Decision> => noTunnel],
+  ] as const) {
+    stage(
+      `refused ${how} by a policy that sees the upstream's 101`,
+      { policies: [{ policy: { response } }] },
+      { answer: send(`${SWITCHED}early`) },
+      async ({ plane, upstream }) => {
+        const client = await plane.send(UPGRADE);
+        assert.equal(statusOf((await client.response())!), 403);
+        assert.ok(!client.received.toString().includes('early'));
+        assert.ok(await upstream.until((u) => u.connections[0].closed));
+      },
+    );
+  }
+  stage(
+    'a policy edits the 101 like any answer, and its tunnel opens when it has decided',
+    {
+      policies: [
+        {
+          policy: {
+            async response(c): Promise<Decision> {
+              c.edits.setResponseHeader('X-Seen', 'yes');
+              return CONTINUE;
+            },
+          },
+        },
+      ],
+    },
+    { answer: send(`${SWITCHED}early`) },
+    async ({ plane, upstream }) => {
+      const client = await plane.send(`${UPGRADE}ahead`);
+      assert.ok(await client.until((c) => c.received.toString().endsWith('early')));
+      assert.match(client.received.toString(), /^HTTP\/1\.1 101 [^\n]*\r\n(?:[^\n]+\n)*X-Seen: yes\r\n/);
+      assert.ok(await upstream.until((u) => u.connections[0].rest.toString() === 'ahead'));
+      client.close();
+    },
+  );
   stage('declined by the upstream: the connection goes on', {}, { answer: ok('no') }, async ({ plane }) => {
     const client = await plane.send(UPGRADE + GET);
     assert.equal(statusOf((await client.response(2))!), 200);

@@ -45,6 +45,25 @@ export function travellingFields(
   return fieldLines(kept);
 }
 
+/**
+ * The trailer fields that go on to the next hop: none that the sender's Connection named, and none that a policy
+ * has set or removed, or a sender could say behind the body what the head may not.
+ */
+export function travellingTrailers(
+  trailers: readonly string[],
+  { nominated }: ConnectionOptions,
+  edits: readonly string[],
+): readonly string[] {
+  if (trailers.length === 0 || (nominated.length === 0 && edits.length === 0)) return trailers;
+  const dropped = new Set(nominated);
+  for (let i = 1; i < edits.length; i += 3) dropped.add(edits[i].toLowerCase());
+  const kept: string[] = [];
+  for (let i = 0; i < trailers.length; i += 2) {
+    if (!dropped.has(trailers[i].toLowerCase())) kept.push(trailers[i], trailers[i + 1]);
+  }
+  return kept;
+}
+
 function plainFields(source: FieldSource, table: TravelTable): string {
   const { kinds } = source;
   const { flat } = source.headers;
