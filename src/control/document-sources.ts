@@ -4,6 +4,7 @@ import {
   createBundle,
   filesOnDisk,
   loadDocument,
+  locateIssues,
   type ParsedDocument,
   PolicyCache,
   type PolicyCatalog,
@@ -20,6 +21,7 @@ import { type ListenAddress, refuseTaken } from './listener-probe.ts';
 import type { OfferedBundle } from './offered-bundle.ts';
 
 const DAY_MS = 86_400_000;
+const TEST_FIX = 'mend the policies, or what the test expects; "sallyport test FILE" runs the tests alone';
 
 export interface DocumentSourcesDeps {
   readonly catalog: PolicyCatalog;
@@ -71,6 +73,7 @@ export class DocumentSources {
       await this.#refuseTaken(checked.snapshot);
     } catch (error) {
       await checked.snapshot.dispose();
+      if (error instanceof ConfigError) throw new ConfigError(locateIssues(error, parsed));
       throw error;
     }
     // The one before is let go only now: policies that did not change are not compiled again.
@@ -87,7 +90,7 @@ export class DocumentSources {
     const startMs = clock.now() - (clock.now() % DAY_MS);
     const deps = { createState: createLocalCounters, secrets, startMs };
     const issues = testIssues(await runDocumentTests(snapshot, document.tests ?? [], deps));
-    if (issues.length > 0) throw new ConfigError(issues);
+    if (issues.length > 0) throw new ConfigError(issues.map((issue) => ({ ...issue, suggestion: TEST_FIX })));
   }
 
   async #refuseTaken(snapshot: Snapshot): Promise<void> {

@@ -57,13 +57,13 @@ const CASES: readonly Case[] = [
     name: 'tests that fail',
     document: `${sound}tests:\n  - { name: there is a route, request: { path: /a }, expect: { forwarded: true } }\n`,
     exit: 1,
-    says: [/tests\[0\]/, /there is a route/],
+    says: [/gateway\.yaml:7:5/, /tests\[0\]/, /there is a route/, /mend the policies/],
   },
   {
     name: 'a port in use',
     document: sound.replace('PORT', 'TAKEN'),
     exit: 1,
-    says: [/listeners\[0\]\.address/, /in use/, /choose another/],
+    says: [/gateway\.yaml:3/, /listeners\[0\]\.address/, /in use/, /choose another/],
   },
   {
     name: 'an admin port in use',

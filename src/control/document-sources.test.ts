@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { issuesOf } from '../../test/fixtures/config.ts';
+import { PolicyCatalog } from '../config/index.ts';
+import { POLICIES } from '../policies/index.ts';
+import { DocumentSources } from './document-sources.ts';
+
+const clock = { now: () => Date.UTC(2026, 10, 23, 15), monotonic: () => 0 };
+
+const FAILING = `sallyport: 1
+listeners: [{ name: public, address: "127.0.0.1:8080" }]
+tests:
+  - { name: nothing is there, request: { path: /a }, expect: { status: 404 } }
+  - { name: something is there, request: { path: /a }, expect: { forwarded: true } }
+  - name: in steps
+    steps:
+      - { request: { path: /a } }
+      - { request: { path: /a }, expect: { status: 200 } }
+`;
+
+describe('a document that cannot be served', () => {
+  let file: string;
+  let sources: DocumentSources;
+  before(async () => {
+    file = path.join(await mkdtemp(path.join(tmpdir(), 'sallyport-sources-')), 'gateway.yaml');
+    const catalog = new PolicyCatalog(POLICIES);
+    sources = new DocumentSources({ catalog, path: file, environment: {}, clock, bound: async () => [] });
+  });
+  after(() => rm(path.dirname(file), { recursive: true }));
+
+  it('says of a failing test in which line it stands and what to do', async () => {
+    const issues = await issuesOf(() => sources.fromText(FAILING));
+    assert.deepEqual(
+      issues.map((issue) => [issue.path, issue.file, issue.line, issue.column]),
+      [
+        ['tests[1]', 'document', 5, 5],
+        ['tests[2].steps[1]', 'document', 9, 9],
+      ],
+    );
+    assert.ok(issues.every((issue) => issue.suggestion !== undefined));
+  });
+
+  it('names the file on disk', async () => {
+    await writeFile(file, FAILING);
+    const [issue] = await issuesOf(() => sources.fromDisk());
+    assert.deepEqual([issue.file, issue.line], [file, 5]);
+  });
+
+  it('says in which line an address stands that is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const text = `sallyport: 1\nlisteners:\n  - name: public\n    address: "127.0.0.1:${port}"\n`;
+    const [issue] = await issuesOf(() => sources.fromText(text));
+    taken.close();
+    assert.deepEqual([issue.path, issue.line], ['listeners[0].address', 4]);
+  });
+});
