@@ -56,14 +56,17 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   #tunnelled = false;
 
   readonly #inlet: Inlet | undefined;
+  /** The connection that carries TLS: a TLS socket cannot be reset itself. */
+  readonly #below: Socket | undefined;
 
-  /** Reads come through `inlet` where there is one, else as the socket's own events. */
+  /** Reads come through `inlet` where there is one, else as the socket's own events. `below` carries a TLS socket. */
   constructor(
     socket: Socket,
     inlet: Inlet | undefined,
     home: ConnectionOwner,
     peer: IpAddress,
     scheme: 'http' | 'https',
+    below?: Socket,
   ) {
     this.socket = socket;
     this.writer = new SocketWriter(socket, home.services.io.writes);
@@ -72,6 +75,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     this.scheme = scheme;
     this.#expectRequest();
     this.#inlet = inlet;
+    this.#below = below;
     if (inlet === undefined) socket.on('data', this.#onData);
     else inlet.receiver = this;
     socket.on('drain', this.#onDrain);
@@ -132,7 +136,8 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
 
   /** Cuts with a reset: where the end of the connection ends the answer, a plain close would look whole. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    (this.#below ?? this.socket).resetAndDestroy();
+    this.socket.destroy();
     this.#endExchange();
   }
 

@@ -6,12 +6,14 @@ import { type IpAddress, networkKey, parseIpAddress } from '../lib/ip-address.ts
 import type { Inlet } from '../lib/read-buffer.ts';
 import type { Certificates } from './certificates.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import { Handshakes } from './handshakes.ts';
 import type { DataPlaneServices } from './services.ts';
 import type { Serving } from './serving.ts';
 
 /** Pending connections the kernel keeps for us. */
 const BACKLOG = 4096;
-const HANDSHAKE_MS = 10_000;
+/** Node's own limit is only a net below ours, `headerTimeout`. */
+const HANDSHAKE_MS = 120_000;
 
 /** What makes a listening socket: two plans with the same key share one across revisions, whatever their certificates. */
 export function listenerKey(plan: ListenerPlan): string {
@@ -25,6 +27,7 @@ export class Listener implements ConnectionOwner {
   readonly #server: Server | TlsServer;
   readonly #connections = new Set<ClientConnection>();
   readonly #perAddress = new Map<string, number>();
+  readonly #handshakes: Handshakes;
   /** Connections that came between opening and the first `serve`: they wait instead of being dropped. */
   readonly #early: Socket[] = [];
   #serving: Serving | undefined = undefined;
@@ -38,14 +41,20 @@ export class Listener implements ConnectionOwner {
   constructor(plan: ListenerPlan, services: DataPlaneServices) {
     this.key = listenerKey(plan);
     this.services = services;
+    this.#handshakes = new Handshakes(services.deadlines);
     this.#plan = plan;
     this.#refused = this.#refusalCounters(plan);
-    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, allowHalfOpen: true };
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
     const accept = (socket: Socket): void => this.#accept(socket);
-    this.#server =
-      plan.tls === undefined
-        ? createTcpServer({ ...options, pauseOnConnect: true }, accept)
-        : createTlsServer({ ...options, ...this.#tlsOptions(plan.tls) }, accept);
+    if (plan.tls === undefined)
+      this.#server = createTcpServer({ ...options, allowHalfOpen: true, pauseOnConnect: true }, accept);
+    else {
+      // Not half-open: a client that ends its side within the handshake would otherwise stay until it times out.
+      this.#server = createTlsServer({ ...options, ...this.#tlsOptions(plan.tls) }, accept);
+      this.#server.on('connection', (raw: Socket) => this.#beginHandshake(raw));
+      // A handshake that failed or took too long: Node only tells, and leaves the connection open.
+      this.#server.on('tlsClientError', (_cause, socket) => socket.destroy());
+    }
   }
 
   get serving(): Serving {
@@ -100,6 +109,7 @@ export class Listener implements ConnectionOwner {
     this.draining = true;
     this.#server.close();
     for (const socket of this.#early.splice(0)) socket.destroy();
+    this.#handshakes.cut();
     // A head that has come in half is still to be judged by it.
     if (this.#connections.size > 0) this.#held = this.#serving;
     this.#held?.hold();
@@ -114,10 +124,8 @@ export class Listener implements ConnectionOwner {
   gone(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return;
     this.services.deadlines.remove(connection);
-    const key = networkKey(connection.peer, 32, 64);
-    const left = (this.#perAddress.get(key) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(key);
-    else this.#perAddress.set(key, left);
+    // Of a TLS connection, the one below it counts.
+    if (connection.scheme === 'http') this.#uncount(connection.peer);
     if (this.#connections.size > 0) return;
     this.#held?.release();
     this.#held = undefined;
@@ -129,15 +137,43 @@ export class Listener implements ConnectionOwner {
     // A peer without an address is already gone.
     if (peer === undefined || this.draining) return void socket.destroy();
     if (this.#serving === undefined) return void this.#early.push(socket);
-    const { limits, tls } = this.#plan;
-    const key = networkKey(peer, 32, 64);
-    const sameAddress = this.#perAddress.get(key) ?? 0;
-    if (this.#connections.size >= limits.connections) return this.#turnAway(socket, this.#refused.total);
-    if (sameAddress >= limits.connectionsPerAddress) return this.#turnAway(socket, this.#refused.address);
-    this.#perAddress.set(key, sameAddress + 1);
-    const connection = tls === undefined ? this.#plain(socket, peer) : this.#secure(socket, peer);
+    const isPlain = this.#plan.tls === undefined;
+    if (isPlain && !this.#admits(socket, peer)) return;
+    const connection = isPlain ? this.#plain(socket, peer) : this.#secure(socket, peer);
     this.#connections.add(connection);
     this.services.deadlines.add(connection);
+  }
+
+  /** A TLS client is counted from its first byte on, until the connection below TLS is closed. */
+  #beginHandshake(raw: Socket): void {
+    raw.on('error', noop);
+    const peer = parseIpAddress(raw.remoteAddress ?? '');
+    if (peer === undefined || this.draining) return void raw.destroy();
+    if (!this.#admits(raw, peer)) return;
+    this.#handshakes.begin(raw, this.#plan.limits.headerTimeoutMs);
+    raw.once('close', () => this.#uncount(peer));
+  }
+
+  /** Counts a connection, or turns it away. */
+  #admits(socket: Socket, peer: IpAddress): boolean {
+    const { limits } = this.#plan;
+    const key = networkKey(peer, 32, 64);
+    const sameAddress = this.#perAddress.get(key) ?? 0;
+    const isFull = this.#connections.size + this.#handshakes.size >= limits.connections;
+    if (isFull || sameAddress >= limits.connectionsPerAddress) {
+      (isFull ? this.#refused.total : this.#refused.address).add(1);
+      socket.destroy();
+      return false;
+    }
+    this.#perAddress.set(key, sameAddress + 1);
+    return true;
+  }
+
+  #uncount(peer: IpAddress): void {
+    const key = networkKey(peer, 32, 64);
+    const left = (this.#perAddress.get(key) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(key);
+    else this.#perAddress.set(key, left);
   }
 
   /** Certificates are asked for at each handshake, so that new ones need no new socket. */
@@ -161,12 +197,8 @@ export class Listener implements ConnectionOwner {
   }
 
   #secure(socket: Socket, peer: IpAddress): ClientConnection {
-    return new ClientConnection(socket, undefined, this, peer, 'https');
-  }
-
-  #turnAway(socket: Socket, counter: Counter): void {
-    counter.add(1);
-    socket.destroy();
+    const below = this.#handshakes.finish(socket);
+    return new ClientConnection(socket, undefined, this, peer, 'https', below);
   }
 
   #refusalCounters(plan: ListenerPlan): { readonly total: Counter; readonly address: Counter } {
