@@ -52,6 +52,7 @@ describe('a consumer directory', () => {
       [true, false, true, false],
     );
     assert.deepEqual([directory.has('toString'), directory.hasGroup('constructor')], [false, false]);
+    assert.deepEqual([[...directory.names], [...directory.groups]], [['app'], ['partners']]);
   });
 
   const times: readonly [expires: string, time: number][] = [

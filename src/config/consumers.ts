@@ -103,6 +103,8 @@ class DirectoryBuilder {
       find: (kind: string, fingerprint: string) => matches.get(`${kind} ${fingerprint}`),
       has: (name: string) => names.has(name),
       hasGroup: (group: string) => groups.has(group),
+      names: Object.freeze([...names]),
+      groups: Object.freeze([...groups]),
       fingerprint: sha256Hex(canonicalJson(held)),
     });
   }

@@ -16,4 +16,8 @@ export interface ConsumerDirectory {
   /** Whether a consumer of that name exists: for checks of a document. */
   has(consumer: string): boolean;
   hasGroup(group: string): boolean;
+  /** Names of all consumers: for suggestions where one is misspelt. */
+  readonly names: Iterable<string>;
+  /** Every group a consumer is in: as `names`. */
+  readonly groups: Iterable<string>;
 }

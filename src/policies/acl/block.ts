@@ -3,6 +3,7 @@ import type { ConfigIssue } from '../../errors.ts';
 import { parseCidr } from '../../lib/cidr.ts';
 import { type CidrEntry, CidrSet } from '../../lib/cidr-set.ts';
 import { PathTrie, parsePathPattern } from '../../lib/path-trie.ts';
+import { didYouMean } from '../../lib/suggest.ts';
 import type { AclBlock } from './schema.ts';
 
 export type IdentityKey = 'consumers' | 'groups' | 'scopes';
@@ -69,21 +70,25 @@ function holds(key: IdentityKey, names: ReadonlySet<string>, identity: Identity)
   return false;
 }
 
+/** Misspelt names that are compared with all others: a hostile document could have very many of both. */
+const MAX_COMPARED = 20;
+const DECLARE = 'declare it under consumers, or mend the name';
+
 /** A name that nobody has would never match: a misspelt `deny` must not become a silent `allow`. */
 function checkNames(config: AclBlock, rule: string, deps: CompileDeps, issues: ConfigIssue[]): void {
-  const check = (key: 'consumers' | 'groups', what: string, exists: (name: string) => boolean) => {
-    config[key]?.forEach((name, i) => {
-      if (exists(name)) return;
-      const message = `there is no ${what} "${name}"`;
-      issues.push({
-        path: `${rule}.${key}[${i}]`,
-        message,
-        suggestion: `declare it under consumers, or mend the name`,
-      });
-    });
+  const refuse = (what: string, name: string, path: string, known: Iterable<string>): void => {
+    const near = issues.length < MAX_COMPARED ? didYouMean(name, known) : undefined;
+    issues.push({ path, message: `there is no ${what} "${name}"`, suggestion: near ?? DECLARE });
   };
-  check('consumers', 'consumer', (name) => deps.consumers.has(name));
-  check('groups', 'group', (name) => deps.consumers.hasGroup(name));
+  // The directory is asked only where a block names somebody: who asked is compiled anew when consumers change.
+  config.consumers?.forEach((name, i) => {
+    const { consumers } = deps;
+    if (!consumers.has(name)) refuse('consumer', name, `${rule}.consumers[${i}]`, consumers.names);
+  });
+  config.groups?.forEach((name, i) => {
+    const { consumers } = deps;
+    if (!consumers.hasGroup(name)) refuse('group', name, `${rule}.groups[${i}]`, consumers.groups);
+  });
 }
 
 function compilePaths(patterns: readonly string[], path: string, issues: ConfigIssue[]): PathTrie<true> {

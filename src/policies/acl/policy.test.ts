@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import { compileDeps, identity, policyContext } from '../../../test/fixtures/policy-context.ts';
+import { ConfigError } from '../../errors.ts';
 import { acl } from './policy.ts';
 import type { AclConfig } from './schema.ts';
 
@@ -13,7 +14,36 @@ async function reasonOf(config: AclConfig, groups: string[]): Promise<string | u
   return decision?.kind === 'reject' ? decision.error.reason : undefined;
 }
 
+function suggestionsFor(config: AclConfig): (string | undefined)[] {
+  try {
+    acl.compile(config, compileDeps({ consumers: ['web', 'mobile'], groups: ['partners'] }));
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((issue) => issue.suggestion);
+    throw error;
+  }
+  return [];
+}
+
 describe('acl', () => {
+  const misspelt: [config: AclConfig, meant: string][] = [
+    [{ allow: { consumers: ['moble'] } }, '"mobile"'],
+    [{ allow: 'everyone', deny: [{ groups: ['Partner'] }] }, '"partners"'],
+    [{ allow: { groups: ['mobile'] } }, 'declare'],
+  ];
+  for (const [config, meant] of misspelt) {
+    it(`suggests ${meant} for ${JSON.stringify(config)}`, () => {
+      const [suggestion] = suggestionsFor(config);
+      assert.ok(suggestion?.includes(meant), suggestion);
+    });
+  }
+
+  it('compares few of very many misspelt names', () => {
+    const consumers = Array.from({ length: 30 }, () => 'moble');
+    const suggestions = suggestionsFor({ allow: { consumers } });
+    assert.equal(suggestions.length, 30);
+    assert.equal(suggestions.filter((text) => text?.includes('"mobile"')).length, 20);
+  });
+
   it('says what was wanted and what the caller has', async () => {
     const one: AclConfig = { allow: { groups: ['partners'] } };
     assert.equal(await reasonOf(one, []), 'none of groups [partners]; the caller has []');
