@@ -4,12 +4,14 @@ import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Activation } from '../lifecycle/index.ts';
 import { createMeter, MetricTotals } from '../observability/index.ts';
-import type { OrderMessage } from './worker-protocol.ts';
+import type { BoundAddress, OrderMessage } from './worker-protocol.ts';
 import { WorkerPool } from './workers.ts';
 
 interface Bundle {
   readonly revision: string;
 }
+
+const ADDRESS: BoundAddress = { listener: 'public', host: '127.0.0.1', port: 8080 };
 
 const requestsServed = (n: number) => {
   const meter = createMeter();
@@ -22,12 +24,23 @@ class FakeThread extends EventEmitter {
   readonly orders: string[] = [];
   served = 0;
   hangs = false;
+  /** Answers to `prepare` wait for this. */
+  ready: Promise<void> = Promise.resolve();
+  /** What it listens on once it has activated a revision. */
+  addresses: readonly BoundAddress[] = [];
 
   postMessage({ order, body }: OrderMessage<Bundle>): void {
     this.orders.push(body.kind);
     if (this.hangs) return;
-    const value = body.kind === 'metrics' || body.kind === 'drain' ? requestsServed(this.served) : undefined;
-    queueMicrotask(() => this.emit('message', { order, ok: true, value }));
+    const answer = () => this.emit('message', { order, ok: true, value: this.#valueFor(body.kind) });
+    if (body.kind === 'activate') this.addresses = [ADDRESS];
+    if (body.kind === 'prepare') void this.ready.then(answer);
+    else queueMicrotask(answer);
+  }
+
+  #valueFor(kind: string) {
+    if (kind === 'metrics' || kind === 'drain') return requestsServed(this.served);
+    return kind === 'addresses' ? this.addresses : undefined;
   }
 
   async terminate(): Promise<number> {
@@ -42,6 +55,7 @@ const make = () => {
   const totals = new MetricTotals();
   const meter = createMeter();
   const activation = new Activation<Bundle>();
+  const newcomer = { ready: Promise.resolve() };
   let nowMs = 0;
   const pool = new WorkerPool<Bundle>({
     clock: { now: () => nowMs, monotonic: () => nowMs },
@@ -52,6 +66,7 @@ const make = () => {
     restarts: meter.counter('sallyport_worker_restarts_total'),
     spawn: () => {
       const thread = new FakeThread();
+      thread.ready = newcomer.ready;
       threads.push(thread);
       return thread;
     },
@@ -63,7 +78,13 @@ const make = () => {
   };
   const served = () =>
     totals.merged().find((m) => m.name === 'sallyport_records_written_total')?.values[0] ?? 0;
-  return { pool, threads, scheduled, activation, served, tick };
+  /** Threads started from now on compile until the function is called. */
+  const slowStart = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    newcomer.ready = promise;
+    return resolve;
+  };
+  return { pool, threads, scheduled, activation, served, tick, slowStart };
 };
 
 describe('worker pool', () => {
@@ -115,6 +136,118 @@ describe('worker pool', () => {
     assert.deepEqual(activation.serving, [2]);
     assert.equal(threads.length, 2);
     assert.equal(pool.status()[0].restarts, 0);
+  });
+
+  it('knows its own addresses while a worker is replaced, and while all are started again', async () => {
+    const { pool, threads, activation, slowStart } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    const finish = slowStart();
+    const replaced = pool.replace(0, 1000);
+    assert.deepEqual(await pool.addresses(), [ADDRESS]);
+    assert.equal(pool.status()[0].state, 'serving');
+    finish();
+    await replaced;
+    slowStart();
+    threads[1].emit('exit', 1);
+    await turn();
+    assert.deepEqual(await pool.addresses(), [ADDRESS]);
+  });
+
+  it('lets a revision under way through, on the old worker and on the new one', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    threads[0].ready = promise;
+    const published = activation.publish({ revision: 'r2' });
+    const replaced = pool.replace(0, 1000);
+    await turn();
+    assert.deepEqual(threads[1].orders, []);
+    resolve();
+    await Promise.all([published, replaced]);
+    assert.deepEqual(threads[0].orders, ['prepare', 'activate', 'prepare', 'activate', 'drain']);
+    assert.deepEqual(threads[1].orders, ['prepare', 'activate']);
+  });
+
+  it('ends the old worker only when no revision counts on it', async () => {
+    const { pool, threads, activation, slowStart } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    const admitted = slowStart();
+    const replaced = pool.replace(0, 1000);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    threads[0].ready = promise;
+    const published = activation.publish({ revision: 'r2' });
+    admitted();
+    await turn();
+    assert.equal(threads[0].orders.at(-1), 'prepare');
+    resolve();
+    await Promise.all([published, replaced]);
+    assert.deepEqual(threads[0].orders.slice(-3), ['prepare', 'activate', 'drain']);
+    assert.equal(threads[1].orders.filter((o) => o === 'activate').length, 2);
+  });
+
+  it('replaces a worker once, however many ask at the same time', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    const asked = [pool.replace(0, 1000), pool.replace(0, 1000)];
+    assert.deepEqual(await Promise.all(asked), [true, true]);
+    assert.equal(threads.length, 2);
+    await pool.replace(0, 1000);
+    assert.equal(threads.length, 3);
+  });
+
+  it('keeps a worker whose replacement fails', async () => {
+    const { pool, threads, activation, slowStart } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    slowStart();
+    const replaced = pool.replace(0, 1000);
+    await turn();
+    threads[1].emit('exit', 1);
+    await replaced;
+    assert.equal(threads[0].orders.at(-1), 'activate');
+    assert.deepEqual(activation.serving, [1]);
+    assert.deepEqual([pool.status()[0].state, threads.length], ['serving', 2]);
+  });
+
+  for (const [name, heirDies, expected] of [
+    ['leaves the place of one that dies meanwhile to its replacement', false, 2],
+    ['starts another when one dies and its replacement too', true, 3],
+  ] as const) {
+    it(name, async () => {
+      const { pool, threads, activation, slowStart } = make();
+      await pool.start(1);
+      await activation.publish({ revision: 'r1' });
+      const finish = slowStart();
+      const replaced = pool.replace(0, 1000);
+      await turn();
+      threads[0].emit('exit', 1);
+      await turn();
+      assert.equal(threads.length, 2);
+      if (heirDies) threads[1].emit('exit', 1);
+      finish();
+      await replaced;
+      await turn();
+      assert.deepEqual(activation.serving, [expected]);
+      assert.deepEqual([pool.status()[0].state, threads.length], ['serving', expected]);
+    });
+  }
+
+  it('drains the old and the new worker of a replacement when it stops', async () => {
+    const { pool, threads, activation, slowStart } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    slowStart();
+    const replaced = pool.replace(0, 1000);
+    await turn();
+    await Promise.all([pool.stop(1000), replaced]);
+    assert.deepEqual(
+      threads.map((t) => t.orders.filter((o) => o === 'drain').length),
+      [1, 1],
+    );
   });
 
   it('knows no worker that is not there', async () => {

@@ -33,6 +33,10 @@ interface Slot<B extends Activatable> {
   readonly id: number;
   readonly backoff: RestartBackoff;
   thread: WorkerThread<B> | undefined;
+  /** On its way to the place of `thread`, which serves until then. */
+  heir: WorkerThread<B> | undefined;
+  /** Settles when the replacement under way is over, the old thread's drain included. */
+  replacing: Promise<void> | undefined;
   isServing: boolean;
   restarts: number;
   lastEnd: string | undefined;
@@ -48,7 +52,11 @@ const DRAIN_GRACE_MS = 1000;
 export class WorkerPool<B extends Activatable> {
   readonly #deps: WorkerPoolDeps<B>;
   readonly #slots: Slot<B>[] = [];
+  /** All that have not ended: those in slots, their heirs, and those that drain. */
+  readonly #threads = new Set<WorkerThread<B>>();
+  readonly #drains = new WeakMap<WorkerThread<B>, Promise<void>>();
   readonly #heardAtMs = new WeakMap<WorkerThread<B>, number>();
+  #lastAddresses: readonly BoundAddress[] = [];
   #nextThreadId = 1;
   #isStopping = false;
 
@@ -59,29 +67,40 @@ export class WorkerPool<B extends Activatable> {
   /** Starts `count` threads at once; they serve when the first revision is activated. */
   async start(count: number): Promise<void> {
     for (let id = 0; id < count; id++) {
-      const backoff = new RestartBackoff();
-      this.#slots.push({ id, backoff, thread: undefined, isServing: false, restarts: 0, lastEnd: undefined });
+      this.#slots.push({
+        id,
+        backoff: new RestartBackoff(),
+        thread: undefined,
+        heir: undefined,
+        replacing: undefined,
+        isServing: false,
+        restarts: 0,
+        lastEnd: undefined,
+      });
     }
     await Promise.all(this.#slots.map((slot) => this.#fill(slot)));
   }
 
   status(): readonly WorkerStatus[] {
-    return this.#slots.map(({ id, thread, isServing, restarts, lastEnd }) => {
-      const state = isServing ? 'serving' : thread === undefined ? 'waiting' : 'starting';
+    return this.#slots.map(({ id, thread, heir, isServing, restarts, lastEnd }) => {
+      const state = isServing ? 'serving' : (thread ?? heir) === undefined ? 'waiting' : 'starting';
       return { id, state, restarts, lastEnd };
     });
   }
 
-  /** Replaces a worker without loss: the new one serves before the old one drains. False: no such worker. */
+  /**
+   * Replaces a worker: the new one serves before the old one drains, and the old one serves on where the new one
+   * cannot. Requests under way end (for at most `drainMs`); on an idle connection the next request is still answered
+   * for a second, then it is closed: a client that sends at that very moment has to try again. Asked again
+   * meanwhile, it is the same replacement. False: no such worker.
+   */
   async replace(id: number, drainMs: number): Promise<boolean> {
     const slot = this.#slots.find((s) => s.id === id);
     if (slot === undefined || this.#isStopping) return false;
-    const old = slot.thread;
-    this.#deps.log.info('worker-replacing', { worker: id });
-    slot.thread = undefined;
-    await this.#fill(slot);
-    if (old !== undefined) await this.#drainThread(old, drainMs);
-    this.#deps.log.info('worker-replaced', { worker: id });
+    slot.replacing ??= this.#replace(slot, drainMs).finally(() => {
+      slot.replacing = undefined;
+    });
+    await slot.replacing;
     return true;
   }
 
@@ -95,8 +114,7 @@ export class WorkerPool<B extends Activatable> {
   /** Lets every worker finish its requests, for at most `drainMs`, then ends it. No thread is started again. */
   async stop(drainMs: number): Promise<void> {
     this.#isStopping = true;
-    const threads = this.#slots.map((s) => s.thread).filter((t) => t !== undefined);
-    await Promise.all(threads.map((thread) => this.#drainThread(thread, drainMs)));
+    await Promise.all([...this.#threads].map((thread) => this.#drain(thread, drainMs)));
   }
 
   /**
@@ -120,32 +138,82 @@ export class WorkerPool<B extends Activatable> {
     await this.#each((thread) => thread.reopenRecords());
   }
 
-  /** What the first serving worker listens on; all listen on the same. */
+  /** What the workers listen on: all on the same, so the first that answers tells. */
   async addresses(): Promise<readonly BoundAddress[]> {
-    const serving = this.#slots.find((s) => s.isServing)?.thread;
-    return serving === undefined ? [] : await serving.addresses();
+    for (const { thread, isServing } of this.#slots) {
+      if (!isServing || thread === undefined) continue;
+      try {
+        this.#lastAddresses = await thread.addresses();
+        break;
+      } catch (error) {
+        this.#deps.log.warn('worker-addresses-unknown', { thread: thread.id, error });
+      }
+    }
+    // Where none answers, those that are being started again listen there as well.
+    return this.#lastAddresses;
   }
 
-  /** Starts a thread in a slot and takes it in. Never rejects: a thread that fails is replaced by its end. */
-  async #fill(slot: Slot<B>): Promise<void> {
-    const { activation, log, clock } = this.#deps;
+  #spawn(slot: Slot<B>): WorkerThread<B> {
+    const { clock, spawn } = this.#deps;
     const startedMs = clock.monotonic();
     const threadId = this.#nextThreadId++;
-    const thread = new WorkerThread<B>(threadId, this.#deps.spawn(threadId));
-    slot.thread = thread;
+    const thread = new WorkerThread<B>(threadId, spawn(threadId));
+    this.#threads.add(thread);
     void thread.ended.then((why) => this.#onEnd(slot, thread, why, clock.monotonic() - startedMs));
-    try {
-      await activation.admit(thread);
-    } catch (error) {
-      log.error('worker-not-admitted', { worker: slot.id, error });
-      return;
-    }
-    if (!thread.isAlive) return activation.remove(thread);
+    return thread;
+  }
+
+  /** Starts a thread in an empty slot and takes it in. Never rejects: one that fails is replaced by its end. */
+  async #fill(slot: Slot<B>): Promise<void> {
+    const thread = this.#spawn(slot);
+    slot.thread = thread;
+    if (!(await this.#admit(slot, thread))) return;
     slot.isServing = true;
     this.#countServing();
   }
 
+  /** Never rejects; false: the thread has ended, or will. */
+  async #admit(slot: Slot<B>, thread: WorkerThread<B>): Promise<boolean> {
+    const { activation, log } = this.#deps;
+    try {
+      await activation.admit(thread);
+    } catch (error) {
+      if (!this.#isStopping) log.error('worker-not-admitted', { worker: slot.id, error });
+      return false;
+    }
+    // Before the first revision a thread joins without a word, even a dead one.
+    if (!thread.isAlive) activation.remove(thread);
+    return thread.isAlive;
+  }
+
+  async #replace(slot: Slot<B>, drainMs: number): Promise<void> {
+    const { activation, log } = this.#deps;
+    log.info('worker-replacing', { worker: slot.id });
+    const heir = this.#spawn(slot);
+    slot.heir = heir;
+    const isIn = await this.#admit(slot, heir);
+    slot.heir = undefined;
+    if (!isIn) return await this.#onLostHeir(slot, heir);
+    const old = slot.thread;
+    slot.thread = heir;
+    slot.isServing = true;
+    this.#countServing();
+    if (old !== undefined) {
+      await activation.release(old);
+      await this.#drain(old, drainMs);
+    }
+    log.info('worker-replaced', { worker: slot.id });
+  }
+
+  async #onLostHeir(slot: Slot<B>, heir: WorkerThread<B>): Promise<void> {
+    const reason = await heir.ended;
+    if (this.#isStopping) return;
+    this.#deps.log.error('worker-not-replaced', { worker: slot.id, reason });
+    if (slot.thread === undefined) this.#restartLater(slot, slot.backoff.delayAfter(0));
+  }
+
   #onEnd(slot: Slot<B>, thread: WorkerThread<B>, why: string, livedMs: number): void {
+    this.#threads.delete(thread);
     this.#deps.activation.remove(thread);
     this.#deps.totals.retire(String(thread.id));
     if (slot.thread !== thread) return;
@@ -154,14 +222,15 @@ export class WorkerPool<B extends Activatable> {
     slot.lastEnd = why;
     this.#countServing();
     if (this.#isStopping) return;
-    const delayMs = slot.backoff.delayAfter(livedMs);
-    this.#deps.log.error('worker-ended', { worker: slot.id, reason: why, restartInMs: delayMs });
-    this.#restartLater(slot, delayMs);
+    // With an heir on its way there is nothing to start: it takes the place, or `#onLostHeir` sees to it.
+    const restartInMs = slot.heir === undefined ? slot.backoff.delayAfter(livedMs) : undefined;
+    this.#deps.log.error('worker-ended', { worker: slot.id, reason: why, restartInMs });
+    if (restartInMs !== undefined) this.#restartLater(slot, restartInMs);
   }
 
   #restartLater(slot: Slot<B>, delayMs: number): void {
     const restart = () => {
-      if (this.#isStopping || slot.thread !== undefined) return;
+      if (this.#isStopping || (slot.thread ?? slot.heir) !== undefined) return;
       slot.restarts++;
       this.#deps.restarts.add(1);
       void this.#fill(slot);
@@ -170,7 +239,14 @@ export class WorkerPool<B extends Activatable> {
     else this.#deps.schedule(restart, delayMs);
   }
 
-  async #drainThread(thread: WorkerThread<B>, drainMs: number): Promise<void> {
+  /** Once for each thread, whoever asks: the end of the program may meet a replacement. */
+  #drain(thread: WorkerThread<B>, drainMs: number): Promise<void> {
+    const drain = this.#drains.get(thread) ?? this.#drainAndEnd(thread, drainMs);
+    this.#drains.set(thread, drain);
+    return drain;
+  }
+
+  async #drainAndEnd(thread: WorkerThread<B>, drainMs: number): Promise<void> {
     this.#deps.activation.remove(thread);
     try {
       const drained = thread.drain(drainMs);
@@ -183,8 +259,7 @@ export class WorkerPool<B extends Activatable> {
   }
 
   async #each(work: (thread: WorkerThread<B>) => Promise<void>): Promise<void> {
-    const threads = this.#slots.map((s) => s.thread).filter((t) => t !== undefined);
-    await Promise.allSettled(threads.map(work));
+    await Promise.allSettled([...this.#threads].map(work));
   }
 
   /** A thread that is caught in a loop serves nobody, and dies of nothing by itself. */

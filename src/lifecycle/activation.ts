@@ -88,6 +88,11 @@ export class Activation<B extends Activatable> {
     if (this.#workers.get(worker.id) === worker) this.#workers.delete(worker.id);
   }
 
+  /** Takes a worker out in its turn, so that no swap under way fails with its end. For one that is to be ended. */
+  release(worker: WorkerPort<B>): Promise<void> {
+    return this.#inTurn(async () => this.remove(worker));
+  }
+
   /**
    * Brings all workers to `bundle`, after those asked for before. `approve` runs beside the workers'
    * preparation and refuses by rejecting. Rejects with ActivationError, or with what `approve` said.

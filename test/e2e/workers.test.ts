@@ -28,6 +28,7 @@ class Upstream {
   readonly server: Server;
   readonly waiting: ServerResponse[] = [];
   isHolding = false;
+  url = '';
 
   constructor() {
     this.server = createServer((_request, response) => {
@@ -39,7 +40,8 @@ class Upstream {
   async start(): Promise<string> {
     this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return this.url;
   }
 
   release(): void {
@@ -154,6 +156,8 @@ describe('workers of the program', () => {
     return [...series].reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
+  const count = (event: string) => gateway.output.split(`"event":"${event}"`).length - 1;
+
   it('are replaced one after the other without a lost request or a lost count', async () => {
     let asked = 0;
     let isReplacing = true;
@@ -166,9 +170,7 @@ describe('workers of the program', () => {
     for (const { id } of await workers()) {
       const answer = await gateway.admin('POST', `/api/workers/${id}/restart`);
       assert.equal(answer.status, 202);
-      await eventually(
-        async () => (gateway.output.match(/"event":"worker-replaced"/g) ?? []).length === id + 1,
-      );
+      await eventually(async () => count('worker-replaced') === id + 1);
     }
     isReplacing = false;
     await load;
@@ -181,6 +183,34 @@ describe('workers of the program', () => {
       ],
     );
     await eventually(async () => (await requestsTotal()) === asked);
+  });
+
+  it('are replaced while the document is updated: both succeed, and all serve what is new', async () => {
+    /** One connection each, since every connection may meet another worker. */
+    const marks = async () => {
+      const answers = await Promise.all(Array.from({ length: 16 }, () => get(gateway.port)));
+      return [...new Set(answers.map((a) => a.headers.get('x-mark')))];
+    };
+    for (let round = 0; round < 6; round++) {
+      const mark = `round ${round}`;
+      const policies = [{ headers: { response: { set: { 'x-mark': mark } } } }];
+      const document = proxyDocument({ port: gateway.port, upstream: upstream.url, policies });
+      const [update, ...restarts] = await Promise.all([
+        gateway.admin('POST', '/api/revisions', document),
+        gateway.admin('POST', `/api/workers/${round % 2}/restart`),
+        gateway.admin('POST', `/api/workers/${round % 2}/restart`),
+      ]);
+      assert.equal(update.status, 201, await update.text());
+      assert.deepEqual(
+        restarts.map((r) => r.status),
+        [202, 202],
+      );
+      assert.deepEqual(await marks(), [mark]);
+      await eventually(async () => count('worker-replaced') === count('worker-replacing'));
+      assert.deepEqual(await marks(), [mark]);
+    }
+    assert.equal(count('worker-replacing'), 8);
+    assert.doesNotMatch(gateway.output, /"event":"(worker-ended|worker-not-replaced)"/);
   });
 
   it('let requests under way end on SIGTERM, take no new ones, and exit with 0', async () => {
