@@ -61,7 +61,10 @@ export interface AdminDeps {
   /** Prometheus text. */
   metrics(): Promise<string>;
   workers(): readonly WorkerStatus[];
-  /** Replaces a worker without loss; may take as long as its drain. */
+  /**
+   * Replaces a worker and lets its requests end; may take as long as its drain. An idle connection is closed after a
+   * second in which its next request is still answered.
+   */
   restartWorker(id: number): Promise<unknown>;
   readiness(): Readiness;
   readonly policies: readonly PolicySummary[];
