@@ -138,7 +138,7 @@ function compiled(source: string): (variables: object) => unknown {
   try {
     return compileExpression(source, DECLARATIONS);
   } catch (error) {
-    if (error instanceof ExpressionError) throw ConfigError.at('', error.message);
+    if (error instanceof ExpressionError) throw ConfigError.at('', error.message, error.suggestion);
     throw error;
   }
 }

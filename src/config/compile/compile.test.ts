@@ -80,6 +80,7 @@ describe('a document is refused for', () => {
       'a wrong condition',
       policies({ mark: {}, when: 'request.methd == "GET"' }),
       'routes[0].policies[0].when: *',
+      'did you mean "method"?',
     ],
     [
       'one name for two attachments',

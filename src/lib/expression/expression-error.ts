@@ -2,9 +2,12 @@
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
   readonly source: string;
+  /** What was probably meant, e.g. `did you mean "method"?`. */
+  readonly suggestion: string | undefined;
 
-  constructor(source: string, problem: string) {
+  constructor(source: string, problem: string, suggestion?: string) {
     super(problem);
     this.source = source;
+    this.suggestion = suggestion;
   }
 }

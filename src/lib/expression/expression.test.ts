@@ -58,6 +58,29 @@ describe('attacks', () => {
   }
 });
 
+describe('suggestions', () => {
+  const cases: [source: string, suggestion: string | undefined][] = [
+    ['thing.nmae == "cup"', 'did you mean "name"?'],
+    ['"a" in thing.lables', 'did you mean "labels"?'],
+    ['tags.exists(t, t == thing.nam)', 'did you mean "name"?'],
+    ['thing.weight == 1', 'known: name, labels'],
+    ['txet == ""', 'did you mean "text"?'],
+    ['name == "cup"', 'did you mean "thing.name"?'],
+    ['other == ""', 'known: thing, text, tags, claims, now'],
+    ['text.startWith("a")', 'did you mean "startsWith"?'],
+    ['text.startsWith(1)', undefined],
+    ['text == 1', undefined],
+  ];
+  for (const [source, suggestion] of cases) {
+    it(`${source} → ${suggestion}`, () => {
+      assert.throws(
+        () => compileExpression(source, declared),
+        (error) => error instanceof ExpressionError && error.suggestion === suggestion,
+      );
+    });
+  }
+});
+
 describe('values', () => {
   const cases: [source: string, value: unknown][] = [
     ['text.matches("^h.*o$")', true],

@@ -5,24 +5,13 @@
 import { createRequire } from 'node:module';
 import type { Environment } from '@marcbachmann/cel-js';
 import { type CompiledRegex, compileRegex, RegexError } from '../regex/index.ts';
+import type { Declarations } from './declarations.ts';
 import { ExpressionError } from './expression-error.ts';
 import { secureTree } from './secure-tree.ts';
+import { suggestionFor } from './suggestion.ts';
 
+export type { Declarations } from './declarations.ts';
 export { ExpressionError } from './expression-error.ts';
-
-/** CEL types by name: `string`, `int`, `list<string>`, `map<string, dyn>` or one of the `types`. */
-type FieldTypes = Readonly<Record<string, string>>;
-
-export interface Declarations {
-  /** Variables the expression may name. */
-  readonly variables: FieldTypes;
-  /** Object types: instances of `ctor`, whose fields may be getters (asked only where the expression asks). */
-  readonly types?: Readonly<
-    Record<string, { readonly ctor: new (value: never) => object; readonly fields: FieldTypes }>
-  >;
-  /** The type the expression must have; default any. A `dyn` passes and is for the caller to check. */
-  readonly returns?: string;
-}
 
 /** Most parts of an expression, and how deep they nest: far above what is readable, far below what is slow. */
 const LIMITS = {
@@ -43,11 +32,15 @@ const SAFE_MATCHES = 'matchesInBoundedTime';
 export function compileExpression(source: string, declared: Declarations): (variables: object) => unknown {
   const patterns = new Map<string, CompiledRegex>();
   try {
-    const run = environment(declared, patterns).parse(source);
+    const env = environment(declared, patterns);
+    const run = env.parse(source);
     for (const pattern of secureTree(run.ast, SAFE_MATCHES)) patterns.set(pattern, compileRegex(pattern));
-    const checked = run.check();
-    if (!checked.valid) throw new ExpressionError(source, firstLine(checked.error));
-    mustReturn(source, checked.type, declared.returns);
+    const { error, type } = run.check();
+    if (error !== undefined) {
+      const suggestion = suggestionFor(error, declared, () => functionNames(env));
+      throw new ExpressionError(source, firstLine(error), suggestion);
+    }
+    mustReturn(source, type, declared.returns);
     return run;
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
@@ -69,6 +62,9 @@ function environment(declared: Declarations, patterns: ReadonlyMap<string, Compi
   });
   return env;
 }
+
+const functionNames = (env: Environment): string[] =>
+  env.getDefinitions().functions.flatMap(({ name }) => (name === SAFE_MATCHES ? [] : name));
 
 function mustReturn(source: string, type: string | undefined, wanted: string | undefined): void {
   if (wanted === undefined || type === wanted || type === 'dyn') return;
