@@ -16,14 +16,19 @@ export interface FingerprintedDirectory extends ConsumerDirectory {
   readonly fingerprint: string;
 }
 
-/** Resolves every credential to its fingerprint. Faults go to `issues`; a faulty credential is left out. */
+/**
+ * Resolves every credential to its fingerprint. Faults go to `issues`; a faulty credential is left out. A consumer
+ * keeps its place where one before it could not be read (undefined), so that faults are told of the right one.
+ */
 export function buildConsumers(
-  consumers: readonly ConsumerConfig[],
+  consumers: readonly (ConsumerConfig | undefined)[],
   secrets: Secrets,
   issues: IssueList,
 ): FingerprintedDirectory {
   const builder = new DirectoryBuilder(secrets, issues);
-  for (const [i, consumer] of consumers.entries()) builder.add(consumer, ['consumers', i]);
+  for (const [i, consumer] of consumers.entries()) {
+    if (consumer !== undefined) builder.add(consumer, ['consumers', i]);
+  }
   return builder.directory();
 }
 

@@ -338,6 +338,19 @@ describe('a document is refused for', () => {
     });
   }
 
+  it('faults of several consumers, each at its own', async () => {
+    const consumer = (name: string, secret: string) => ({ name, credentials: [{ 'api-key': { secret } }] });
+    const document = documentWith({
+      consumers: [consumer('a', 'hunter2hunter2hunter2'), consumer('b', 'env:NONE')],
+    });
+    const issues = await issuesOf(() => createBundle(parsed(document), bundleDeps()));
+    assert.deepEqual(
+      issues.map(({ path }) => path),
+      [0, 1].map((i) => `consumers[${i}].credentials[0].api-key.secret`),
+    );
+    assert.match(issues[1].message, /NONE/);
+  });
+
   it('every fault at once, in the order of the text, with places', async () => {
     const document = documentWith({
       listeners: [{ name: 'public', address: 'x', limts: {} }],

@@ -65,7 +65,7 @@ class DocumentCompiler {
     this.#deps = deps;
     this.#issues = issues;
     this.#pacer = deps.pacer ?? new Pacer();
-    const consumers = buildConsumers(soundConsumers(document, catalog), secrets, issues);
+    const consumers = buildConsumers(readConsumers(document, catalog), secrets, issues);
     const world = new World(files, secrets, consumers, deps.fileHashes ?? {});
     this.#attachments = new AttachmentCompiler(catalog, cache, world, this.#pacer, issues);
   }
@@ -146,8 +146,7 @@ class DocumentCompiler {
   async #compileAttachmentsOf(document: unknown): Promise<void> {
     const { catalog } = this.#deps;
     // With consumers missing, a policy that names one would be told of as faulty and is not.
-    const canCompile =
-      soundConsumers(document, catalog).length === listOf(memberOf(document, 'consumers')).length;
+    const canCompile = !readConsumers(document, catalog).includes(undefined);
     for (const kind of ['listener', 'route'] as const) {
       for (const [i, item] of listOf(memberOf(document, `${kind}s`)).entries()) {
         const path = [`${kind}s`, i, 'policies'];
@@ -160,7 +159,8 @@ class DocumentCompiler {
   }
 }
 
-/** The consumers that can be read; the others are told of by the structure's own issues. */
-function soundConsumers(document: unknown, catalog: PolicyCatalog): readonly ConsumerConfig[] {
-  return listOf(memberOf(document, 'consumers')).filter((c) => catalog.is(ConsumerSchema, c));
+/** The consumers, each at its place; undefined for one that cannot be read, which the structure's own issues tell. */
+function readConsumers(document: unknown, catalog: PolicyCatalog): readonly (ConsumerConfig | undefined)[] {
+  const consumers = listOf(memberOf(document, 'consumers'));
+  return consumers.map((c) => (catalog.is(ConsumerSchema, c) ? c : undefined));
 }
