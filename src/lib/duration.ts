@@ -10,6 +10,9 @@ const DURATION = /^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$/;
 /** What a duration in a document looks like, for the messages that refuse one. */
 export const DURATION_FORM = 'a whole number and a unit: 500ms, 30s, 5m, 24h or 30d';
 
+/** Why a text is no duration, as it reads after the path: the `patternErrorMessage` of every duration. */
+export const DURATION_MESSAGE = `must be a duration, ${DURATION_FORM}`;
+
 /** JSON Schema pattern of a duration, so that editors see what `parseDuration` accepts. */
 export const DURATION_PATTERN = DURATION.source;
 

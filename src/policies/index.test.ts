@@ -8,6 +8,14 @@ const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true
   .map((entry) => entry.name)
   .sort();
 
+/** Texts with a form that a check could only tell as a regular expression. */
+function wordless(schema: unknown, path: string): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const isWordless = 'pattern' in schema && !('patternErrorMessage' in schema);
+  const inner = Object.entries(schema).flatMap(([key, member]) => wordless(member, `${path}.${key}`));
+  return isWordless ? [path, ...inner] : inner;
+}
+
 describe('policies', () => {
   it('list every folder once, by its name', () => {
     assert.deepEqual(
@@ -22,6 +30,7 @@ describe('policies', () => {
         assert.ok(existsSync(new URL(`${name}/${file}`, import.meta.url)), file);
       }
       assert.ok(summary.endsWith('.'));
+      assert.deepEqual(wordless(schema, name), []);
       assert.equal(Reflect.get(schema, 'additionalProperties'), false, 'unknown options are errors');
     });
   }

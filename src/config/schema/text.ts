@@ -1,5 +1,5 @@
 import { BYTE_SIZE_FORM, BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
-import { DURATION_FORM, DURATION_PATTERN } from '../../lib/duration.ts';
+import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type TString, Type } from '../../lib/schema.ts';
 
 /**
@@ -11,7 +11,7 @@ export function patterned(pattern: string, patternErrorMessage: string, options:
 }
 
 export const durationText = (description: string, fallback?: string): TString =>
-  patterned(DURATION_PATTERN, `must be a duration, ${DURATION_FORM}`, described(description, fallback));
+  patterned(DURATION_PATTERN, DURATION_MESSAGE, described(description, fallback));
 
 export const sizeText = (description: string, fallback?: string): TString =>
   patterned(BYTE_SIZE_PATTERN, `must be a size, ${BYTE_SIZE_FORM}`, described(description, fallback));

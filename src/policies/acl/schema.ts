@@ -1,22 +1,23 @@
 import { type Static, Type } from '../../lib/schema.ts';
 
-const list = (description: string, pattern?: string) =>
-  Type.Optional(
-    Type.Array(Type.String({ minLength: 1, ...(pattern === undefined ? {} : { pattern }) }), {
-      description,
-      minItems: 1,
-    }),
-  );
+const list = (description: string, form: object = {}) =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1, ...form }), { description, minItems: 1 }));
+
+const METHOD = {
+  pattern: '^[A-Z][A-Z-]*$',
+  patternErrorMessage: 'must be an HTTP method in capitals, like GET',
+};
+const PATH = { pattern: '^/', patternErrorMessage: 'must start with "/"' };
 
 const block = Type.Object(
   {
     consumers: list('Names of consumers.'),
     groups: list('Groups the consumer is in.'),
     scopes: list('Scopes the credential carries.'),
-    methods: list('Request methods, in upper case.', '^[A-Z][A-Z-]*$'),
+    methods: list('Request methods, in upper case.', METHOD),
     paths: list(
       'Path patterns as in routes: literal segments, `*` for one, `**` at the end for the rest.',
-      '^/',
+      PATH,
     ),
     addresses: list('Client addresses or CIDR networks.'),
   },

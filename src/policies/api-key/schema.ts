@@ -7,6 +7,7 @@ export const apiKeySchema = Type.Object(
         description: 'Request header that carries the key.',
         default: 'x-api-key',
         pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
+        patternErrorMessage: 'must be a header name of at most 64 characters, like x-api-key',
       }),
     ),
     query: Type.Optional(
@@ -14,6 +15,7 @@ export const apiKeySchema = Type.Object(
         description:
           'Query parameter that may carry the key instead. It stays in the query that the upstream receives, so it needs `hide: false`.',
         pattern: '^[A-Za-z0-9._~-]{1,64}$',
+        patternErrorMessage: 'must be at most 64 letters, digits, ".", "_", "~" and "-"',
       }),
     ),
     hide: Type.Optional(
@@ -24,6 +26,7 @@ export const apiKeySchema = Type.Object(
         description: 'Realm named in `WWW-Authenticate`.',
         default: 'api',
         pattern: '^[ !#-\\[\\]-~]{1,64}$',
+        patternErrorMessage: 'must be at most 64 printable ASCII characters, without quotes and backslashes',
       }),
     ),
   },

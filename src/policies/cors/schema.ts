@@ -1,7 +1,11 @@
-import { DURATION_PATTERN } from '../../lib/duration.ts';
+import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
-const TOKEN_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+const token = (patternErrorMessage: string) =>
+  Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", patternErrorMessage });
+
+const METHOD = 'must be an HTTP method, like GET';
+const HEADER_NAME = 'must be a header name, like x-request-id';
 
 export const corsSchema = Type.Object(
   {
@@ -11,20 +15,20 @@ export const corsSchema = Type.Object(
       minItems: 1,
     }),
     methods: Type.Optional(
-      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+      Type.Array(token(METHOD), {
         description: 'Methods a page may use.',
         default: ['GET', 'HEAD', 'POST'],
         minItems: 1,
       }),
     ),
     headers: Type.Optional(
-      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+      Type.Array(token(HEADER_NAME), {
         description: 'Request headers a page may set, beyond those that are always allowed.',
         default: [],
       }),
     ),
     exposeHeaders: Type.Optional(
-      Type.Array(Type.String({ pattern: TOKEN_PATTERN }), {
+      Type.Array(token(HEADER_NAME), {
         description: 'Response headers a page may read, beyond those that are always allowed.',
         default: [],
       }),
@@ -37,6 +41,7 @@ export const corsSchema = Type.Object(
         description: 'How long a browser may remember the answer to a preflight.',
         default: '10m',
         pattern: DURATION_PATTERN,
+        patternErrorMessage: DURATION_MESSAGE,
       }),
     ),
   },

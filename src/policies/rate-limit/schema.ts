@@ -1,4 +1,4 @@
-import { DURATION_PATTERN } from '../../lib/duration.ts';
+import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
 export const rateLimitSchema = Type.Object(
@@ -7,6 +7,7 @@ export const rateLimitSchema = Type.Object(
     window: Type.String({
       description: 'Length of the window: 500ms, 30s, 5m, 24h or 30d.',
       pattern: DURATION_PATTERN,
+      patternErrorMessage: DURATION_MESSAGE,
       examples: ['1m'],
     }),
     burst: Type.Optional(
@@ -34,6 +35,7 @@ export const rateLimitSchema = Type.Object(
               header: Type.String({
                 description: 'Request header whose value names the caller.',
                 pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
+                patternErrorMessage: 'must be a header name of at most 64 characters, like x-tenant',
                 examples: ['x-tenant'],
               }),
             },
@@ -58,6 +60,7 @@ export const rateLimitSchema = Type.Object(
       Type.String({
         description: 'Name of this limit in the answer headers and records. Default: from the attachment.',
         pattern: '^[A-Za-z0-9._-]{1,64}$',
+        patternErrorMessage: 'must be at most 64 letters, digits, ".", "_" and "-"',
         examples: ['per-minute'],
       }),
     ),

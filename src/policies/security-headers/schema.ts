@@ -1,4 +1,4 @@
-import { DURATION_PATTERN } from '../../lib/duration.ts';
+import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
 const hsts = Type.Object(
@@ -8,6 +8,7 @@ const hsts = Type.Object(
         description: 'How long browsers insist on HTTPS.',
         default: '365d',
         pattern: DURATION_PATTERN,
+        patternErrorMessage: DURATION_MESSAGE,
       }),
     ),
     includeSubDomains: Type.Optional(
@@ -22,6 +23,11 @@ const hsts = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const headerName = Type.String({
+  pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+  patternErrorMessage: 'must be a header name, like server',
+});
 
 export const securityHeadersSchema = Type.Object(
   {
@@ -66,7 +72,7 @@ export const securityHeadersSchema = Type.Object(
       ),
     ),
     remove: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }), {
+      Type.Array(headerName, {
         description: 'Response headers that tell about the software behind.',
         default: ['server', 'x-powered-by'],
       }),

@@ -1,11 +1,18 @@
 import { type Static, Type } from '../../lib/schema.ts';
 
+const schemaFile = Type.String({
+  pattern: '^file:.+',
+  patternErrorMessage: 'must be a JSON Schema, or file:PATH of one (relative to the document)',
+});
+
 const jsonSchema = (description: string) =>
-  Type.Optional(
-    Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.String({ pattern: '^file:.+' })], {
-      description,
-    }),
-  );
+  Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), schemaFile], { description }));
+
+const mediaType = Type.String({
+  pattern: '^[a-z0-9!#$&^_.+-]+/(?:\\*\\+)?[a-z0-9!#$&^_.+-]+$',
+  patternErrorMessage:
+    'must be a media type in small letters and without parameters, like application/json or application/*+json',
+});
 
 export const validateSchema = Type.Object(
   {
@@ -14,7 +21,7 @@ export const validateSchema = Type.Object(
     headers: jsonSchema('JSON Schema of the request headers: an object with lower-case names.'),
     params: jsonSchema('JSON Schema of the path parameters: an object of `{name}` segments.'),
     contentTypes: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[a-z0-9!#$&^_.+-]+/(?:\\*\\+)?[a-z0-9!#$&^_.+-]+$' }), {
+      Type.Array(mediaType, {
         description: 'Media types a body may have. `application/*+json` stands for every type that ends so.',
         default: ['application/json'],
         minItems: 1,
