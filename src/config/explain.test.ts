@@ -66,6 +66,12 @@ describe('explain', () => {
       'shdow',
       [': must be one of "enforce", "shadow" | did you mean "shadow"?'],
     ],
+    [
+      'a choice beside an object',
+      Type.Union([Type.Literal('consumer'), Type.Literal('address'), Window]),
+      'adress',
+      [': must be one of "consumer", "address" | did you mean "address"?'],
+    ],
     ['an enumeration', Type.Unsafe({ enum: ['a', 1] }), 'b', [': must be one of "a", 1 | did you mean "a"?']],
     ['a literal', Type.Literal(1), 2, [': must be 1']],
     ['a literal of another type', Type.Literal(1), '1', [': must be a number | write 1']],

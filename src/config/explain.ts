@@ -111,7 +111,7 @@ function unionFaults(
   value: unknown,
   path: DocumentPath,
 ): Fault[] {
-  const constants = branches.flatMap((b) => (isObject(b) && 'const' in b ? [b.const] : []));
+  const constants = constantsOf(branches);
   if (constants.length === branches.length) {
     return constants.includes(value) ? [] : [choiceFault(constants, value, path)];
   }
@@ -121,6 +121,10 @@ function unionFaults(
     const words = branches.map((b) => typeWords(isObject(b) ? b.type : undefined));
     return [fault(path, custom ?? `must be ${[...new Set(words)].join(' or ')}`)];
   }
+  const choices = constantsOf(possible);
+  if (choices.length === possible.length && !choices.includes(value)) {
+    return [choiceFault(choices, value, path)];
+  }
   let best: Fault[] | undefined;
   for (const branch of possible) {
     const faults = faultsOf(branch, value, path);
@@ -129,6 +133,9 @@ function unionFaults(
   }
   return best ?? [];
 }
+
+const constantsOf = (branches: readonly unknown[]): unknown[] =>
+  branches.flatMap((branch) => (isObject(branch) && 'const' in branch ? [branch.const] : []));
 
 /** A branch whose constant member (its discriminator) is wrong is farther than one with other faults. */
 function distance(faults: readonly Fault[]): number {
