@@ -152,15 +152,18 @@ describe('sallyport test', () => {
 });
 
 describe('sallyport version', () => {
-  it('tells the versions and the platform', async () => {
-    const terminal = new Captured();
-    const program = new Command();
-    addVersionCommand(program, terminal);
-    await program.parseAsync(['version'], { from: 'user' });
+  it('tells the versions and the platform, also as an option', async () => {
     assert.match(packageVersion(), /^\d+\.\d+\.\d+/);
-    assert.equal(
-      terminal.stdout,
-      `sallyport ${packageVersion()}\nnode ${process.versions.node}\nplatform ${process.platform}-${process.arch}\n`,
-    );
+    for (const word of ['version', '--version', '-V']) {
+      const terminal = new Captured();
+      const program = new Command().exitOverride();
+      addVersionCommand(program, terminal);
+      await program.parseAsync([word], { from: 'user' }).catch((error) => assert.equal(error.exitCode, 0));
+      assert.equal(
+        terminal.stdout,
+        `sallyport ${packageVersion()}\nnode ${process.versions.node}\nplatform ${process.platform}-${process.arch}\n`,
+        word,
+      );
+    }
   });
 });

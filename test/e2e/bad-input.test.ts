@@ -147,6 +147,14 @@ describe('bad input ends the start with one clear reason', { concurrency: 2 }, (
     });
   }
 
+  it('the version is no error', async () => {
+    const [option, command] = [new Program(['--version']), new Program(['version'])];
+    assert.equal(await option.exit(), 0, option.stderr);
+    assert.equal(await command.exit(), 0);
+    assert.equal(option.stdout, command.stdout);
+    assert.equal(option.stderr, '');
+  });
+
   it('help is no error and tells the exit codes', async () => {
     for (const args of [['--help'], ['run', '--help'], ['help', 'check']]) {
       const program = new Program(args);
