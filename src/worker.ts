@@ -56,6 +56,7 @@ let tail: Promise<void> = Promise.resolve();
 port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
   if (body.kind === 'metrics') {
     if (body.isScrape) lag.sample();
+    plane.measure();
     return answer({ order, ok: true, value: meter.snapshot() });
   }
   tail = tail.then(() => take(order, body));

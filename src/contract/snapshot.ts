@@ -75,9 +75,9 @@ export interface ListenerLimits {
   readonly idleTimeoutMs: number;
   /** Longest time a client may take none of the bytes offered to it. Default 30 s. */
   readonly writeTimeoutMs: number;
-  /** Open connections per node. Default 10,000. */
+  /** Open connections per worker. Default 10,000. */
   readonly connections: number;
-  /** Open connections per client address (IPv6 by /64). Default 1,000. */
+  /** Open connections per worker and client address (IPv6 by /64). Default 1,000. */
   readonly connectionsPerAddress: number;
 }
 

@@ -14,6 +14,8 @@ import { problemAnswer } from './respond.ts';
 const READ_AHEAD_BYTES = 64 * 1024;
 /** How long a closed connection is still read, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
+/** How long an idle connection of a draining listener is open for a request that is already on its way. */
+const LAST_REQUEST_MS = 1_000;
 
 /** The listener a connection came through. */
 export interface ConnectionOwner extends ConnectionHome {
@@ -128,6 +130,13 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     this.socket.resume();
   }
 
+  /** Its listener takes no more: it closes with its next answer, or when there is nothing to answer for a moment. */
+  closeSoon(): void {
+    if (!this.idle || this.#closing) return;
+    const soonMs = this.home.services.now() + LAST_REQUEST_MS;
+    this.deadlineMs = this.deadlineMs === 0 ? soonMs : Math.min(this.deadlineMs, soonMs);
+  }
+
   /** Cuts the connection: the client must see that the answer is not whole. */
   cut(): void {
     this.socket.destroy();
@@ -156,6 +165,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
 
   onDeadline(): void {
     if (this.#exchange !== undefined) this.#exchange.onClientDeadline();
+    else if (this.home.draining && this.idle && !this.#closing) this.closeGently();
     else if (this.#closing || this.#unread || this.#pending === undefined) this.socket.destroy();
     else this.#refuse(TOO_SLOW);
   }
@@ -301,9 +311,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     const length = Buffer.byteLength(problem.body);
     this.writer.text(localHead(problem.status, problem.fields, length, [], answer, services.date.imf()));
     this.writer.text(problem.body);
-    services.meter
-      .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
-      .add(1);
+    serving.meters.refused(plan.name, error.reason);
     serving.meters.route(plan.name, undefined).count(ERRORS[error.code].status, 'client');
     this.closeGently();
     return -1;

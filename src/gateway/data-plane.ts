@@ -1,6 +1,7 @@
 import type {
   Clock,
   CounterState,
+  Gauge,
   ListenerPlan,
   Logger,
   Meter,
@@ -53,6 +54,8 @@ export class DataPlane {
   #active = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
   #serving: Serving | undefined = undefined;
+  /** Of every listener name so far. */
+  readonly #connections = new Map<string, Gauge>();
 
   constructor(deps: DataPlaneDeps) {
     const { clock, random, state, meter, log, records } = deps;
@@ -71,7 +74,7 @@ export class DataPlane {
       io,
       now,
     };
-    this.#registry = new UpstreamRegistry(clock, deadlines, io);
+    this.#registry = new UpstreamRegistry({ clock, deadlines, io, log });
   }
 
   get revision(): string | undefined {
@@ -142,6 +145,26 @@ export class DataPlane {
     this.#prepared.delete(revision);
     for (const listener of prepared.opened) listener.drain();
     await prepared.serving.discard();
+  }
+
+  /** Brings the gauges up to date; asked when metrics are. */
+  measure(): void {
+    const open = new Map<string, number>();
+    for (const name of this.#connections.keys()) open.set(name, 0);
+    for (const listener of [...this.#active.values(), ...this.#draining]) {
+      const { name } = listener.plan;
+      open.set(name, (open.get(name) ?? 0) + listener.openConnections);
+    }
+    for (const [name, count] of open) this.#connectionsGauge(name).set(count);
+  }
+
+  #connectionsGauge(listener: string): Gauge {
+    let gauge = this.#connections.get(listener);
+    if (gauge === undefined) {
+      gauge = this.#services.meter.gauge('sallyport_connections', { listener });
+      this.#connections.set(listener, gauge);
+    }
+    return gauge;
   }
 
   addresses(): { readonly listener: string; readonly host: string; readonly port: number }[] {

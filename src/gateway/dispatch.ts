@@ -162,7 +162,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
 
   onConnectFailure(error: UpstreamError): void {
     this.#attempt = undefined;
-    this.#target?.failed();
+    this.#target?.failed(error);
     this.outcome = error.code === 'upstream-timeout' ? 'timeout' : 'connect-failed';
     this.#leave();
     // Nothing was sent: any request may try the next target.
@@ -219,7 +219,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
       this.#attempt = connection.target.connect(this);
       return;
     }
-    if (this.outcome !== 'answered') this.#target?.failed();
+    if (this.outcome !== 'answered') this.#target?.failed(error);
     this.outcome = outcomeOf(error);
     this.#leave();
     this.#owner.upstreamFailed(error);

@@ -319,16 +319,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     if (this.#forwarding?.started === true) return this.broken(error, 0);
     this.error = error;
     const { requestId: id, serving } = this;
+    if (error instanceof RequestError) serving.meters.refused(this.plan.name, error.reason);
     this.#answerLocally(problemAnswer({ error, requestId: id, revision: serving.revision, by }));
   }
 
   /** What cannot be understood says nothing reliable about where the next request begins: answered, then closed. */
   #refuseUnread(error: RequestError): void {
-    const { plan } = this;
-    const { services } = this.host.home;
-    services.meter
-      .counter('sallyport_requests_refused_total', { listener: plan.name, reason: error.reason })
-      .add(1);
     this.#mustClose = true;
     this.refuse(error);
   }

@@ -134,6 +134,9 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
 
   upstreamInterim(head: ResponseHead): void {
     if (this.#owner.head.minor === 0 || head.status === 100) return;
+    // No policy has a say in it: where one looks at answers, it does not go on.
+    const { pipeline, edits } = this.evaluation;
+    if (pipeline.response.length > 0 || edits.responseEdits.length > 0) return;
     this.host.writer.text(interimHead(head));
     this.host.writer.flushSoon();
   }

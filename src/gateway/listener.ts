@@ -104,7 +104,10 @@ export class Listener implements ConnectionOwner {
     for (const socket of this.#early.splice(0)) this.#accept(socket);
   }
 
-  /** Takes no more connections; idle ones close now, busy ones when their answer is out. */
+  /**
+   * Takes no more connections. Busy ones close when their answer is out; idle ones are given a moment, in which a
+   * request that is already on its way is still answered and told to close.
+   */
   drain(): void {
     this.draining = true;
     this.#server.close();
@@ -113,7 +116,7 @@ export class Listener implements ConnectionOwner {
     // A head that has come in half is still to be judged by it.
     if (this.#connections.size > 0) this.#held = this.#serving;
     this.#held?.hold();
-    for (const connection of this.#connections) if (connection.idle) connection.closeGently();
+    for (const connection of this.#connections) connection.closeSoon();
   }
 
   /** Cuts whatever is left. */

@@ -10,7 +10,7 @@ import {
   send,
   sendThenEnd,
 } from '../../test/fixtures/raw-upstream.ts';
-import { CONTINUE } from '../contract/index.ts';
+import { CONTINUE, type Decision, type PolicyContext } from '../contract/index.ts';
 
 const HOST = 'Host: a.test\r\n';
 const get = (path: string, fields = ''): string => `GET ${path} HTTP/1.1\r\n${HOST}${fields}\r\n`;
@@ -202,7 +202,7 @@ describe('bodies', () => {
     upstream.answer = echo;
   });
   it('trailers that Connection names, or that a policy sets or removes, end here', async () => {
-    const trailers = 'X-Named: 1\r\nX-Set: 2\r\nx-removed: 3\r\nX-Kept: 4\r\n';
+    const trailers = 'X-Named: 1\r\nX-Set: 2\r\nx-removed: 3\r\nX_Set: 3\r\nX-Kept: 4\r\n';
     const edited = await Plane.start({
       targets: [upstream.port],
       policies: [
@@ -316,6 +316,24 @@ describe('interim answers', () => {
     assert.deepEqual(client.responses[0].fields, [['Link', 'a']]);
     upstream.answer = echo;
   });
+  it('stop where a policy has a say in answers', async () => {
+    const request = (c: PolicyContext): Decision => {
+      c.edits.removeResponseHeader('Link');
+      return CONTINUE;
+    };
+    const policies = [{ policy: { request } }, { policy: { response: () => CONTINUE } }];
+    for (const policy of policies) {
+      const guarded = await Plane.start({ targets: [upstream.port], policies: [policy] });
+      upstream.answer = send(
+        'HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
+      );
+      const client = await guarded.send(get('/ok/1'));
+      assert.equal(statusOf((await client.response())!), 200);
+      assert.equal(client.responses.length, 1);
+      await guarded.close();
+    }
+    upstream.answer = echo;
+  });
   it('too many are a malformed answer', async () => {
     upstream.answer = send(
       `${'HTTP/1.1 103 x\r\n\r\n'.repeat(17)}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
@@ -396,6 +414,25 @@ describe('lookalikes', () => {
       const { answers, client } = await conversation(get('/ok/1', `${field}\r\n`) + get('/ok/2'), 2);
       assert.deepEqual(answers, ['400']);
       assert.ok(await client.closedWithin(3000));
+    });
+  }
+});
+
+describe('what is no request is counted by reason', () => {
+  const cases: readonly (readonly [bytes: string, status: string, reason: string])[] = [
+    [post('/ok/1', 'Transfer-Encoding: chunked\r\n', 'zz\r\n'), '400', 'chunk-size'],
+    [post('/ok/1', 'Transfer-Encoding: chunked\r\n', '3x\r\n'), '400', 'chunk-size'],
+    [post('/ok/1', 'Content-Length: 1001\r\n', ''), '413', 'body-too-large'],
+    [get('/ok/1', 'Expect: the-unexpected\r\n'), '417', 'expect'],
+    [get('/ok/%zz'), '400', 'path-encoding'],
+    ['GET / HTTP/1.1\r\n\r\n', '400', 'host-missing'],
+  ];
+  for (const [bytes, status, reason] of cases) {
+    it(`${status} ${reason}`, async () => {
+      const key = `sallyport_requests_refused_total{listener=l,reason=${reason}}`;
+      const before = plane.meter.counts.get(key) ?? 0;
+      assert.deepEqual((await conversation(bytes, 1)).answers, [status]);
+      assert.equal(plane.meter.counts.get(key), before + 1);
     });
   }
 });

@@ -150,6 +150,11 @@ export class ServingMeters {
     return meters;
   }
 
+  /** Counts a request that was no request: not understood, too large, or not received in time. */
+  refused(listener: string, reason: string): void {
+    this.#meter.counter('sallyport_requests_refused_total', { listener, reason }).add(1);
+  }
+
   /** `target` is any object that stands for it. */
   target(upstream: string, target: { readonly name: string }): TargetMeters {
     let meters = this.#targets.get(target);

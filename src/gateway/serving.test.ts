@@ -134,6 +134,22 @@ describe('a reload while requests run', () => {
 
 describe('draining', () => {
   stage(
+    'a request on its way on an idle connection is answered, and told to close',
+    {},
+    {},
+    async ({ plane }) => {
+      const idle = await plane.connect();
+      const asking = await plane.send(GET);
+      assert.equal(statusOf((await asking.response())!), 200);
+      const drained = plane.dataPlane.drain(5000);
+      asking.send(GET);
+      const last = await asking.response(2);
+      assert.deepEqual([statusOf(last!), values(last!, 'connection')], [200, ['close']]);
+      assert.ok((await asking.closedWithin(3000)) && (await idle.closedWithin(3000)));
+      await drained;
+    },
+  );
+  stage(
     'idle connections close, answers under way end, no new connection',
     {},
     { answer: silent },

@@ -46,20 +46,22 @@ export function travellingFields(
 }
 
 /**
- * The trailer fields that go on to the next hop: none that the sender's Connection named, and none that a policy
- * has set or removed, or a sender could say behind the body what the head may not.
+ * The trailer fields that go on to the next hop: none that the sender's Connection named, none that a policy has
+ * set or removed, or a sender could say behind the body what the head may not; and none with `_`, which servers
+ * that fold it with `-` would read as one of those.
  */
 export function travellingTrailers(
   trailers: readonly string[],
   { nominated }: ConnectionOptions,
   edits: readonly string[],
 ): readonly string[] {
-  if (trailers.length === 0 || (nominated.length === 0 && edits.length === 0)) return trailers;
+  if (trailers.length === 0) return trailers;
   const dropped = new Set(nominated);
   for (let i = 1; i < edits.length; i += 3) dropped.add(edits[i].toLowerCase());
   const kept: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
-    if (!dropped.has(trailers[i].toLowerCase())) kept.push(trailers[i], trailers[i + 1]);
+    const name = trailers[i].toLowerCase();
+    if (!dropped.has(name) && !name.includes('_')) kept.push(trailers[i], trailers[i + 1]);
   }
   return kept;
 }

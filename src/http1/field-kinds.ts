@@ -40,23 +40,18 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['trailer', FieldKind.HOP_BY_HOP],
   ['http2-settings', FieldKind.HOP_BY_HOP],
   ['forwarded', FieldKind.FORWARDING],
-  ['x-forwarded-for', FieldKind.FORWARDING],
-  ['x-forwarded-host', FieldKind.FORWARDING],
-  ['x-forwarded-proto', FieldKind.FORWARDING],
-  ['x-forwarded-port', FieldKind.FORWARDING],
-  ['x-forwarded-prefix', FieldKind.FORWARDING],
-  ['x-forwarded-server', FieldKind.FORWARDING],
   ['x-real-ip', FieldKind.FORWARDING],
   ['x-client-ip', FieldKind.FORWARDING],
   ['true-client-ip', FieldKind.FORWARDING],
+  ['cf-connecting-ip', FieldKind.FORWARDING],
+  ['fastly-client-ip', FieldKind.FORWARDING],
+  ['x-cluster-client-ip', FieldKind.FORWARDING],
+  ['x-original-forwarded-for', FieldKind.FORWARDING],
+  ['x-envoy-external-address', FieldKind.FORWARDING],
+  ['x-envoy-internal', FieldKind.FORWARDING],
   ['x-original-url', FieldKind.FORWARDING],
   ['x-rewrite-url', FieldKind.FORWARDING],
   ['x-original-host', FieldKind.FORWARDING],
-  ['x-consumer-id', FieldKind.FORWARDING],
-  ['x-consumer-username', FieldKind.FORWARDING],
-  ['x-consumer-custom-id', FieldKind.FORWARDING],
-  ['x-consumer-groups', FieldKind.FORWARDING],
-  ['x-credential-identifier', FieldKind.FORWARDING],
   ['x-anonymous-consumer', FieldKind.FORWARDING],
   ['via', FieldKind.VIA],
   ['x-request-id', FieldKind.REQUEST_ID],
@@ -75,6 +70,26 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['date', FieldKind.DATE],
   ['x-policy-revision', FieldKind.REVISION],
 ];
+
+/** Whole families of names in which gateways tell servers who calls: nobody else may, whatever comes behind. */
+const VOUCHED: readonly string[] = ['x-forwarded-', 'x-consumer-', 'x-credential-', 'x-authenticated-'];
+const LETTER_X = 0x78;
+
+function isVouched(name: string): boolean {
+  for (const prefix of VOUCHED) if (startsWith(name, prefix)) return true;
+  return false;
+}
+
+/** Whether a name begins with `prefix`, in any case and with `_` for `-`. */
+function startsWith(name: string, prefix: string): boolean {
+  if (name.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) {
+    const code = name.charCodeAt(i);
+    const wanted = prefix.charCodeAt(i);
+    if (code !== wanted && (code | 0x20) !== wanted && !(code === 0x5f && wanted === 0x2d)) return false;
+  }
+  return true;
+}
 
 const LONGEST = 32;
 
@@ -95,6 +110,7 @@ function shapeOf(name: string): number {
  * identity under the other spelling.
  */
 export function fieldKind(name: string): FieldKind {
+  if ((name.charCodeAt(0) | 0x20) === LETTER_X && isVouched(name)) return FieldKind.FORWARDING;
   if (name.length > LONGEST || name.length === 0) return FieldKind.OTHER;
   const rivals = BY_SHAPE[shapeOf(name)];
   if (rivals.length === 0) return FieldKind.OTHER;

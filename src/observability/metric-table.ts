@@ -67,10 +67,11 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'mode',
     'decision',
   ]),
-  counter('sallyport_requests_refused_total', 'Requests refused before any policy saw them.', [
-    'listener',
-    'reason',
-  ]),
+  counter(
+    'sallyport_requests_refused_total',
+    'Requests not understood, too large, or not received in time.',
+    ['listener', 'reason'],
+  ),
   gauge('sallyport_connections', 'Open client connections.', ['listener']),
   counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
   counter('sallyport_records_written_total', 'Access records written.'),

@@ -42,9 +42,9 @@ const LimitsSchema = Type.Object(
         DEFAULT_LIMITS.writeTimeout,
       ),
     ),
-    connections: count('Open connections per node.', DEFAULT_LIMITS.connections),
+    connections: count('Open connections per worker, TLS handshakes among them.', DEFAULT_LIMITS.connections),
     connectionsPerAddress: count(
-      'Open connections per client address (IPv6: per /64).',
+      'Open connections per worker and client address (IPv6: per /64).',
       DEFAULT_LIMITS.connectionsPerAddress,
     ),
   },
