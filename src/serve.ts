@@ -119,7 +119,7 @@ class Gateway {
     const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog);
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
-    await this.#greet(tokenPath, demoKey);
+    await this.#greet(sources, tokenPath, demoKey);
     this.#outliveDefects();
     releaseMemory();
   }
@@ -278,16 +278,24 @@ class Gateway {
   }
 
   /** Stdout is for records where they go there. */
-  async #greet(tokenPath: string | undefined, demoKey: string | undefined): Promise<void> {
-    const { admin, records, workers } = this.#options;
+  async #greet(
+    { tlsListeners }: DocumentSources,
+    tokenPath: string | undefined,
+    demoKey: string | undefined,
+  ): Promise<void> {
+    const { admin, config, records, workers } = this.#options;
+    const bound = await this.#pool.addresses();
+    const first = this.#first;
+    const issues = this.#publisher.refusal?.issues ?? [];
     const text = bannerText({
-      gateways: await this.#pool.addresses(),
+      gateways: bound.map((b) => ({ ...b, scheme: tlsListeners.has(b.listener) ? 'https' : 'http' })),
       admin: admin === 'off' ? undefined : admin,
       tokenPath,
       records,
       demoKey,
-      revision: this.#first?.revision ?? '',
+      revision: first?.revision ?? '',
       workers,
+      lastGood: first?.source === 'last-good' ? { config, issues, savedAtMs: first.savedAtMs } : undefined,
     });
     (records === 'stdout' ? process.stderr : process.stdout).write(text);
   }

@@ -1,7 +1,9 @@
+import type { ConfigIssue } from '../errors.ts';
+import { issuesText } from './issues-text.ts';
 import type { HostPort } from './options.ts';
 
 export interface BannerFacts {
-  readonly gateways: readonly { readonly listener: string; readonly host: string; readonly port: number }[];
+  readonly gateways: readonly GatewayFacts[];
   readonly admin: HostPort | undefined;
   readonly tokenPath: string | undefined;
   readonly records: string;
@@ -9,27 +11,55 @@ export interface BannerFacts {
   readonly demoKey: string | undefined;
   readonly revision: string;
   readonly workers: number;
+  /** What is served in place of the document on disk; undefined where that is served itself. */
+  readonly lastGood: LastGoodFacts | undefined;
 }
 
-/** What a person reads after the start: where things are, and one line to try. */
+export interface GatewayFacts extends HostPort {
+  readonly scheme: 'http' | 'https';
+  readonly listener: string;
+}
+
+export interface LastGoodFacts {
+  /** Path of the document that cannot be served. */
+  readonly config: string;
+  /** Why it cannot. */
+  readonly issues: readonly ConfigIssue[];
+  /** Milliseconds since the epoch when the revision was last taken into service. */
+  readonly savedAtMs: number;
+}
+
+/** What a person reads after the start: what is served, where things are, and one line to try. */
 export function bannerText(facts: BannerFacts): string {
-  const { gateways, admin, tokenPath, records, demoKey, revision, workers } = facts;
-  const lines = gateways.map(
-    ({ listener, host, port }) => `  gateway   http://${shown(host)}:${port}  (${listener})`,
-  );
-  if (admin !== undefined) lines.push(`  admin     http://${shown(admin.host)}:${admin.port}`);
+  const { gateways, admin, tokenPath, records, demoKey, lastGood } = facts;
+  const lines = gateways.map((gateway) => `  gateway   ${urlOf(gateway)}  (${gateway.listener})`);
+  if (admin !== undefined) lines.push(`  admin     ${urlOf({ scheme: 'http', ...admin })}`);
   if (tokenPath !== undefined) lines.push(`  token     ${tokenPath}`);
-  lines.push(
-    `  records   ${records}`,
-    `  revision  ${revision.slice(0, 12)}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
-  );
+  lines.push(`  records   ${records}`, `  revision  ${revisionText(facts)}`);
   const first = gateways[0];
   if (demoKey !== undefined && first !== undefined) {
-    const url = `http://${shown(first.host)}:${first.port}/hello`;
-    lines.push('', 'Try it:', `  curl -H "X-API-Key: $(cat '${demoKey}')" ${url}`);
+    lines.push('', 'Try it:', `  curl -H "X-API-Key: $(cat '${demoKey}')" ${urlOf(first)}/hello`);
   }
-  return `Sallyport serves.\n${lines.join('\n')}\n`;
+  const head = lastGood === undefined ? 'Sallyport serves.\n' : lastGoodText(lastGood);
+  return `${head}${lines.join('\n')}\n`;
 }
+
+function revisionText({ revision, workers, lastGood }: BannerFacts): string {
+  const since = lastGood === undefined ? '' : ` of ${new Date(lastGood.savedAtMs).toISOString()}`;
+  return `${revision.slice(0, 12)}${since}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`;
+}
+
+/** Whoever starts a document must not believe that it is the one in service. */
+function lastGoodText({ config, issues }: LastGoodFacts): string {
+  return (
+    `${issuesText(issues)}\n` +
+    `Sallyport serves the LAST GOOD REVISION, not ${config}, which is refused for what stands above.\n` +
+    `"sallyport check ${config}" and "sallyport test ${config}" say it again; once mended, it is taken at once.\n`
+  );
+}
+
+const urlOf = ({ scheme, host, port }: Omit<GatewayFacts, 'listener'>): string =>
+  `${scheme}://${shown(host)}:${port}`;
 
 /** Where a person on this machine reaches a server bound to `host`. */
 function shown(host: string): string {

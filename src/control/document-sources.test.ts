@@ -5,7 +5,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { LOCAL } from '../../test/fixtures/certificates.ts';
 import { issuesOf } from '../../test/fixtures/config.ts';
+import { freePort } from '../../test/fixtures/gateway.ts';
 import { PolicyCatalog } from '../config/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { DocumentSources } from './document-sources.ts';
@@ -23,16 +25,29 @@ tests:
       - { request: { path: /a }, expect: { status: 200 } }
 `;
 
-describe('a document that cannot be served', () => {
-  let file: string;
-  let sources: DocumentSources;
-  before(async () => {
-    file = path.join(await mkdtemp(path.join(tmpdir(), 'sallyport-sources-')), 'gateway.yaml');
-    const catalog = new PolicyCatalog(POLICIES);
-    sources = new DocumentSources({ catalog, path: file, environment: {}, clock, bound: async () => [] });
-  });
-  after(() => rm(path.dirname(file), { recursive: true }));
+let file: string;
+let sources: DocumentSources;
+before(async () => {
+  file = path.join(await mkdtemp(path.join(tmpdir(), 'sallyport-sources-')), 'gateway.yaml');
+  const catalog = new PolicyCatalog(POLICIES);
+  sources = new DocumentSources({ catalog, path: file, environment: {}, clock, bound: async () => [] });
+});
+after(() => rm(path.dirname(file), { recursive: true }));
 
+it('knows which listeners of a servable document speak TLS', async () => {
+  await writeFile(path.join(path.dirname(file), 'local.pem'), LOCAL.cert + LOCAL.key);
+  assert.deepEqual([...sources.tlsListeners], []);
+  await sources.fromText(`sallyport: 1
+listeners:
+  - { name: plain, address: "127.0.0.1:${await freePort()}" }
+  - name: secure
+    address: "127.0.0.1:${await freePort()}"
+    tls: { certificates: [{ cert: file:./local.pem, key: file:./local.pem }] }
+`);
+  assert.deepEqual([...sources.tlsListeners], ['secure']);
+});
+
+describe('a document that cannot be served', () => {
   it('says of a failing test in which line it stands and what to do', async () => {
     const issues = await issuesOf(() => sources.fromText(FAILING));
     assert.deepEqual(

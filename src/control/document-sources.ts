@@ -60,6 +60,12 @@ export class DocumentSources {
     return await this.#check(parseDocument(document, 'last good revision'), kept, document);
   }
 
+  /** Names of the listeners that speak TLS in the document last found servable. */
+  get tlsListeners(): ReadonlySet<string> {
+    const secure = this.#checked?.listeners.filter(({ tls }) => tls !== undefined) ?? [];
+    return new Set(secure.map(({ name }) => name));
+  }
+
   get #folder(): string {
     return /\.(ya?ml|json)$/.test(this.#deps.path) ? dirname(this.#deps.path) : this.#deps.path;
   }

@@ -12,10 +12,10 @@ export interface FirstRevisionDeps {
   readonly log: Logger;
 }
 
-export interface FirstRevision {
-  readonly revision: string;
-  readonly source: 'document' | 'last-good';
-}
+export type FirstRevision =
+  | { readonly revision: string; readonly source: 'document' }
+  /** `savedAtMs`: when it was last taken into service, in milliseconds since the epoch. */
+  | { readonly revision: string; readonly source: 'last-good'; readonly savedAtMs: number };
 
 /**
  * Brings the document on disk into service; when it cannot be served, the last good revision, loudly. Throws
@@ -34,9 +34,10 @@ export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevisi
     throw new ConfigError(result.issues);
   }
   publisher.refuse('start', result);
-  const savedAt = new Date(kept.savedAt).toISOString();
-  log.error('serving-last-good', { revision: kept.revision, savedAt, issues: result.issues });
-  return { revision: kept.revision, source: 'last-good' };
+  const { revision, savedAt: savedAtMs } = kept;
+  const savedAt = new Date(savedAtMs).toISOString();
+  log.error('serving-last-good', { revision, savedAt, issues: result.issues });
+  return { revision, source: 'last-good', savedAtMs };
 }
 
 function keptRevision({ lastGood, log }: FirstRevisionDeps) {

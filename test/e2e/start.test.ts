@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { LOCAL } from '../fixtures/certificates.ts';
 import { freePort } from '../fixtures/gateway.ts';
 import { Program, ROOT, temporaryFolder } from '../fixtures/process.ts';
 
@@ -127,12 +128,39 @@ describe('a document that cannot be served at the start', () => {
     try {
       await program.says(/Sallyport serves/);
       assert.match(program.stderr, /"event":"serving-last-good".+sallyport/);
+      assert.match(program.stderr, /gateway\.yaml:1:1\n {2}sallyport: must be 1/);
+      assert.match(program.stderr, /serves the LAST GOOD REVISION, not gateway\.yaml/);
+      assert.match(program.stderr, /revision {2}[0-9a-f]{12} of \d{4}-\d\d-\d\dT/);
       assert.equal(await status(), 404);
       const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
       assert.equal(ready.status, 200);
       assert.match(await ready.text(), /last-good|refused/);
     } finally {
       await program.stop();
+    }
+  });
+});
+
+describe('a listener with TLS', () => {
+  it('is shown as https', async () => {
+    const folder = await temporaryFolder();
+    const port = await freePort();
+    await writeFile(path.join(folder.path, 'local.pem'), LOCAL.cert + LOCAL.key);
+    await writeFile(
+      path.join(folder.path, 'gateway.yaml'),
+      `sallyport: 1
+listeners:
+  - name: public
+    address: "127.0.0.1:${port}"
+    tls: { certificates: [{ cert: file:./local.pem, key: file:./local.pem }] }
+`,
+    );
+    const program = new Program(['run', '--admin', 'off'], { cwd: folder.path });
+    try {
+      await program.says(new RegExp(`gateway +https://127\\.0\\.0\\.1:${port} `));
+    } finally {
+      await program.stop();
+      await folder.remove();
     }
   });
 });
