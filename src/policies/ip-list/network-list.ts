@@ -14,10 +14,19 @@ export function* inlineNetworks(
   issues: ConfigIssue[],
 ): Generator<CidrEntry> {
   for (const [value, text] of texts.entries()) {
-    const network = readNetwork(text, `${key}[${value}]`, '', issues);
+    const path = `${key}[${value}]`;
+    if (FILE.test(text)) {
+      const suggestion = `write ${key}File: ${text}`;
+      issues.push({ path, message: `${quote(text)} is a file; networks stand here`, suggestion });
+      continue;
+    }
+    const network = readNetwork(text, path, '', issues);
     if (network !== undefined) yield { network, value };
   }
 }
+
+/** A path where a network should be: as other policies name files, or without `file:`. */
+const FILE = /^(?:file:|\.{0,2}\/)/;
 
 /** Networks of a list file. The value of an entry is `base` and its line, counted from 1. */
 export function* fileNetworks(
@@ -63,10 +72,12 @@ function withoutComment(text: string): string {
 function readNetwork(text: string, path: string, prefix: string, issues: ConfigIssue[]): Cidr | undefined {
   const parsed = parseCidr(text);
   if (!('fault' in parsed)) return parsed;
-  const quoted = JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
   const suggestion = parsed.suggestion ?? FORM;
-  issues.push({ path, message: `${prefix}${quoted} ${parsed.fault}`, suggestion });
+  issues.push({ path, message: `${prefix}${quote(text)} ${parsed.fault}`, suggestion });
   return undefined;
 }
+
+const quote = (text: string): string =>
+  JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 
 const FORM = 'write an address or a network, like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32';

@@ -55,6 +55,18 @@ describe('ip-list', () => {
     assert.ok(issue.suggestion?.includes('203.0.113.0/24'));
   });
 
+  const files: [config: IpListConfig, fix: string][] = [
+    [{ deny: ['file:./x'] }, 'denyFile: file:./x'],
+    [{ allow: ['10.0.0.0/8', './lists/x.txt'] }, 'allowFile: ./lists/x.txt'],
+    [{ deny: ['/etc/x'] }, 'denyFile: /etc/x'],
+  ];
+  for (const [config, fix] of files) {
+    it(`says for ${JSON.stringify(config)}: ${fix}`, async () => {
+      const [issue] = await issuesOf(config);
+      assert.ok(issue.suggestion?.includes(fix), issue.suggestion);
+    });
+  }
+
   it('tells the line of a faulty entry, and of very many faulty ones the first hundred and their number', async () => {
     const content = `203.0.113.0/24\n${'nonsense\n'.repeat(5000)}`;
     const issues = await issuesOf({ denyFile: 'deny.txt' }, { 'deny.txt': content });
