@@ -50,6 +50,21 @@ describe('validate', () => {
     assert.equal(ruleOf(control), 'body/a??b: type');
   });
 
+  it('speaks of each part in a sentence of its own', async () => {
+    const never = { not: {} };
+    const subjects: [config: ValidateConfig, detail: string][] = [
+      [{ params: never }, 'The path parameters are not valid (not).'],
+      [{ query: never }, 'The query is not valid (not).'],
+      [{ headers: never }, 'The headers are not valid (not).'],
+    ];
+    for (const [config, detail] of subjects) {
+      const decision = await (await validate.compile(config, compileDeps())).request?.(policyContext());
+      assert.equal(decision?.kind === 'reject' && decision.error.detail, detail);
+    }
+    const decision = await ask({ body: { type: 'array', items: never } }, '[1]');
+    assert.equal(decision.kind === 'reject' && decision.error.detail, 'The body is not valid at /0 (not).');
+  });
+
   it('changes nothing that later policies read', async () => {
     const params = { type: 'object', properties: { id: { type: 'integer' } } };
     const policy = await validate.compile({ params }, compileDeps());

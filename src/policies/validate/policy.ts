@@ -127,9 +127,19 @@ function decoded(view: BodyView): string | undefined {
   }
 }
 
+/** How a sentence about a part begins. */
+const SUBJECTS = Object.freeze({
+  body: 'The body is',
+  query: 'The query is',
+  headers: 'The headers are',
+  params: 'The path parameters are',
+});
+
 /** Names the part, the place and the keyword, e.g. `body/items/0/price: type`; never what was sent. */
-function invalid(part: string, pointer: string, keyword: string, words?: string): Decision {
+function invalid(part: keyof typeof SUBJECTS, pointer: string, keyword: string, words?: string): Decision {
   const rule = `${part}${pointer}: ${keyword}`;
-  const detail = `The ${part} is not valid${pointer === '' ? '' : ` at ${pointer}`} (${words === undefined ? keyword : `${keyword}: ${words}`}).`;
+  const place = pointer === '' ? '' : ` at ${pointer}`;
+  const why = words === undefined ? keyword : `${keyword}: ${words}`;
+  const detail = `${SUBJECTS[part]} not valid${place} (${why}).`;
   return reject(new PolicyRejection('invalid-request', detail, { rule, reason: rule }));
 }
