@@ -8,13 +8,19 @@ import { isLinearInV8 } from './analyse.ts';
 import { requiredLiteral } from './literal.ts';
 import { parseRegex } from './parse.ts';
 import { printRegex } from './print.ts';
+import { programSize } from './program-size.ts';
 import { shorten } from './shorten.ts';
 import { type Node, RegexError } from './syntax.ts';
 
 export { RegexError } from './syntax.ts';
 
+/** States a pattern may have in re2js. */
+const MAX_PROGRAM = 5_000;
+/** States times characters that one test may take in re2js: up to 0.3 s where every state stays alive, mostly far less. */
+const MAX_STEPS = 20_000_000;
+
 export interface CompiledRegex {
-  /** Whether the pattern is found anywhere in `text`. */
+  /** Whether the pattern is found anywhere in `text`. Throws RegexError where that would take too long. */
   test(text: string): boolean;
   readonly engine: 'v8' | 're2js';
 }
@@ -37,9 +43,19 @@ function compileRe2(node: Node, pattern: string): CompiledRegex {
   // Loaded when first needed: most documents never need it, and start-up time is promised.
   const { RE2JS }: typeof import('re2js') = createRequire(import.meta.url)('re2js');
   const regex = engine(pattern, () => RE2JS.compile(printRegex(node, 're2', pattern)));
+  const size = programSize(node);
+  if (size > MAX_PROGRAM) {
+    throw new RegexError(pattern, 'the pattern is too large: its repeats written out take too many states');
+  }
   const literal = requiredLiteral(node);
-  if (literal === '') return { test: (text) => regex.test(text), engine: 're2js' };
-  return { test: (text) => text.includes(literal) && regex.test(text), engine: 're2js' };
+  const maxLength = Math.floor(MAX_STEPS / size);
+  const test = (text: string): boolean => {
+    if (!text.includes(literal)) return false;
+    // Neither a match nor none: who asked must refuse.
+    if (text.length > maxLength) throw new RegexError(pattern, 'the text is too long for this pattern');
+    return regex.test(text);
+  };
+  return { test, engine: 're2js' };
 }
 
 /** An engine that will not take the pattern (too large a program) is the pattern's fault. */
