@@ -60,7 +60,9 @@ export class DataPlane {
   constructor(deps: DataPlaneDeps) {
     const { clock, random, state, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
-    const deadlines = new Deadlines(now);
+    const deadlines = new Deadlines(now, (cause) =>
+      log.error('deadline-failed', { cause: cause instanceof Error ? cause.message : String(cause) }),
+    );
     const io = createSharedIo();
     const evaluation = { clock, random, state };
     this.#services = {

@@ -205,7 +205,10 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   }
 
   releaseUpstream(): void {
-    if (!this.host.writer.congested) this.dispatch.resume();
+    const { writer, home } = this.host;
+    if (!writer.congested) return this.dispatch.resume();
+    // The client is what is waited for now; its 'drain' resumes the upstream.
+    this.host.deadlineMs = home.services.now() + this.evaluation.listener.limits.writeTimeoutMs;
   }
 
   /** Only WebSocket: an h2c tunnel would carry requests that no policy sees. */

@@ -17,13 +17,24 @@ class Timed {
   }
 }
 
-function world(...waiting: Timed[]): { readonly deadlines: Deadlines; sweepAt(ms: number): number[] } {
+interface World {
+  readonly deadlines: Deadlines;
+  readonly defects: readonly string[];
+  sweepAt(ms: number): number[];
+}
+
+function world(...waiting: Timed[]): World {
   let nowMs = 0;
-  const deadlines = new Deadlines(() => nowMs);
+  const defects: string[] = [];
+  const deadlines = new Deadlines(
+    () => nowMs,
+    (cause) => void defects.push(String(cause)),
+  );
   deadlines.stop();
   for (const one of waiting) deadlines.add(one);
   return {
     deadlines,
+    defects,
     sweepAt: (ms) => {
       nowMs = ms;
       deadlines.sweep();
@@ -65,4 +76,20 @@ it('a deadline told without the clock is never early, and late by a tick at most
   sweepAt(1000);
   one.deadlineMs = deadlines.after(50);
   assert.deepEqual([sweepAt(1149), sweepAt(1150)], [[0], [1]]);
+});
+
+it('a deadline that throws is told, and the others fire', () => {
+  const [bad, good] = [new Timed(10), new Timed(10)];
+  bad.atDeadline = () => {
+    throw new Error('unseen');
+  };
+  const { sweepAt, defects } = world(bad, good);
+  assert.deepEqual(
+    [sweepAt(10), sweepAt(20)],
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
+  assert.deepEqual(defects, ['Error: unseen']);
 });

@@ -12,12 +12,14 @@ export class Deadlines {
   readonly #waiting = new Set<Waiting>();
   readonly #monotonic: () => number;
   readonly #timer: NodeJS.Timeout;
+  readonly #onDefect: (cause: unknown) => void;
   readonly #tickMs: number;
   #sweptAtMs: number;
 
-  /** `tickMs` is how coarse it is; default 100 ms. */
-  constructor(monotonic: () => number, tickMs = 100) {
+  /** `tickMs` is how coarse it is; default 100 ms. `onDefect` is told of a deadline that threw, and the others go on; default: it throws. */
+  constructor(monotonic: () => number, onDefect: (cause: unknown) => void = rethrow, tickMs = 100) {
     this.#monotonic = monotonic;
+    this.#onDefect = onDefect;
     this.#tickMs = tickMs;
     this.#sweptAtMs = monotonic();
     this.#timer = setInterval(() => this.sweep(), tickMs);
@@ -47,11 +49,19 @@ export class Deadlines {
     for (const waiting of this.#waiting) {
       if (waiting.deadlineMs === 0 || waiting.deadlineMs > now) continue;
       waiting.deadlineMs = 0;
-      waiting.onDeadline();
+      try {
+        waiting.onDeadline();
+      } catch (cause) {
+        this.#onDefect(cause);
+      }
     }
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
+}
+
+function rethrow(cause: unknown): never {
+  throw cause;
 }
