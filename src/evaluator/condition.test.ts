@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { type ContextOptions, identity, policyContext } from '../../test/fixtures/policy-context.ts';
 import { ConfigError } from '../errors.ts';
 import { compileCondition } from './condition.ts';
+import { UndecidedError } from './undecided.ts';
 
 const REQUEST: ContextOptions = {
   method: 'POST',
@@ -28,10 +29,59 @@ describe('refused when compiled', () => {
   }
 });
 
-describe('undecidable requests throw', () => {
-  const sources = ['request.headers.absent == "x"', 'claims.absent', 'claims.level', 'route.params.x == "1"'];
+describe('undecidable requests throw, without a value of theirs', () => {
+  const secret = 'SECRETTOKEN';
+  const request = policyContext({
+    ...REQUEST,
+    query: `token=${secret}&zero=0`,
+    headers: ['x-token', secret],
+    params: { id: secret },
+    identity: identity({ claims: { level: 3, [secret]: secret, list: [secret] } }),
+  });
+  const sources = [
+    'request.headers.absent == "x"',
+    'claims.absent',
+    'claims.level',
+    'route.params.x == "1"',
+    'bool(request.query.token)',
+    'int(request.headers["x-token"]) == 1',
+    'double(request.query.token) > 1.0',
+    'timestamp(request.query.token) > timestamp(0)',
+    'duration(request.query.token) > duration("1s")',
+    'request.headers[request.query.token] == ""',
+    'claims[request.query.token] == 1 || claims[request.query.token].x == 1',
+    'claims.list[1] == 1',
+    'claims.level + 1 == 4',
+    'claims.list[0] > 1',
+    '1 / int(request.query.zero) == 1',
+    'claims[request.query.token]',
+    'request.query.token.substring(99) == ""',
+  ];
   for (const source of sources) {
-    it(source, () => assert.throws(() => compileCondition(source)(policyContext(REQUEST))));
+    it(source, () => {
+      const condition = compileCondition(source);
+      assert.throws(
+        () => condition(request),
+        (error) => {
+          assert.ok(error instanceof UndecidedError);
+          assert.equal(error.cause, undefined);
+          assert.doesNotMatch(`${error.message}${error.stack}`, new RegExp(secret, 'i'));
+          return true;
+        },
+      );
+    });
+  }
+
+  const kinds: [source: string, words: RegExp][] = [
+    ['claims.absent == 1', /a key is not there$/],
+    ['bool(request.query.token)', /cannot be converted$/],
+    ['claims.level + 1 == 4', /do not go together$/],
+    ['claims.level', /could not be decided$/],
+  ];
+  for (const [source, words] of kinds) {
+    it(`${source} says ${words}`, () => {
+      assert.throws(() => compileCondition(source)(request), { name: 'UndecidedError', message: words });
+    });
   }
 });
 

@@ -1,6 +1,7 @@
 import type { PolicyContext, RequestView } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
 import { compileExpression, type Declarations, ExpressionError } from '../lib/expression/index.ts';
+import { UndecidedError } from './undecided.ts';
 
 /** What an expression sees of a request. Maps are made only where the expression asks for them. */
 class RequestVariables {
@@ -122,16 +123,24 @@ const DECLARATIONS: Declarations = {
 
 /**
  * Compiles an attachment's `when` (CEL over `request`, `route`, `consumer`, `groups`, `scopes`, `claims` and
- * `now` in milliseconds). Throws ConfigError for a wrong expression; the result throws where a request leaves
- * the answer undecided (a key that is not there, a value that is no boolean).
+ * `now` in milliseconds). Throws ConfigError for a wrong expression; the result throws UndecidedError where a
+ * request leaves the answer open (a key that is not there, a value that is no boolean).
  */
 export function compileCondition(source: string): (c: PolicyContext) => boolean {
   const run = compiled(source);
   return (context) => {
-    const value = run(new ConditionVariables(context));
-    if (typeof value !== 'boolean') throw new TypeError('the condition gave no boolean');
+    const value = decide(run, context);
+    if (typeof value !== 'boolean') throw new UndecidedError(value);
     return value;
   };
+}
+
+function decide(run: (variables: object) => unknown, context: PolicyContext): unknown {
+  try {
+    return run(new ConditionVariables(context));
+  } catch (error) {
+    throw new UndecidedError(error);
+  }
 }
 
 function compiled(source: string): (variables: object) => unknown {
