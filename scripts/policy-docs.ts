@@ -31,7 +31,7 @@ function pages(): Map<string, string> {
 function overview(): string {
   const rows = POLICIES.map(({ name, summary }) => [`[\`${name}\`](${name}.md)`, summary]);
   const mode =
-    'Every policy takes `mode` (`enforce`, `shadow`, `off`), `when` (CEL) and `onError` (`reject`, `continue`).';
+    'Every policy takes `mode` (`enforce`, `shadow`, `off`), [`when`](../conditions.md) (CEL) and `onError` (`reject`, `continue`).';
   return `${GENERATED}# Policies\n\n${mode}\n\n${table(['policy', ''], rows)}\n`;
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type ContextOptions, identity, policyContext } from '../../test/fixtures/policy-context.ts';
 import { ConfigError } from '../errors.ts';
-import { compileCondition } from './condition.ts';
+import { compileCondition, DECLARATIONS } from './condition.ts';
 import { UndecidedError } from './undecided.ts';
 
 const REQUEST: ContextOptions = {
@@ -85,6 +86,26 @@ describe('undecidable requests throw, without a value of theirs', () => {
   }
 });
 
+describe('the names of a condition', () => {
+  const { variables, types = {} } = DECLARATIONS;
+  const names = Object.entries(variables).flatMap(([name, type]) =>
+    Object.hasOwn(types, type) ? Object.keys(types[type].fields).map((field) => `${name}.${field}`) : name,
+  );
+
+  it('stand in the docs, each once and no other', () => {
+    const docs = readFileSync(new URL('../../docs/conditions.md', import.meta.url), 'utf8');
+    assert.deepEqual(
+      [...docs.matchAll(/^\| `(\S+)`/gm)].map(([, name]) => name),
+      names,
+    );
+  });
+
+  it('stand in what an editor shows', () => {
+    const schema = readFileSync(new URL('../config/schema/attachment.ts', import.meta.url), 'utf8');
+    for (const name of names) assert.ok(schema.includes(`\`${name.split('.').at(-1)}\``), name);
+  });
+});
+
 describe('decides', () => {
   const cases: [source: string, expected: boolean][] = [
     ['request.method == "POST"', true],
@@ -97,6 +118,7 @@ describe('decides', () => {
     ['route.name == "orders" && route.params.id == "7"', true],
     ['consumer == "mobile-app" && "partners" in groups && "orders.read" in scopes', true],
     ['claims.level == 3', true],
+    ['claims.level + 1.0 == 4.0 && int(claims.level) + 1 == 4', true],
     ['now == 1000', true],
     ['request.path.matches("^/orders/[0-9]+$")', true],
   ];

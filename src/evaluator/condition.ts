@@ -92,7 +92,8 @@ class ConditionVariables {
 const NONE: readonly string[] = Object.freeze([]);
 const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
-const DECLARATIONS: Declarations = {
+/** What a condition may name. docs/conditions.md and the document's schema tell of each. */
+export const DECLARATIONS: Declarations = {
   variables: {
     request: 'Request',
     route: 'Route',

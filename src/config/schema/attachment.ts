@@ -11,8 +11,12 @@ export const ATTACHMENT_SETTINGS = {
   ),
   when: Type.Optional(
     Type.String({
-      description:
+      description: [
         'CEL condition: the policy applies only where it is true, e.g. `request.method == "POST"`.',
+        'Names: `request` (`method`, `path`, `host`, `scheme`, `client`, `id`, `query`, `headers`),',
+        '`route` (`name`, `params`), `consumer`, `groups`, `scopes`, `claims`, `now` (milliseconds).',
+        'JSON numbers are doubles: `claims.n == 1` works, `claims.n + 1` does not, `claims.n + 1.0` does.',
+      ].join(' '),
       minLength: 1,
       maxLength: 2000,
     }),
