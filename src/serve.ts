@@ -15,6 +15,7 @@ import {
   createAdminServer,
   type DocumentSources,
   type FirstRevision,
+  isLoopback,
   isSameBundle,
   loadAdminToken,
   type OfferedBundle,
@@ -218,6 +219,7 @@ class Gateway {
       log: this.#log,
       token,
       host,
+      allowedHosts: this.#options.adminName,
       publisher: this.#offers(sources),
       store: () => this.#store,
       metrics: () => this.#metrics(),
@@ -289,7 +291,7 @@ class Gateway {
     const issues = this.#publisher.refusal?.issues ?? [];
     const text = bannerText({
       gateways: bound.map((b) => ({ ...b, scheme: tlsListeners.has(b.listener) ? 'https' : 'http' })),
-      admin: admin === 'off' ? undefined : admin,
+      admin: admin === 'off' ? undefined : { ...admin, isExposed: !isLoopback(admin.host) },
       tokenPath,
       records,
       demoKey,

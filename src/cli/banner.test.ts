@@ -34,6 +34,12 @@ describe('the banner', () => {
     it(`shows ${url}`, () => assert.ok(banner({ gateways: [gateway(facts)] }).includes(` ${url}`)));
   }
 
+  it('warns of an admin side that other machines may reach', () => {
+    const admin = { host: '0.0.0.0', port: 8090 };
+    assert.match(banner({ admin: { ...admin, isExposed: true } }), /^ {2}WARNING .+ encrypted/m);
+    assert.doesNotMatch(banner({ admin: { ...admin, isExposed: false } }), /WARNING/);
+  });
+
   it('gives a line to try that speaks as the listener does', () => {
     const text = banner({ demoKey: '/tmp/demo.key', gateways: [gateway({ scheme: 'https' })] });
     assert.match(text, /curl .+ https:\/\/127\.0\.0\.1:8080\/hello$/m);

@@ -4,7 +4,7 @@ import type { HostPort } from './options.ts';
 
 export interface BannerFacts {
   readonly gateways: readonly GatewayFacts[];
-  readonly admin: HostPort | undefined;
+  readonly admin: AdminFacts | undefined;
   readonly tokenPath: string | undefined;
   readonly records: string;
   /** Path of the demo's key, where there is one. */
@@ -20,6 +20,11 @@ export interface GatewayFacts extends HostPort {
   readonly listener: string;
 }
 
+export interface AdminFacts extends HostPort {
+  /** Whether other machines may reach it. */
+  readonly isExposed: boolean;
+}
+
 export interface LastGoodFacts {
   /** Path of the document that cannot be served. */
   readonly config: string;
@@ -33,7 +38,7 @@ export interface LastGoodFacts {
 export function bannerText(facts: BannerFacts): string {
   const { gateways, admin, tokenPath, records, demoKey, lastGood } = facts;
   const lines = gateways.map((gateway) => `  gateway   ${urlOf(gateway)}  (${gateway.listener})`);
-  if (admin !== undefined) lines.push(`  admin     ${urlOf({ scheme: 'http', ...admin })}`);
+  if (admin !== undefined) lines.push(...adminLines(admin));
   if (tokenPath !== undefined) lines.push(`  token     ${tokenPath}`);
   lines.push(`  records   ${records}`, `  revision  ${revisionText(facts)}`);
   const first = gateways[0];
@@ -43,6 +48,14 @@ export function bannerText(facts: BannerFacts): string {
   const head = lastGood === undefined ? 'Sallyport serves.\n' : lastGoodText(lastGood);
   return `${head}${lines.join('\n')}\n`;
 }
+
+function adminLines(admin: AdminFacts): string[] {
+  const line = `  admin     ${urlOf({ scheme: 'http', ...admin })}`;
+  return admin.isExposed ? [line, EXPOSED] : [line];
+}
+
+const EXPOSED =
+  '  WARNING   other machines may reach the admin side, and nothing of its traffic is encrypted, the token included';
 
 function revisionText({ revision, workers, lastGood }: BannerFacts): string {
   const since = lastGood === undefined ? '' : ` of ${new Date(lastGood.savedAtMs).toISOString()}`;

@@ -19,6 +19,14 @@ export function parseHostPort(text: string): HostPort {
 /** As `parseHostPort`, or `off`. */
 export const parseAdmin = (text: string): HostPort | 'off' => (text === 'off' ? 'off' : parseHostPort(text));
 
+const HOST_NAME = /^[A-Za-z0-9._-]{1,255}$/;
+
+/** One more name of the admin side, without scheme and port; the option may be repeated. */
+export function parseAdminName(text: string, before: readonly string[] = []): readonly string[] {
+  if (HOST_NAME.test(text)) return [...before, text];
+  throw new InvalidArgumentError(`"${text}" is no host name, such as gateway.example.com.`);
+}
+
 const MAX_WORKERS = 256;
 
 export function parseWorkers(text: string): number {

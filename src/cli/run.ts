@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { type HostPort, parseAdmin, parseDurationMs, parseHostPort, parseWorkers } from './options.ts';
+import {
+  type HostPort,
+  parseAdmin,
+  parseAdminName,
+  parseDurationMs,
+  parseHostPort,
+  parseWorkers,
+} from './options.ts';
 
 export interface RunOptions {
   /** The document, or a folder of documents. */
@@ -8,6 +15,8 @@ export interface RunOptions {
   /** Folder of what the program keeps: last good revision, store, admin token. */
   readonly data: string;
   readonly admin: HostPort | 'off';
+  /** Host names under which the admin side may be reached, beside loopback's and, beyond it, IP addresses. */
+  readonly adminName: readonly string[];
   readonly workers: number;
   /** `stdout`, `none` or the path of a file. */
   readonly records: string;
@@ -32,6 +41,14 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
       new Option('-a, --admin <HOST:PORT|off>', 'where the admin side listens')
         .argParser(parseAdmin)
         .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
+    )
+    .addOption(
+      new Option(
+        '--admin-name <NAME>',
+        'host name under which the admin side may be reached, without port; repeat it for more',
+      )
+        .argParser(parseAdminName)
+        .default([], 'IP addresses and localhost'),
     )
     .addOption(
       new Option('-w, --workers <N>', 'threads that serve')

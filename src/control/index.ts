@@ -4,6 +4,7 @@ export {
   type AdminDeps,
   createAdminServer,
   type DocumentOffer,
+  isLoopback,
   type OfferResult,
   type PolicySummary,
   type Readiness,

@@ -95,6 +95,12 @@ const CASES: readonly Case[] = [
   { name: 'an unknown option', args: ['--wrokers', '2'], exit: 2, says: [/unknown option/, /--workers/] },
   { name: 'no workers', args: ['--workers', '0'], exit: 2, says: [/number from 1/] },
   { name: 'an admin address that is none', args: ['--admin', 'nowhere'], exit: 2, says: [/HOST:PORT/] },
+  {
+    name: 'an admin name that is a URL',
+    args: ['--admin-name', 'http://gateway.example.com'],
+    exit: 2,
+    says: [/--admin-name/, /such as gateway\.example\.com/],
+  },
   { name: 'a drain time that is none', args: ['--drain', 'forever'], exit: 2, says: [/such as 30s/] },
 ];
 

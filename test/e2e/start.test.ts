@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { LOCAL } from '../fixtures/certificates.ts';
@@ -135,6 +137,57 @@ describe('a document that cannot be served at the start', () => {
       const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
       assert.equal(ready.status, 200);
       assert.match(await ready.text(), /last-good|refused/);
+    } finally {
+      await program.stop();
+    }
+  });
+});
+
+describe('an admin side beyond loopback', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  before(async () => {
+    folder = await temporaryFolder();
+    await writeFile(
+      path.join(folder.path, 'gateway.yaml'),
+      `sallyport: 1\nlisteners: [{ name: public, address: "127.0.0.1:${await freePort()}" }]\n`,
+    );
+  });
+  after(() => folder.remove());
+
+  /** Status of a health check that names `host`. */
+  const statusFor = async (port: number, host: string): Promise<number | undefined> => {
+    const asked = request({ port, path: '/healthz', headers: { host } }).end();
+    const [answer] = await once(asked, 'response');
+    answer.resume();
+    return answer.statusCode;
+  };
+
+  it('answers to the names it was given and to no other, and warns of what is not encrypted', async () => {
+    const port = await freePort();
+    const names = ['--admin-name', 'gateway.example.com', '--admin-name', 'Second.example.com'];
+    const program = new Program(['run', '--admin', `0.0.0.0:${port}`, ...names], { cwd: folder.path });
+    try {
+      await program.says(/WARNING .+ admin side/);
+      for (const [host, status] of [
+        ['other.example.com', 400],
+        ['gateway.example.com.evil.example', 400],
+        ['gateway.example.com', 200],
+        [`second.example.com:${port}`, 200],
+        [`127.0.0.1:${port}`, 200],
+      ] as const) {
+        assert.equal(await statusFor(port, host), status, host);
+      }
+    } finally {
+      await program.stop();
+    }
+  });
+
+  it('is no reason to warn on loopback', async () => {
+    const admin = `127.0.0.1:${await freePort()}`;
+    const program = new Program(['run', '--admin', admin], { cwd: folder.path });
+    try {
+      await program.says(/revision {2}/);
+      assert.doesNotMatch(`${program.stdout}${program.stderr}`, /WARNING/);
     } finally {
       await program.stop();
     }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminDeps } from './deps.ts';
 
+export { isLoopback } from './access.ts';
 export type { AdminDeps, DocumentOffer, OfferResult, PolicySummary, Readiness } from './deps.ts';
 
 /**
