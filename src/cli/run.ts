@@ -73,7 +73,7 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
       'after',
       '\nSignals:\n' +
         '  SIGTERM, SIGINT  finish the requests under way, then exit; a second one exits at once\n' +
-        '  SIGHUP           load the document again and reopen the record file\n' +
+        '  SIGHUP           load the document again, with its files and secrets, and reopen the record file\n' +
         '\nExit codes:\n  0  ended as asked\n  1  could not start, or failed\n  2  wrong usage\n',
     )
     .action(async (options: RunOptions) => start(options));
