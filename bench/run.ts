@@ -1,12 +1,13 @@
 /**
- * `node bench/run.ts NAME [--json] [--rounds N] [--seconds S]`: measures one scenario of `bench/scenarios/`, prints
- * its table and one line `PASS|MISS bar value limit` per bar. Exits 1 on a miss, 2 for usage.
+ * `node bench/run.ts NAME [--json] [--rounds N] [--seconds S]`: measures one scenario of `bench/scenarios/`, or `all`
+ * of them one after the other; prints each table and then one line `PASS|MISS bar value limit` per bar. Exits 1 on a
+ * miss, 2 for usage.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isMet, table } from './lib/report.ts';
-import type { Outcome, Scenario } from './lib/scenario.ts';
+import type { Bar, Outcome, Scenario } from './lib/scenario.ts';
 
 const FOLDER = join(import.meta.dirname, 'scenarios');
 
@@ -25,26 +26,31 @@ async function main(): Promise<number> {
       seconds: { type: 'string', default: '4' },
     },
   });
-  const name = positionals[0] ?? '';
-  if (!/^[a-z][a-z0-9-]*$/.test(name) || !existsSync(join(FOLDER, `${name}.ts`))) {
-    console.error(`usage: bench NAME [--json] [--rounds N] [--seconds S], NAME one of ${names().join(', ')}`);
+  const wanted = positionals[0] === 'all' ? names() : positionals.slice(0, 1);
+  if (wanted.length === 0 || !wanted.every((name) => names().includes(name))) {
+    const known = ['all', ...names()].join(', ');
+    console.error(`usage: bench NAME [--json] [--rounds N] [--seconds S], NAME one of ${known}`);
     return 2;
   }
-  const { default: scenario }: { default: Scenario } = await import(`./scenarios/${name}.ts`);
   const log = (line: string) => console.error(line);
-  log(scenario.title);
   const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), log };
-  const outcome = await scenario.run(options);
-  print(name, outcome, values.json);
-  return outcome.bars.every(isMet) ? 0 : 1;
+  const bars: Bar[] = [];
+  for (const name of wanted) {
+    const { default: scenario }: { default: Scenario } = await import(`./scenarios/${name}.ts`);
+    log(scenario.title);
+    const outcome = await scenario.run(options);
+    print(name, outcome, values.json);
+    bars.push(...outcome.bars);
+  }
+  for (const bar of bars) {
+    console.log(`${isMet(bar) ? 'PASS' : 'MISS'} ${bar.name} ${Number(bar.value.toFixed(3))} ${bar.limit}`);
+  }
+  return bars.every(isMet) ? 0 : 1;
 }
 
 function print(name: string, outcome: Outcome, json: boolean): void {
   if (json) console.log(JSON.stringify({ name, node: process.version, ...outcome }, null, 2));
   else console.log(table(outcome.rows));
-  for (const bar of outcome.bars) {
-    console.log(`${isMet(bar) ? 'PASS' : 'MISS'} ${bar.name} ${Number(bar.value.toFixed(3))} ${bar.limit}`);
-  }
 }
 
 process.exitCode = await main();
