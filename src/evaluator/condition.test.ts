@@ -25,6 +25,9 @@ describe('refused when compiled', () => {
     'nope',
     '1 +',
     'request.path.matches(request.host)',
+    'has(request.nope)',
+    'has(request.headrs.authorization)',
+    'groups.exists(g, has(route.nope))',
   ]) {
     it(source, () => assert.throws(() => compileCondition(source), ConfigError));
   }
@@ -108,6 +111,8 @@ describe('the names of a condition', () => {
 
 describe('decides', () => {
   const cases: [source: string, expected: boolean][] = [
+    ['has(request.headers.authorization)', false],
+    ['has(request.query.a) && has(claims.level) && !has(claims.nope)', true],
     ['request.method == "POST"', true],
     ['request.path.startsWith("/orders/")', true],
     ['request.host == "api.example.com" && request.scheme == "http"', true],

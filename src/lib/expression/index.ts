@@ -3,10 +3,11 @@
  * run: patterns go through `lib/regex`, and loops may be nested only so deep.
  */
 import { createRequire } from 'node:module';
-import type { Environment } from '@marcbachmann/cel-js';
+import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { type CompiledRegex, compileRegex, RegexError } from '../regex/index.ts';
 import type { Declarations } from './declarations.ts';
 import { ExpressionError } from './expression-error.ts';
+import { checkPresence } from './presence.ts';
 import { secureTree } from './secure-tree.ts';
 import { suggestionFor } from './suggestion.ts';
 
@@ -34,7 +35,9 @@ export function compileExpression(source: string, declared: Declarations): (vari
   try {
     const env = environment(declared, patterns);
     const run = env.parse(source);
-    for (const pattern of secureTree(run.ast, SAFE_MATCHES)) patterns.set(pattern, compileRegex(pattern));
+    const inspect = (node: ASTNode): void => checkPresence(node, declared);
+    for (const pattern of secureTree(run.ast, SAFE_MATCHES, inspect))
+      patterns.set(pattern, compileRegex(pattern));
     const { error, type } = run.check();
     if (error !== undefined) {
       const suggestion = suggestionFor(error, declared, () => functionNames(env));

@@ -9,14 +9,15 @@ const LOOPS: ReadonlySet<string> = new Set(['map', 'filter', 'all', 'exists', 'e
 /**
  * Makes a syntax tree safe to run, in place, before it is checked: every `matches` becomes `safeMatches`, and
  * its pattern must be written out, so that it is compiled once and by us. Returns the patterns. Throws
- * ExpressionError for what may not be said.
+ * ExpressionError for what may not be said. `inspect` is shown every node.
  */
-export function secureTree(root: ASTNode, safeMatches: string): string[] {
+export function secureTree(root: ASTNode, safeMatches: string, inspect: (node: ASTNode) => void): string[] {
   const patterns: string[] = [];
   const pending: { node: ASTNode; depth: number }[] = [{ node: root, depth: 0 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { node } = next;
     let { depth } = next;
+    inspect(node);
     if (node.op === 'rcall') {
       if (LOOPS.has(node.args[0]) && ++depth > MAX_LOOP_DEPTH) {
         throw new ExpressionError(node.input, `loops may be nested ${MAX_LOOP_DEPTH} deep`);
