@@ -23,6 +23,7 @@ const PLAN: UpstreamPlan = {
   connectAttempts: 1,
   passive: { failures: 3, restMs: 1000 },
 };
+const NO_LOG = { info() {}, warn() {}, error() {} };
 const clock = { now: () => 0, monotonic: () => 0 };
 const deadlines = new Deadlines(clock.monotonic);
 after(() => deadlines.stop());
@@ -66,7 +67,7 @@ interface Scene {
 /** A connection on which a request was sent whole. */
 function scene(method = 'GET'): Scene {
   const plan = { scheme: 'http', host: '127.0.0.1', port: 1, basePath: '', weight: 1 } as const;
-  const target = new Target(plan, PLAN, clock, deadlines, createSharedIo());
+  const target = new Target(plan, PLAN, { clock, deadlines, io: createSharedIo(), log: NO_LOG });
   const connection = target.adopt(new Socket(), undefined);
   const witness = new Witness();
   connection.begin(witness, method);

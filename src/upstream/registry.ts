@@ -1,6 +1,5 @@
-import type { Clock, UpstreamPlan } from '../contract/index.ts';
-import type { Deadlines } from '../lib/deadlines.ts';
-import type { SharedIo } from '../lib/shared-io.ts';
+import type { UpstreamPlan } from '../contract/index.ts';
+import type { TargetDeps } from './target.ts';
 import { Upstream } from './upstream.ts';
 
 /**
@@ -9,14 +8,10 @@ import { Upstream } from './upstream.ts';
  */
 export class UpstreamRegistry {
   readonly #entries = new Map<string, { readonly upstream: Upstream; users: number }>();
-  readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
-  readonly #io: SharedIo;
+  readonly #deps: TargetDeps;
 
-  constructor(clock: Clock, deadlines: Deadlines, io: SharedIo) {
-    this.#io = io;
-    this.#clock = clock;
-    this.#deadlines = deadlines;
+  constructor(deps: TargetDeps) {
+    this.#deps = deps;
   }
 
   acquire(plan: UpstreamPlan): Upstream {
@@ -26,7 +21,7 @@ export class UpstreamRegistry {
       known.users++;
       return known.upstream;
     }
-    const upstream = new Upstream(plan, this.#clock, this.#deadlines, this.#io);
+    const upstream = new Upstream(plan, this.#deps);
     this.#entries.set(key, { upstream, users: 1 });
     return upstream;
   }

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
+import { createServer } from 'node:tls';
+import { AUTHORITY, EXPIRED, LOCAL, OTHER } from '../../test/fixtures/certificates.ts';
 import { settled } from '../../test/fixtures/data-plane.ts';
 import { RawUpstream } from '../../test/fixtures/raw-upstream.ts';
 import type { TargetPlan, UpstreamPlan } from '../contract/index.ts';
+import { UpstreamError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
 import { createSharedIo } from '../lib/shared-io.ts';
 import type { UpstreamConnection } from './connection.ts';
@@ -13,6 +18,11 @@ import { Upstream } from './upstream.ts';
 let nowMs = 1;
 const clock = { now: () => nowMs, monotonic: () => nowMs };
 const deadlines = new Deadlines(clock.monotonic);
+const lines: (readonly [event: string, fields: Readonly<Record<string, unknown>>])[] = [];
+const tell = (event: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+  void lines.push([event, fields]);
+const log = { info: tell, warn: tell, error: tell };
+const deps = { clock, deadlines, io: createSharedIo(), log };
 const servers: RawUpstream[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop();
@@ -49,9 +59,7 @@ const upstreamOf = (weights: readonly number[], more: Partial<UpstreamPlan> = {}
       weights.map((weight, i) => target(i, weight)),
       more,
     ),
-    clock,
-    deadlines,
-    createSharedIo(),
+    deps,
   );
 
 const picks = (upstream: Upstream, n: number): string =>
@@ -113,6 +121,74 @@ describe('passive failure detection', () => {
   });
 });
 
+describe('the log of outages', () => {
+  const RESET = new UpstreamError('upstream-reset', 'public', new Error('the cause'));
+  const fail = (n: number) => (one: Target) => {
+    for (let i = 0; i < n; i++) one.failed(RESET);
+  };
+  const succeed = (one: Target): void => one.succeeded();
+  const wait = (ms: number) => () => {
+    nowMs += ms;
+  };
+  const cases: [name: string, steps: ((one: Target) => void)[], events: string[]][] = [
+    ['of one that is well: nothing', [succeed, succeed], []],
+    ['a failure', [fail(1)], ['failing']],
+    ['many failures, once', [fail(50), wait(2000), fail(50)], ['failing', 'resting']],
+    ['a recovery, once', [fail(1), succeed, succeed], ['failing', 'recovered']],
+    ['a recovery from rest', [fail(2), succeed], ['failing', 'resting', 'recovered']],
+    [
+      'coming and going, once in a while',
+      Array(40)
+        .fill([fail(2), succeed])
+        .flat(),
+      ['failing', 'resting', 'recovered'],
+    ],
+    [
+      'an outage that lasts, though it began soon after another',
+      [fail(1), succeed, fail(1), wait(10_000), fail(1)],
+      ['failing', 'recovered', 'failing', 'resting'],
+    ],
+    ['without an error, the rest only', [(one) => one.failed(), (one) => one.failed()], ['resting']],
+  ];
+  for (const [name, steps, events] of cases) {
+    it(name, () => {
+      lines.length = 0;
+      const [one] = upstreamOf([1]).targets;
+      for (const step of steps) step(one);
+      assert.deepEqual(
+        lines.map(([event]) => event),
+        events.map((event) => `upstream-${event}`),
+      );
+    });
+  }
+  it('says what failed and why', () => {
+    lines.length = 0;
+    const [one] = upstreamOf([1]).targets;
+    fail(2)(one);
+    const names = { upstream: 'u', target: '127.0.0.1:0' };
+    assert.deepEqual(lines, [
+      ['upstream-failing', { ...names, code: 'upstream-reset', cause: 'the cause' }],
+      ['upstream-resting', { ...names, restMs: 1000 }],
+    ]);
+  });
+  const causes: [name: string, cause: unknown, told: string][] = [
+    ['none', undefined, 'public'],
+    [
+      'one for each address',
+      new AggregateError([new Error('::1 no'), new Error('127.0.0.1 no')]),
+      '::1 no; 127.0.0.1 no',
+    ],
+    ['no error', 'a word', 'a word'],
+  ];
+  for (const [name, cause, told] of causes) {
+    it(`cause: ${name}`, () => {
+      lines.length = 0;
+      upstreamOf([1]).targets[0].failed(new UpstreamError('upstream-unreachable', 'public', cause));
+      assert.equal(lines[0][1].cause, told);
+    });
+  }
+});
+
 async function server(): Promise<RawUpstream> {
   const started = await RawUpstream.start();
   servers.push(started);
@@ -120,13 +196,13 @@ async function server(): Promise<RawUpstream> {
 }
 
 const targetAt = (port: number, more: Partial<UpstreamPlan> = {}): Target =>
-  new Target(target(port), plan([target(port)], more), clock, deadlines, createSharedIo());
+  new Target(target(port), plan([target(port)], more), deps);
 
 function connected(to: Target): Promise<UpstreamConnection> {
   return new Promise((resolve, reject) => {
     to.connect({
       onConnected: resolve,
-      onConnectFailure: (error) => reject(new Error(error.code)),
+      onConnectFailure: (error) => reject(new Error(error.code, { cause: error.cause })),
       onDefect: reject,
     });
   });
@@ -205,10 +281,43 @@ describe('connections', () => {
   });
 });
 
+describe('the certificate of an https target is checked', () => {
+  type Case = [name: string, serves: typeof LOCAL, settings: Partial<UpstreamPlan>, refusal?: string];
+  const ALTNAME = 'ERR_TLS_CERT_ALTNAME_INVALID';
+  const cases: Case[] = [
+    ['for the host', LOCAL, {}],
+    ['for the host it is not of', OTHER, {}, ALTNAME],
+    ['for the name', OTHER, { serverName: 'other.test' }],
+    ['for the name under a wildcard', OTHER, { serverName: 'a.wild.test' }],
+    ['for a name it is not of, though it is of the host', LOCAL, { serverName: 'other.test' }, ALTNAME],
+    ['for the name that is an address', LOCAL, { serverName: '127.0.0.1' }],
+    ['for an address it is not of, though it is of the host', LOCAL, { serverName: '10.0.0.1' }, ALTNAME],
+    ['for an address of version 6', LOCAL, { serverName: '::1' }, ALTNAME],
+    ['for its time', EXPIRED, {}, 'CERT_HAS_EXPIRED'],
+    ['for its authority', LOCAL, { ca: undefined }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ];
+  for (const [name, serves, settings, refusal] of cases) {
+    it(name, async () => {
+      const tls = createServer(serves, (socket) => void socket.on('error', () => {}));
+      await once(tls.listen(0, '127.0.0.1'), 'listening');
+      const { port } = tls.address() as AddressInfo;
+      const one: TargetPlan = { ...target(port), scheme: 'https' };
+      const outcome = await connected(
+        new Target(one, plan([one], { ca: AUTHORITY, ...settings }), deps),
+      ).then(
+        (connection) => void connection.socket.destroy(),
+        (error) => error.cause.code,
+      );
+      tls.close();
+      assert.equal(outcome, refusal);
+    });
+  }
+});
+
 describe('the registry', () => {
   it('an upstream that stays the same is one object, until the last user lets it go', async () => {
     const { port } = await server();
-    const registry = new UpstreamRegistry(clock, deadlines, createSharedIo());
+    const registry = new UpstreamRegistry(deps);
     const first = registry.acquire(plan([target(port)]));
     assert.equal(registry.acquire(plan([target(port)])), first);
     assert.notEqual(registry.acquire(plan([target(port, 2)])), first);

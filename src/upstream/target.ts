@@ -1,11 +1,12 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { Clock, TargetPlan, UpstreamPlan } from '../contract/index.ts';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls } from 'node:tls';
+import type { Clock, Logger, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
 import type { Inlet } from '../lib/read-buffer.ts';
 import type { SharedIo } from '../lib/shared-io.ts';
 import { UpstreamConnection } from './connection.ts';
+import { OutageLog } from './outage-log.ts';
 
 /** A kept connection is not reused after this long: most servers close theirs later. */
 const MAX_IDLE_MS = 55_000;
@@ -16,6 +17,14 @@ export interface ConnectWaiter {
   onConnectFailure(error: UpstreamError): void;
   /** It threw when it was given the connection, which is closed. */
   onDefect(cause: unknown): void;
+}
+
+/** What the targets of a worker share. */
+export interface TargetDeps {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly io: SharedIo;
+  readonly log: Logger;
 }
 
 /** One backend: its kept connections, its load, its passive health. */
@@ -32,17 +41,19 @@ export class Target {
   readonly #io: SharedIo;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
+  readonly #outages: OutageLog;
   #failures = 0;
   #restsUntilMs = 0;
   #closed = false;
 
-  constructor(plan: TargetPlan, upstream: UpstreamPlan, clock: Clock, deadlines: Deadlines, io: SharedIo) {
+  constructor(plan: TargetPlan, upstream: UpstreamPlan, { clock, deadlines, io, log }: TargetDeps) {
     this.plan = plan;
     this.#io = io;
     this.name = `${plan.host}:${plan.port}`;
     this.#upstream = upstream;
     this.#clock = clock;
     this.#deadlines = deadlines;
+    this.#outages = new OutageLog(log, clock, upstream.name, this.name);
   }
 
   /** Whether it may be chosen: not resting after failures in a row. */
@@ -51,13 +62,18 @@ export class Target {
   }
 
   succeeded(): void {
+    if (this.#failures === 0) return;
     this.#failures = 0;
     this.#restsUntilMs = 0;
+    this.#outages.succeeded();
   }
 
-  failed(): void {
+  /** `error`: why, for the log. */
+  failed(error?: UpstreamError): void {
     const { failures, restMs } = this.#upstream.passive;
-    if (++this.#failures >= failures) this.#restsUntilMs = this.#clock.monotonic() + restMs;
+    const rests = ++this.#failures >= failures;
+    if (rests) this.#restsUntilMs = this.#clock.monotonic() + restMs;
+    this.#outages.failed(error, rests ? restMs : undefined);
   }
 
   /** A kept connection, most recently used first, or undefined. */
@@ -116,21 +132,20 @@ export class Target {
 
   #connectTls(): Socket {
     const { host, port } = this.plan;
-    const servername = this.#upstream.serverName ?? host;
-    const { ca } = this.#upstream;
+    const { ca, serverName = host } = this.#upstream;
     return connectTls({
       host,
       port,
       ALPNProtocols: ['http/1.1'],
-      // An address is no server name (RFC 6066 §3); the certificate is still checked against it.
-      ...(isAddress(servername) ? {} : { servername }),
+      // An address is no server name (RFC 6066 §3). Without one Node checks the certificate against `host`,
+      // which may be another: then any server of the same authority would pass for the one that was named.
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
       ...(ca === undefined ? {} : { ca }),
       rejectUnauthorized: true,
     }).setNoDelay(true);
   }
 }
-
-const isAddress = (host: string): boolean => /^[0-9.]+$/.test(host) || host.includes(':');
 
 /** A connection being made, until it is there, fails, times out or is no longer wanted. */
 class ConnectAttempt {

@@ -1,16 +1,14 @@
-import type { Clock, UpstreamPlan } from '../contract/index.ts';
-import type { Deadlines } from '../lib/deadlines.ts';
-import type { SharedIo } from '../lib/shared-io.ts';
-import { Target } from './target.ts';
+import type { UpstreamPlan } from '../contract/index.ts';
+import { Target, type TargetDeps } from './target.ts';
 
 /** A named group of backends on one worker: who gets the next request. */
 export class Upstream {
   readonly plan: UpstreamPlan;
   readonly targets: readonly Target[];
 
-  constructor(plan: UpstreamPlan, clock: Clock, deadlines: Deadlines, io: SharedIo) {
+  constructor(plan: UpstreamPlan, deps: TargetDeps) {
     this.plan = plan;
-    this.targets = plan.targets.map((target) => new Target(target, plan, clock, deadlines, io));
+    this.targets = plan.targets.map((target) => new Target(target, plan, deps));
   }
 
   /**
