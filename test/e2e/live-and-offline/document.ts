@@ -1,0 +1,205 @@
+/** A document with every policy there is, at listeners and routes, in every mode, and what it refers to. */
+import type { Document } from '../../fixtures/gateway.ts';
+
+/** By the name in the environment that the document refers to. */
+export const KEYS = {
+  ANN_KEY: 'ann-key-0123456789abcdef',
+  BEN_KEY: 'ben-key-0123456789abcdef',
+  BEN_OLD_KEY: 'ben-old-key-0123456789abcdef',
+  MAL_KEY: 'mal-key-0123456789abcdef',
+} as const;
+
+export const FILES = {
+  'deny.txt': '# known for trouble\n203.0.113.0/24\n2001:db8:bad::/48 ; a whole site\n',
+  'order.schema.json': JSON.stringify({
+    type: 'object',
+    required: ['item', 'count'],
+    additionalProperties: false,
+    properties: {
+      item: { type: 'string', pattern: '^[a-z]{1,20}$' },
+      count: { type: 'integer', minimum: 1, maximum: 99 },
+      tags: { type: 'array', items: { type: 'string' }, uniqueItems: true },
+    },
+  }),
+} as const;
+
+/** Two listeners: one strict, behind trusted proxies; one lenient, whose callers are who their sockets say. */
+export interface ListenerPorts {
+  readonly public: number;
+  readonly inner: number;
+}
+
+/**
+ * Limits of this name have windows so short that what they say hangs on how fast the run is. They are in shadow, so
+ * that nothing else does.
+ */
+export const BRIEF = 'brief';
+
+export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
+  return {
+    sallyport: 1,
+    listeners: [publicListener(ports.public), innerListener(ports.inner)],
+    upstreams: { origin: { targets: [upstream] } },
+    consumers: CONSUMERS,
+    routes: [
+      READ_ORDER,
+      CREATE_ORDER,
+      TENANT,
+      REPORT,
+      NEW_REPORT,
+      UNDECIDED,
+      SHADOWED,
+      PLAIN,
+      { name: 'inner', listeners: ['inner'], match: { path: '/**' }, upstream: 'origin', policies: INNER },
+    ],
+  };
+}
+
+const key = (name: keyof typeof KEYS, more: Readonly<Record<string, string>> = {}) => ({
+  'api-key': { secret: `env:${name}`, ...more },
+});
+
+const CONSUMERS = [
+  { name: 'ann', groups: ['staff'], credentials: [key('ANN_KEY')] },
+  {
+    name: 'ben',
+    groups: ['partners'],
+    credentials: [key('BEN_KEY'), key('BEN_OLD_KEY', { expires: '2020-01-31' })],
+  },
+  { name: 'mal', credentials: [key('MAL_KEY')] },
+];
+
+const publicListener = (port: number) => ({
+  name: 'public',
+  address: `127.0.0.1:${port}`,
+  trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
+  policies: [
+    { 'security-headers': {} },
+    { 'ip-list': { denyFile: './deny.txt', deny: ['192.0.2.66'] } },
+    { 'ip-list': { allow: ['198.51.100.0/24', '2001:db8::/32'] }, name: 'trial', mode: 'shadow' },
+    { 'rate-limit': { by: 'address', limit: 80, window: '1h', name: 'per-address' } },
+    { 'rate-limit': { by: 'address', limit: 5, window: '100ms', burst: 3 }, name: BRIEF, mode: 'shadow' },
+    // Decided by the very millisecond: a request judged offline at another time than live is found out.
+    { headers: { request: { set: { 'x-client': `\${client}` } } }, when: 'now % 2 == 0' },
+    { acl: { allow: 'everyone', deny: { methods: ['DELETE'] } }, mode: 'off' },
+  ],
+});
+
+const innerListener = (port: number) => ({
+  name: 'inner',
+  address: `127.0.0.1:${port}`,
+  encodedSlashes: 'keep',
+  semicolons: 'keep',
+  underscoreHeaders: 'keep',
+  policies: [{ 'security-headers': { preset: 'web' }, when: 'request.method in ["GET", "HEAD"]' }],
+});
+
+const ORDER_ID = { type: 'object', properties: { id: { type: 'integer', maximum: 999 } } };
+const PAGE = { type: 'object', properties: { page: { type: 'integer', minimum: 1 } } };
+const BRIEF_WINDOWS = { by: 'route', limit: 2, window: '30ms', algorithm: 'sliding-window' };
+const TENANT_HEADERS = { type: 'object', required: ['x-tenant'] };
+const GOLD = 'request.headers["x-plan"] == "gold"';
+
+const READ_ORDER = {
+  name: 'read-order',
+  listeners: ['public'],
+  match: { hosts: ['api.test', '*.api.test'], path: '/orders/{id}', methods: ['GET', 'PUT'] },
+  upstream: 'origin',
+  policies: [
+    { cors: { origins: ['https://*.shop.test'], methods: ['GET', 'PUT'], credentials: true } },
+    { 'api-key': {} },
+    { acl: { allow: { groups: ['staff', 'partners'] }, deny: [{ consumers: ['ben'], methods: ['PUT'] }] } },
+    { 'rate-limit': { by: 'consumer', limit: 40, window: '1h', burst: 20 } },
+    { validate: { params: ORDER_ID, query: PAGE } },
+    { headers: { response: { rename: { 'x-origin': 'x-served-by' } } } },
+  ],
+};
+
+const CREATE_ORDER = {
+  name: 'create-order',
+  listeners: ['public'],
+  match: { hosts: ['api.test', '*.api.test'], path: '/orders', methods: ['POST'] },
+  upstream: 'origin',
+  maxBody: '4kB',
+  policies: [
+    { cors: { origins: ['*'] }, mode: 'shadow' },
+    { 'api-key': { realm: 'orders' } },
+    { 'rate-limit': { algorithm: 'sliding-window', by: 'credential', limit: 60, window: '1h', cost: 2 } },
+    { validate: { body: { type: 'object', required: ['tags'] } }, name: 'trial', mode: 'shadow' },
+    { validate: { body: 'file:./order.schema.json', maxDepth: 4 } },
+  ],
+};
+
+const TENANT = {
+  name: 'tenant',
+  listeners: ['public'],
+  match: { path: '/tenants/{tenant}/**' },
+  upstream: 'origin',
+  policies: [
+    { 'rate-limit': { by: { header: 'x-tenant' }, limit: 10, window: '1h' } },
+    { 'rate-limit': BRIEF_WINDOWS, name: BRIEF, mode: 'shadow' },
+    { validate: { headers: TENANT_HEADERS }, when: 'route.params["tenant"] != "guest"' },
+    { acl: { allow: [{ methods: ['GET', 'POST'] }, { addresses: ['198.51.100.0/24'] }] } },
+  ],
+};
+
+const REPORT = {
+  name: 'report',
+  listeners: ['public'],
+  match: { paths: ['/reports/*', '/statistics/**'], methods: ['GET'] },
+  upstream: 'origin',
+  policies: [
+    { cors: { origins: ['https://partner.test', 'null'], headers: ['x-version'] } },
+    { 'api-key': { query: 'key', hide: false } },
+    { 'rate-limit': { by: 'route', limit: 10, window: '1h', algorithm: 'sliding-window' } },
+    { acl: { allow: 'everyone', deny: { consumers: ['mal'], paths: ['/reports/yearly'] } } },
+  ],
+};
+
+const NEW_REPORT = {
+  name: 'new-report',
+  listeners: ['public'],
+  match: { path: '/reports/*', methods: ['GET'], headers: { 'x-version': '2' } },
+  upstream: 'origin',
+  policies: [{ 'ip-list': { allow: ['198.51.100.0/24'] }, when: 'request.host.endsWith(".api.test")' }],
+};
+
+/** Where the header or parameter that is asked for is not there, `when` cannot be decided. */
+const UNDECIDED = {
+  name: 'undecided',
+  listeners: ['public'],
+  match: { path: '/undecided/**' },
+  upstream: 'origin',
+  policies: [
+    { headers: { response: { set: { 'x-plan': 'gold' } } }, when: GOLD, onError: 'continue' },
+    { 'rate-limit': { limit: 1, window: '1h' }, when: GOLD, mode: 'shadow' },
+    { acl: { allow: { methods: ['GET'] } }, when: 'int(request.query["page"]) > 3' },
+  ],
+};
+
+/** Identities that shadow attachments find are seen by shadow attachments alone. */
+const SHADOWED = {
+  name: 'shadowed',
+  listeners: ['public'],
+  match: { path: '/shadowed/**' },
+  upstream: 'origin',
+  policies: [
+    { 'api-key': {}, mode: 'shadow' },
+    { acl: { allow: { groups: ['staff'] } }, mode: 'shadow' },
+    { 'rate-limit': { by: 'consumer', limit: 8, window: '1h', headers: 'none' }, mode: 'shadow' },
+    { acl: { allow: { methods: ['GET'] } }, when: 'consumer == ""', name: 'nobody' },
+  ],
+};
+
+const PLAIN = {
+  name: 'plain',
+  listeners: ['public'],
+  match: { hosts: ['*.api.test'], path: '/plain/**', methods: ['GET', 'POST', 'OPTIONS'] },
+  upstream: 'origin',
+};
+
+const INNER = [
+  { 'rate-limit': { by: 'address', limit: 60, window: '1h', algorithm: 'sliding-window' } },
+  { cors: { origins: ['https://partner.test'] }, when: 'request.path.startsWith("/pages/")' },
+  { validate: { query: PAGE, body: { type: 'object' } }, when: 'request.method == "POST"' },
+];
