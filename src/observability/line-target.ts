@@ -1,13 +1,25 @@
-import { closeSync, constants, createWriteStream, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createWriteStream,
+  fstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { ConfigError } from '../errors.ts';
+import { NEWLINE } from './line-batch.ts';
 
 /** A place that lines go to. */
 export interface LineTarget {
   readonly stream: Writable;
   /** The most bytes that one write puts there in one piece, whoever else writes. */
   readonly atomicBytes: number;
+  /** It is a file whose last line was not written whole when it was opened. */
+  readonly endsMidLine: boolean;
   close(): void;
 }
 
@@ -40,13 +52,31 @@ function openStdout(): LineTarget {
   if (kind.isFIFO()) return pipeTarget('/dev/fd/1');
   if (kind.isSocket()) return socketTarget(STDOUT);
   const stream = createWriteStream('', { fd: STDOUT, autoClose: false });
-  return { stream, atomicBytes: FILE_BYTES, close: () => undefined };
+  const endsMidLine = kind.isFile() && isCutShort('/dev/fd/1');
+  return { stream, atomicBytes: FILE_BYTES, endsMidLine, close: () => undefined };
 }
 
 function openPath(path: string): LineTarget {
-  if (existing(path)?.isFIFO()) return pipeTarget(path);
+  const kind = existing(path);
+  if (kind?.isFIFO()) return pipeTarget(path);
   const stream = createWriteStream(path, { fd: openSync(path, 'a', 0o600) });
-  return { stream, atomicBytes: FILE_BYTES, close: () => stream.destroy() };
+  const endsMidLine = kind?.isFile() === true && isCutShort(path);
+  return { stream, atomicBytes: FILE_BYTES, endsMidLine, close: () => stream.destroy() };
+}
+
+/** Whether the file ends in the middle of a line. One that cannot be read may: an empty line does no harm. */
+function isCutShort(path: string): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const { size } = fstatSync(fd);
+    const last = Buffer.alloc(1);
+    return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
+  } catch {
+    return true;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 const existing = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
@@ -65,5 +95,5 @@ function pipeTarget(path: string): LineTarget {
 function socketTarget(fd: number): LineTarget {
   const stream = new Socket({ fd, readable: false, writable: true });
   stream.unref();
-  return { stream, atomicBytes: PIPE_BYTES, close: () => stream.destroy() };
+  return { stream, atomicBytes: PIPE_BYTES, endsMidLine: false, close: () => stream.destroy() };
 }

@@ -12,6 +12,8 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -262,6 +264,80 @@ function defineTests(): void {
     await sink.close();
     assert.deepEqual([...linesOf(`${file}.1`), ...linesOf(file)], ['before', 'between', 'after']);
     assert.equal(linesOf(file).at(-1), 'after');
+  });
+
+  test('a line cut short by a full disk or a crash is ended before the next', async () => {
+    const file = join(dir, 'cut.log');
+    writeFileSync(file, 'one\ntw');
+    const { sink } = openCounted(file);
+    sink.write('three');
+    await sink.flush();
+    sink.write('four');
+    await sink.close();
+    assert.deepEqual(linesOf(file), ['one', 'tw', 'three', 'four']);
+  });
+
+  test('on a full disk the rest of a line is lost; what comes when there is room begins a new one', async () => {
+    const file = join(dir, 'full-disk.log');
+    // A disk that is full, and then the file as such a disk leaves it.
+    symlinkSync('/dev/full', file);
+    let nowMs = 0;
+    const { sink, written, dropped } = openCounted(file, { now: () => nowMs });
+    sink.write('lost');
+    await sink.flush();
+    rmSync(file);
+    writeFileSync(file, 'half a l');
+    nowMs += 5000;
+    sink.write('first');
+    sink.write('second');
+    await sink.close();
+    assert.deepEqual(linesOf(file), ['half a l', 'first', 'second']);
+    assert.deepEqual([written(), dropped()], [2, 1]);
+  });
+
+  test('a pipe in place of a file gets what waits in pieces that are never torn', async () => {
+    const file = join(dir, 'file-then-pipe.log');
+    const sinks = [openCounted(file), openCounted(file)];
+    renameSync(file, `${file}.1`);
+    const { path, reader } = makePipe('file-then-pipe.log');
+    assert.equal(path, file);
+    const line = (writer: number, n: number) => JSON.stringify({ writer, n, path: `/${'é'.repeat(250)}` });
+    const long = JSON.stringify({ writer: 'long', path: `/${'p'.repeat(8000)}` });
+    const perSink = 400;
+    // Less than a batch for a file, much more than one for a pipe.
+    const waiting = 60;
+    for (const [writer, { sink }] of sinks.entries()) {
+      for (let n = 0; n < waiting; n++) sink.write(line(writer, n));
+      sink.write(long);
+      sink.write('y'.repeat(8000));
+      sink.reopen();
+      for (let n = waiting; n < perSink; n++) sink.write(line(writer, n));
+    }
+    const chunks: Buffer[] = [];
+    const flushed = Promise.all(sinks.map(({ sink }) => sink.flush())).then(() => true);
+    const piece = Buffer.alloc(3001);
+    while (!(await Promise.race([flushed, turn(false)]))) {
+      chunks.push(Buffer.from(piece.subarray(0, readWhereReady(reader, piece))));
+    }
+    readAll(reader, chunks);
+    closeSync(reader);
+    const records = Buffer.concat(chunks)
+      .toString()
+      .split('\n')
+      .slice(0, -1)
+      .map((l) => JSON.parse(l));
+    for (const writer of sinks.keys()) {
+      const order = records.filter((r) => r.writer === writer).map((r) => r.n);
+      assert.deepEqual(
+        order,
+        Array.from({ length: perSink }, (_, n) => n),
+      );
+    }
+    assert.equal(records.filter((r) => r.writer === 'long' && r.truncated === true).length, 2);
+    for (const { sink, written, dropped } of sinks) {
+      await sink.close();
+      assert.deepEqual([written(), dropped()], [perSink + 1, 1]);
+    }
   });
 
   test('where reopening fails the old file is kept', async () => {

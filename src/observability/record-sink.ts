@@ -1,4 +1,5 @@
 import type { Clock, Counter, Logger, RecordSink } from '../contract/index.ts';
+import { type LineBatch, NEWLINE, recutBatches } from './line-batch.ts';
 import { type LineTarget, openLineTarget } from './line-target.ts';
 import { shrinkRecord } from './shrink-record.ts';
 
@@ -25,17 +26,10 @@ export interface OwnedRecordSink extends RecordSink {
   close(deadlineMs?: number): Promise<void>;
 }
 
-/** Whole lines that are written at once. */
-interface Batch {
-  readonly bytes: Buffer;
-  used: number;
-  lines: number;
-}
-
 /** After a failure the target is tried again no sooner than this. */
 const RETRY_MS = 1000;
 
-const NEWLINE = 0x0a;
+const LINE_FEED = Buffer.from([NEWLINE]);
 /** The most bytes of UTF-8 that one unit of a text can take. */
 const UTF8_BYTES = 3;
 
@@ -60,15 +54,17 @@ class BufferedSink implements OwnedRecordSink {
   readonly #options: RecordSinkOptions;
   readonly #maxBufferedBytes: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #queue: Batch[] = [];
+  readonly #queue: LineBatch[] = [];
   #target: LineTarget;
-  #batch: Batch;
+  #batch: LineBatch;
   /** A batch that was written and may be filled again. */
   #spare: Buffer | undefined;
   /** The batch that is being filled is to follow the one in flight, full or not. */
   #isDue = false;
-  #inFlight: Batch | undefined;
+  #inFlight: LineBatch | undefined;
   #bufferedBytes = 0;
+  /** What is written next must not be glued to half a line: of a disk that was full, or of a crash. */
+  #isMidLine: boolean;
   #reopenAsked = false;
   #failedAtMs: number | undefined;
   /** Whether the failure that goes on is in the log: it is told once, not at every try. */
@@ -80,6 +76,7 @@ class BufferedSink implements OwnedRecordSink {
     this.#options = options;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 8 * 1024 * 1024;
     this.#target = this.#open();
+    this.#isMidLine = this.#target.endsMidLine;
     this.#batch = this.#emptyBatch();
     this.#timer = setInterval(() => this.#handOver(), options.flushIntervalMs ?? 100);
     this.#timer.unref();
@@ -143,7 +140,7 @@ class BufferedSink implements OwnedRecordSink {
     batch.lines++;
   }
 
-  #emptyBatch(): Batch {
+  #emptyBatch(): LineBatch {
     const { atomicBytes } = this.#target;
     const fits = this.#spare?.length === atomicBytes;
     const bytes = fits && this.#spare !== undefined ? this.#spare : Buffer.allocUnsafeSlow(atomicBytes);
@@ -175,7 +172,8 @@ class BufferedSink implements OwnedRecordSink {
     if (batch === undefined) return this.#nothingQueued();
     this.#inFlight = batch;
     const target = this.#target;
-    target.stream.write(batch.bytes.subarray(0, batch.used), (error) => {
+    const lines = batch.bytes.subarray(0, batch.used);
+    target.stream.write(this.#isMidLine ? Buffer.concat([LINE_FEED, lines]) : lines, (error) => {
       if (error == null) this.#onWritten(batch);
       else this.#onError(target, error);
     });
@@ -187,10 +185,11 @@ class BufferedSink implements OwnedRecordSink {
     this.#endBatch();
   }
 
-  #onWritten(batch: Batch): void {
+  #onWritten(batch: LineBatch): void {
     if (this.#inFlight !== batch) return;
     this.#inFlight = undefined;
     this.#isReported = false;
+    this.#isMidLine = false;
     this.#bufferedBytes -= batch.used;
     this.#spare = batch.bytes;
     this.#options.written?.add(batch.lines);
@@ -210,13 +209,25 @@ class BufferedSink implements OwnedRecordSink {
     this.#reopenAsked = false;
     try {
       const target = this.#open();
+      const { atomicBytes } = this.#target;
       this.#target.close();
       this.#target = target;
+      this.#isMidLine = target.endsMidLine;
       this.#failedAtMs = undefined;
+      if (target.atomicBytes < atomicBytes) this.#recut();
     } catch (error) {
       if (this.#failedAtMs !== undefined) this.#failedAtMs = nowMs;
       this.#report('record-sink-reopen-failed', error);
     }
+  }
+
+  /** A pipe in place of a file takes smaller pieces than those that wait. */
+  #recut(): void {
+    const { full, last, dropped } = recutBatches([...this.#queue, this.#batch], this.#target.atomicBytes);
+    this.#options.dropped?.add(dropped);
+    this.#queue.splice(0, this.#queue.length, ...full);
+    this.#batch = last;
+    this.#bufferedBytes = full.reduce((sum, { used }) => sum + used, last.used);
   }
 
   #onError(target: LineTarget, error: Error): void {
