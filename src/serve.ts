@@ -41,7 +41,7 @@ import {
   processFacts,
   stderrWriter,
 } from './observability/index.ts';
-import { LastGood, openSqliteStore, type Store, StoreError } from './store/index.ts';
+import { LastGood, lockDirectory, openSqliteStore, type Store, StoreError } from './store/index.ts';
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
@@ -109,6 +109,7 @@ class Gateway {
       reload: () => this.#reload?.(),
     });
     const workers = this.#pool.start(this.#options.workers);
+    this.#lockData();
     this.#store = this.#openStore();
     const demoKey = demo === undefined ? undefined : await this.#startDemo(demo);
     if (admin !== 'off') await refuseTaken([{ path: '--admin', ...admin }]);
@@ -177,6 +178,18 @@ class Gateway {
       bound: () => this.#pool.addresses(),
     });
     return { sources, catalog: { policies: POLICIES, schema: () => publishedSchema(catalog) } };
+  }
+
+  /** Traffic does not need the lock: where there can be none (a read-only disk) that is told of and left alone. */
+  #lockData(): void {
+    const { data } = this.#options;
+    try {
+      const lock = lockDirectory(data);
+      this.#open.push(() => lock.release());
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#log.error('data-not-locked', { path: data, error });
+    }
   }
 
   /** Traffic does not need the store: one that cannot be used is told of and left alone. */

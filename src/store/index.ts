@@ -1,4 +1,5 @@
 export { ensureDataDirectory } from './data-directory.ts';
+export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export { openSqliteStore } from './sqlite.ts';
 export {
