@@ -44,7 +44,6 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   counter('sallyport_http_requests_total', 'Requests answered, by who answered them.', [
     'listener',
     'route',
-    'method',
     'status',
     'source',
   ]),
