@@ -1,24 +1,73 @@
 import type { EvaluationDeps, ListenerPlan, RequestView } from '../contract/index.ts';
+import { PolicyRejection, RequestError } from '../errors.ts';
+import { parseRequestHead } from '../http1/index.ts';
+import type { IpAddress } from '../lib/ip-address.ts';
 import { BufferedBody } from './body.ts';
 import { Evaluation, type Verdict } from './evaluation.ts';
+import { viewOf } from './request-view.ts';
+import { refusalUnasked } from './unasked.ts';
 
-/** What a snapshot says of a whole request that is at hand: for tests, replay and explain. */
-export interface Judgement {
-  readonly verdict: Verdict;
-  readonly evaluation: Evaluation;
+/** A whole request that is at hand. */
+export interface WholeRequest {
+  readonly id: string;
+  readonly scheme: 'http' | 'https';
+  readonly peer: IpAddress;
+  /** From the request line to the empty line, byte for byte. */
+  readonly head: Buffer;
+  /** Without its framing. */
+  readonly body: Uint8Array;
 }
 
-/** Runs the request phases over a request and its body, as live traffic does. */
+/** What becomes of a whole request: `refused` before any policy was asked, or judged by them. */
+export type Judgement =
+  | { readonly kind: 'refused'; readonly error: RequestError | PolicyRejection }
+  | { readonly kind: 'judged'; readonly verdict: Verdict; readonly evaluation: Evaluation };
+
+/** Does with a request what live traffic does, up to the upstream: for tests, replay and explain. */
 export async function evaluate(
   listener: ListenerPlan,
-  request: RequestView,
-  body: Uint8Array,
+  request: WholeRequest,
   deps: EvaluationDeps,
 ): Promise<Judgement> {
-  const evaluation = new Evaluation(listener, request, deps);
+  const admitted = admit(listener, request);
+  if ('error' in admitted) return { kind: 'refused', error: admitted.error };
+  const evaluation = new Evaluation(listener, admitted.view, deps);
+  const { body } = request;
   let verdict = await evaluation.runRequest();
+  if (verdict.kind === 'forward' && body.length > bodyLimit(evaluation)) verdict = TOO_LARGE;
   if (verdict.kind === 'forward' && evaluation.pipeline.buffersBody) {
     verdict = await evaluation.runRequestBody(new BufferedBody(body));
   }
-  return { verdict, evaluation };
+  return { kind: 'judged', verdict, evaluation };
+}
+
+const TOO_LARGE: Verdict = Object.freeze({
+  kind: 'reject',
+  error: new PolicyRejection('payload-too-large', 'The request body is larger than allowed.'),
+  by: undefined,
+});
+const HEAD_TOO_LARGE = new RequestError(
+  'headers-too-large',
+  'head-too-large',
+  'The request head is too large.',
+);
+
+type Admission = { readonly view: RequestView } | { readonly error: RequestError | PolicyRejection };
+
+function admit(listener: ListenerPlan, request: WholeRequest): Admission {
+  const { id, scheme, peer, head: bytes } = request;
+  if (bytes.length > listener.limits.headerBytes) return { error: HEAD_TOO_LARGE };
+  const head = parseRequestHead(bytes, 0, bytes.length, listener.limits);
+  if (head instanceof RequestError) return { error: head };
+  const { method, target, headers, authority } = head;
+  const httpVersion = head.minor === 1 ? '1.1' : '1.0';
+  const view = viewOf({ id, method, scheme, authority, target, headers, httpVersion, peer }, listener);
+  if (view instanceof RequestError) return { error: view };
+  const error = refusalUnasked(head);
+  return error === undefined ? { view } : { error };
+}
+
+function bodyLimit({ match, listener }: Evaluation): number {
+  const own = match.kind === 'found' ? match.route.maxBodyBytes : undefined;
+  return own ?? listener.limits.bodyBytes;
 }

@@ -25,11 +25,11 @@ import { checkFields, Journal } from './journal.ts';
 import { ShadowContext } from './shadow-context.ts';
 import { preflightMethod, refusalWithoutRoute } from './unrouted.ts';
 
-/** The sum of the decisions of one phase. `by` is undefined when the gateway itself refused (no route). */
+/** The sum of the decisions of one phase. `by` is undefined where the gateway itself says so (no route). */
 export type Verdict =
   | { readonly kind: 'forward' }
   | { readonly kind: 'reject'; readonly error: PolicyRejection; readonly by: Attachment | undefined }
-  | { readonly kind: 'respond'; readonly response: LocalResponse; readonly by: Attachment };
+  | { readonly kind: 'respond'; readonly response: LocalResponse; readonly by: Attachment | undefined };
 
 /** A phase with what its policies are given. */
 type Step =
@@ -40,6 +40,12 @@ type Step =
 const REQUEST_STEP: Step = Object.freeze({ phase: 'request' });
 const NO_FACTS: Readonly<Facts> = Object.freeze({ identity: undefined });
 const FORWARD: Verdict = Object.freeze({ kind: 'forward' });
+/** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7): it is here, and that is all it says. */
+const SERVER_OPTIONS: Verdict = Object.freeze({
+  kind: 'respond',
+  response: { status: 204, headers: [], body: '' },
+  by: undefined,
+});
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /**
@@ -129,6 +135,7 @@ export class Evaluation implements PolicyContext {
   #routed(verdict: Verdict): Verdict {
     if (verdict.kind !== 'forward') return verdict;
     if (this.#unrouted === undefined) return FORWARD;
+    if (this.request.path === '*') return SERVER_OPTIONS;
     return { kind: 'reject', error: refusalWithoutRoute(this.#unrouted), by: undefined };
   }
 

@@ -1,10 +1,11 @@
 export { makeAttachment, makePipeline } from './attachment.ts';
 export { BufferedBody } from './body.ts';
 export { compileCondition } from './condition.ts';
-export { evaluate, type Judgement } from './evaluate.ts';
+export { evaluate, type Judgement, type WholeRequest } from './evaluate.ts';
 export { Evaluation, type Verdict } from './evaluation.ts';
 export { type HostParts, parseHost } from './host.ts';
 export { applyEdits, Journal } from './journal.ts';
 export { normalisePath, type PathRefusal, type PathRules } from './path.ts';
 export { type RequestSource, viewOf } from './request-view.ts';
 export { buildRouter, type RouteEntry } from './router.ts';
+export { refusalUnasked } from './unasked.ts';

@@ -1,6 +1,6 @@
 import type { Attachment, ListenerPlan, RequestView } from '../contract/index.ts';
 import { InternalError, PolicyRejection, RequestError, type UpstreamError } from '../errors.ts';
-import { BufferedBody, Evaluation, type Verdict, viewOf } from '../evaluator/index.ts';
+import { BufferedBody, Evaluation, refusalUnasked, type Verdict, viewOf } from '../evaluator/index.ts';
 import type { BodyFraming, RequestHead } from '../http1/index.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import type { AnswerFields } from './client-response.ts';
@@ -32,18 +32,7 @@ const UNREAD = new RequestError(
   'The client did not read its answer.',
 );
 const CLIENT_GONE = new RequestError('client-closed-request', 'client-gone', 'The client went away.');
-const BAD_EXPECT = new RequestError(
-  'expectation-failed',
-  'expect',
-  'Only "Expect: 100-continue" is understood.',
-);
-const NO_TRACE = new PolicyRejection('method-not-allowed', 'TRACE is not served here.', {
-  headers: ['Allow', 'GET'],
-});
 const INTERNAL = new PolicyRejection('internal', 'The gateway failed to handle the request.');
-
-/** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7): it is here, and that is all it says. */
-const SERVER_OPTIONS: LocalAnswer = Object.freeze({ status: 204, fields: [], body: '' });
 
 /** What becomes of body bytes: not taken yet, kept for a policy, sent on, or thrown away. */
 type BodyUse = 'later' | 'buffer' | 'forward' | 'discard';
@@ -116,8 +105,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const { services } = this.host.home;
     const view = this.#view();
     if (view instanceof RequestError) return this.#refuseUnread(view);
-    if (head.method === 'TRACE') return this.refuse(NO_TRACE);
-    if (head.expect !== '' && head.expect.toLowerCase() !== '100-continue') return this.refuse(BAD_EXPECT);
+    const unasked = refusalUnasked(head);
+    if (unasked !== undefined) return this.refuse(unasked);
     const evaluation = new Evaluation(plan, view, services.evaluation);
     this.judged = evaluation;
     const maxBodyBytes = evaluation.match.kind === 'found' ? evaluation.match.route.maxBodyBytes : undefined;
@@ -236,9 +225,6 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #requestJudged(verdict: Verdict): void {
-    if (this.head.target === '*' && verdict.kind === 'reject' && verdict.by === undefined) {
-      return this.#answerLocally(SERVER_OPTIONS);
-    }
     if (verdict.kind !== 'forward') return this.conclude(verdict);
     if (this.body?.error !== undefined) return this.refuse(this.body.error);
     if (!this.evaluation.pipeline.buffersBody) return this.#forward();

@@ -1,7 +1,15 @@
 import type { DocumentTest } from '../config/index.ts';
 import type { CounterState, EvaluationDeps, ListenerPlan, Secrets, Snapshot } from '../contract/index.ts';
-import { ConfigError, type ConfigIssue, ERRORS, InternalError, RequestError } from '../errors.ts';
-import { applyEdits, evaluate, type Judgement, viewOf } from '../evaluator/index.ts';
+import {
+  ConfigError,
+  type ConfigIssue,
+  ERRORS,
+  InternalError,
+  PolicyRejection,
+  type RequestError,
+} from '../errors.ts';
+import { applyEdits, evaluate, type Judgement, type WholeRequest } from '../evaluator/index.ts';
+import { fieldLines } from '../http1/index.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
@@ -130,28 +138,14 @@ async function send(
   secrets: Secrets,
 ): Promise<Observed> {
   const listener = listenerOf(snapshot, request.listener);
-  const { headers, body } = messageOf(request, secrets);
   const peer = parseIpAddress(request.client ?? '192.0.2.1');
   if (peer === undefined) throw ConfigError.at('request.client', 'is not an IP address');
+  const scheme = listener.tls === undefined ? 'http' : 'https';
+  const message = messageOf(request, secrets);
   let observed: Observed | undefined;
   for (let n = 0; n < (request.repeat ?? 1); n++) {
-    const view = viewOf(
-      {
-        id: `test-${n + 1}`,
-        method: request.method ?? 'GET',
-        scheme: listener.tls === undefined ? 'http' : 'https',
-        authority: headers.get('host') ?? 'localhost',
-        target: request.path,
-        headers: headers.clone(),
-        httpVersion: '1.1',
-        peer,
-      },
-      listener,
-    );
-    observed =
-      view instanceof RequestError
-        ? refusedEarly(view)
-        : observe(await evaluate(listener, view, body, world));
+    const judgement = await evaluate(listener, { id: `test-${n + 1}`, scheme, peer, ...message }, world);
+    observed = judgement.kind === 'refused' ? refusedEarly(judgement.error) : observe(judgement);
   }
   if (observed === undefined) throw new InternalError('a test sends at least one request');
   return observed;
@@ -165,36 +159,41 @@ function listenerOf(snapshot: Snapshot, name: string | undefined): ListenerPlan 
 
 const REFERENCE = /^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/;
 
-function messageOf(request: TestRequest, secrets: Secrets): { headers: HeaderList; body: Uint8Array } {
+/** The request as bytes, so that it is read as strictly as one that came in. */
+function messageOf(request: TestRequest, secrets: Secrets): Pick<WholeRequest, 'head' | 'body'> {
   const headers = new HeaderList();
   for (const [name, value] of Object.entries(request.headers ?? {})) {
     headers.append(name, REFERENCE.test(value) ? secrets.resolve(value) : value);
   }
   if (!headers.has('host')) headers.append('host', 'localhost');
-  const { body: written } = request;
-  if (written === undefined) return { headers, body: new Uint8Array() };
-  const body = Buffer.from(typeof written === 'string' ? written : JSON.stringify(written));
-  if (typeof written !== 'string' && !headers.has('content-type')) {
-    headers.append('content-type', 'application/json');
+  const { body: written, method = 'GET', path } = request;
+  const body = Buffer.from(
+    typeof written === 'string' || written === undefined ? (written ?? '') : JSON.stringify(written),
+  );
+  if (written !== undefined) {
+    const isJson = typeof written !== 'string';
+    if (isJson && !headers.has('content-type')) headers.append('content-type', 'application/json');
+    if (!headers.has('content-length') && !headers.has('transfer-encoding'))
+      headers.append('content-length', String(body.length));
   }
-  if (!headers.has('content-length')) headers.append('content-length', String(body.length));
-  return { headers, body };
+  const text = `${method} ${path} HTTP/1.1\r\n${fieldLines(headers.flat)}\r\n`;
+  return { head: Buffer.from(text, 'latin1'), body };
 }
 
-function refusedEarly(error: RequestError): Observed {
+function refusedEarly(error: RequestError | PolicyRejection): Observed {
   return {
     forwarded: false,
-    status: ERRORS[error.code].status,
+    status: error instanceof PolicyRejection ? error.status : ERRORS[error.code].status,
     policy: undefined,
     rule: undefined,
     code: error.code,
     route: undefined,
     headers: new HeaderList(),
-    decidedBy: `the listener: ${error.reason}`,
+    decidedBy: `the listener: ${error.reason ?? error.code}`,
   };
 }
 
-function observe({ verdict, evaluation }: Judgement): Observed {
+function observe({ verdict, evaluation }: Extract<Judgement, { kind: 'judged' }>): Observed {
   const route = evaluation.route.name === '' ? undefined : evaluation.route.name;
   if (verdict.kind === 'forward') {
     const nothing = { status: undefined, policy: undefined, rule: undefined, code: undefined };
@@ -213,7 +212,7 @@ function observe({ verdict, evaluation }: Judgement): Observed {
     code: verdict.kind === 'reject' ? verdict.error.code : undefined,
     route,
     headers,
-    decidedBy: by === undefined ? 'the router' : by.id,
+    decidedBy: by?.id ?? (route === undefined ? 'the router' : 'the gateway itself'),
   };
 }
 

@@ -8,7 +8,7 @@ import { compileDocument, OfflineJudge } from './live-and-offline/offline.ts';
 import { FORWARDED, type Outcome } from './live-and-offline/outcome.ts';
 import { type GeneratedRequest, generateRequests } from './live-and-offline/requests.ts';
 
-const SEED = 20_260_131;
+const SEED = 20_260_201;
 const REQUESTS = 1000;
 /** What happens less often than this was hardly tried. */
 const A_FEW = 5;
@@ -51,6 +51,7 @@ const VERDICTS: readonly string[] = [
   'refused 404 no-route',
   'refused 405 method-not-allowed',
   'refused 415 unsupported-media-type',
+  'refused 417 expectation-failed',
   'refused 429 rate-limited',
   'refused 500 policy-failed',
 ];

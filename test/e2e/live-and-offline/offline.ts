@@ -7,9 +7,9 @@ import {
   secretsOf,
 } from '../../../src/config/index.ts';
 import type { EvaluationDeps, ListenerPlan, Snapshot } from '../../../src/contract/index.ts';
-import { ERRORS, RequestError } from '../../../src/errors.ts';
-import { evaluate, type Judgement, type Verdict, viewOf } from '../../../src/evaluator/index.ts';
-import { HeaderList } from '../../../src/lib/header-list.ts';
+import { ERRORS, type PolicyRejection, type RequestError } from '../../../src/errors.ts';
+import { evaluate, type Judgement, type Verdict } from '../../../src/evaluator/index.ts';
+import { fieldLines } from '../../../src/http1/index.ts';
 import { parseIpAddress } from '../../../src/lib/ip-address.ts';
 import { POLICIES } from '../../../src/policies/index.ts';
 import { createLocalCounters } from '../../../src/state/index.ts';
@@ -42,25 +42,13 @@ export class OfflineJudge {
    * whole milliseconds, a record has them all, and counters count in whole ones; so no decision hangs on less.
    */
   async judge(request: GeneratedRequest, timeMs: number): Promise<Outcome> {
-    const { id, method, target, peer: from, listener: name, body } = request;
+    const { id, method, target, peer: from, listener: name, body, fields } = request;
     const listener = this.#listener(name);
-    const headers = new HeaderList([...request.fields]);
-    const authority = headers.get('host') ?? '';
     const peer = parseIpAddress(from);
     assert.ok(peer, `${from} is no address`);
-    const source = {
-      id,
-      method,
-      scheme: 'http',
-      authority,
-      target,
-      headers,
-      httpVersion: '1.1',
-      peer,
-    } as const;
-    const view = viewOf(source, listener);
-    if (view instanceof RequestError) return refusedEarly(view, from);
-    return outcomeOf(await evaluate(listener, view, body, this.#deps(timeMs)));
+    const head = Buffer.from(`${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}\r\n`, 'latin1');
+    const judgement = await evaluate(listener, { id, scheme: 'http', peer, head, body }, this.#deps(timeMs));
+    return judgement.kind === 'refused' ? refusedEarly(judgement.error, from) : outcomeOf(judgement);
   }
 
   #listener(name: string): ListenerPlan {
@@ -79,12 +67,12 @@ export class OfflineJudge {
 }
 
 /** No policy was asked, and nobody but the other end of the connection is known. */
-function refusedEarly({ code }: RequestError, peer: string): Outcome {
+function refusedEarly({ code }: RequestError | PolicyRejection, peer: string): Outcome {
   const verdict = refused(ERRORS[code].status, code);
   return { verdict, route: '', client: peer, consumer: undefined, decisions: [] };
 }
 
-function outcomeOf({ verdict, evaluation }: Judgement): Outcome {
+function outcomeOf({ verdict, evaluation }: Extract<Judgement, { kind: 'judged' }>): Outcome {
   return {
     verdict: wordsOf(verdict),
     route: evaluation.route.name,

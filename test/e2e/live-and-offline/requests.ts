@@ -27,9 +27,8 @@ interface Draft {
 }
 
 /**
- * The same requests for the same seed. Most are sound where they go, and each may be bent in any of its parts. Only
- * what reaches the evaluator: what the codec cannot read has no record, and TRACE, `OPTIONS *`, an Expect that is not
- * understood and a body over its limit are settled by the exchange, which evaluation offline has none of.
+ * The same requests for the same seed. Most are sound where they go, and each may be bent in any of its parts, but
+ * not so that the codec cannot read them: those have no record.
  */
 export function generateRequests(seed: number, count: number): readonly GeneratedRequest[] {
   const dice = new Dice(seed);
@@ -56,6 +55,7 @@ function generate(dice: Dice, id: string): GeneratedRequest {
       ...page.fields,
       ...(draft.fields ?? []),
       ...(dice.oneIn(40) ? ['X_Tenant', 'a'] : []),
+      ...(body.length === 0 && dice.oneIn(40) ? ['Expect', 'the-unexpected'] : []),
       ...framing(draft.method, body, chunkBytes),
     ],
     body,
@@ -77,7 +77,7 @@ function pageFields(dice: Dice, method: string): { readonly method: string; read
   return { method: 'OPTIONS', fields };
 }
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'TRACE'];
 
 const DRAFTS: readonly ((dice: Dice) => Draft)[] = [
   readOrder,
