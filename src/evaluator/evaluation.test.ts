@@ -17,7 +17,6 @@ import { PolicyRejection } from '../errors.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { makeAttachment, makePipeline } from './attachment.ts';
 import { BufferedBody } from './body.ts';
-import { evaluate, type WholeRequest } from './evaluate.ts';
 import { Evaluation, type Verdict } from './evaluation.ts';
 import { buildRouter } from './router.ts';
 
@@ -55,10 +54,10 @@ function listener(attachments: readonly Attachment[], methods: readonly string[]
     tls: undefined,
     trusts: () => false,
     limits: {
-      headerBytes: 1000,
-      headers: 10,
-      targetBytes: 100,
-      bodyBytes: 100,
+      headerBytes: 1,
+      headers: 1,
+      targetBytes: 1,
+      bodyBytes: 1,
       headerTimeoutMs: 1,
       bodyTimeoutMs: 1,
       idleTimeoutMs: 1,
@@ -100,14 +99,6 @@ function told(verdict: Verdict): string {
   if (verdict.kind === 'respond') return `respond ${verdict.response.status} by ${verdict.by?.policy}`;
   return `${verdict.error.code} by ${verdict.by?.policy}`;
 }
-
-const whole = (head: string, body: string): WholeRequest => ({
-  id: 'id',
-  scheme: 'http',
-  peer: ipv4('192.0.2.1'),
-  head: Buffer.from(head, 'latin1'),
-  body: Buffer.from(body),
-});
 
 const yes: Policy = { request: () => CONTINUE };
 const no: Policy = { request: () => reject(DENIED) };
@@ -279,43 +270,6 @@ describe('phases', () => {
     await judged.runResponse(head);
     assert.equal(asked, 1);
   });
-  it('a whole request offline is judged as live', async () => {
-    const log: string[] = [];
-    const plan = listener([attach('a', all(reject(DENIED), log), { body: 'buffer' })]);
-    const judgement = await evaluate(plan, whole('GET /a HTTP/1.1\r\nHost: a\r\n\r\n', 'x'), DEPS);
-    assert.ok(judgement.kind === 'judged');
-    assert.equal(told(judgement.verdict), 'forbidden by a');
-    assert.deepEqual(log, ['request', 'x']);
-  });
-});
-
-describe('a whole request offline, beside the policies', () => {
-  const host = 'Host: a\r\n';
-  const cases: readonly (readonly [head: string, body: string, outcome: string])[] = [
-    [`BREW /a HTTP/1.1\r\n${host}\r\n`, '', 'method-not-implemented'],
-    [`GET /a HTTP/1.1\r\n${host}${host}\r\n`, '', 'bad-host'],
-    [`GET /%zz HTTP/1.1\r\n${host}\r\n`, '', 'bad-path'],
-    [`GET /a HTTP/1.1\r\n${host}X: ${'x'.repeat(5000)}\r\n\r\n`, '', 'headers-too-large'],
-    [`TRACE /a HTTP/1.1\r\n${host}\r\n`, '', 'method-not-allowed'],
-    [`GET /a HTTP/1.1\r\n${host}Expect: all\r\n\r\n`, '', 'expectation-failed'],
-    [`POST /a HTTP/1.1\r\n${host}\r\n`, 'x'.repeat(101), 'judged: payload-too-large by undefined'],
-    [`OPTIONS * HTTP/1.1\r\n${host}\r\n`, '', 'judged: respond 204 by undefined'],
-    [`GET /a HTTP/1.1\r\n${host}\r\n`, '', 'judged: forward'],
-  ];
-  for (const [head, body, outcome] of cases) {
-    it(`${outcome}: ${head.split('\r\n', 1)[0]}`, async () => {
-      let asked = 0;
-      const policy: Policy = {
-        request: () => {
-          asked++;
-          return CONTINUE;
-        },
-      };
-      const judgement = await evaluate(listener([attach('a', policy)]), whole(head, body), DEPS);
-      if (judgement.kind === 'judged') return assert.equal(`judged: ${told(judgement.verdict)}`, outcome);
-      assert.deepEqual([judgement.error.code, asked], [outcome, 0]);
-    });
-  }
 });
 
 describe('edits and facts', () => {
