@@ -270,7 +270,7 @@ class Gateway {
   #readiness(): ReturnType<AdminDeps['readiness']> {
     const revision = this.#activation.active?.revision;
     const isServing = this.#pool.status().some((w) => w.state === 'serving');
-    const isFirst = revision === this.#first?.revision;
+    const isFirst = this.#publisher.takenFrom === 'start';
     return {
       ready: isServing && revision !== undefined && !this.#isEnding,
       reason: this.#isEnding ? 'ending' : isServing ? this.#caveat() : 'no worker serves',

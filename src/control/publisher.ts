@@ -58,6 +58,7 @@ export class Publisher<B extends Activatable> {
   #tail: Promise<unknown> = Promise.resolve();
   #refusal: Refusal | undefined;
   #activatedAtMs: number | undefined;
+  #takenFrom: PublishOrigin | undefined;
 
   constructor(deps: PublisherDeps<B>) {
     this.#deps = deps;
@@ -71,6 +72,11 @@ export class Publisher<B extends Activatable> {
   /** Milliseconds since the epoch, or undefined before the first activation. */
   get activatedAtMs(): number | undefined {
     return this.#activatedAtMs;
+  }
+
+  /** Where the latest offer that was taken came from, one that changed nothing included. */
+  get takenFrom(): PublishOrigin | undefined {
+    return this.#takenFrom;
   }
 
   /** Keeps a refusal in view although another revision was taken since: the document on disk is still bad. */
@@ -125,6 +131,7 @@ export class Publisher<B extends Activatable> {
     if (result.outcome === 'stale') return;
     if (result.outcome !== 'refused') {
       this.#refusal = undefined;
+      this.#takenFrom = origin;
       log.info(`revision-${result.outcome}`, { revision: result.revision, origin, actor });
       return;
     }

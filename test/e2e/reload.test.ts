@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePort, type Gateway, startGateway } from '../fixtures/gateway.ts';
-import { eventually } from '../fixtures/process.ts';
+import { eventually, Program, temporaryFolder } from '../fixtures/process.ts';
 
 const KEYS = ['the-first-key-0123456789', 'the-second-key-0123456789'];
 
@@ -106,5 +106,35 @@ describe('a changed document', () => {
     await writeFile(gateway.configFile, JSON.stringify(document('good again')));
     await eventually(isServed('good again'));
     await eventually(async () => (await status()).refusal === null);
+  });
+});
+
+describe('a document that is made good again', () => {
+  it('is what readiness names, though it is that of the last good revision', async () => {
+    const folder = await temporaryFolder();
+    const adminPort = await freePort();
+    const file = path.join(folder.path, 'gateway.yaml');
+    const good = `sallyport: 1\nlisteners: [{ name: public, address: "127.0.0.1:${await freePort()}" }]\n`;
+    const start = async () => {
+      const args = ['run', '--workers', '1', '--admin', `127.0.0.1:${adminPort}`];
+      const program = new Program(args, { cwd: folder.path });
+      await program.says(/revision {2}/);
+      return program;
+    };
+    const readiness = async (): Promise<{ source: string; reason: string | null }> =>
+      JSON.parse(await (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text());
+    await writeFile(file, good);
+    await (await start()).stop();
+    await writeFile(file, 'sallyport: 2\n');
+    const program = await start();
+    try {
+      assert.equal((await readiness()).source, 'last-good');
+      await writeFile(file, good);
+      await eventually(async () => (await readiness()).source === 'document');
+      assert.equal((await readiness()).reason, null);
+    } finally {
+      await program.stop();
+      await folder.remove();
+    }
   });
 });
