@@ -11,7 +11,6 @@ import {
 } from './cli/index.ts';
 import {
   type AdminDeps,
-  ConfigWatch,
   createAdminServer,
   type DocumentSources,
   type FirstRevision,
@@ -23,6 +22,7 @@ import {
   openDocumentSources,
   Publisher,
   publishFirst,
+  Reload,
   RevisionRecord,
   refuseTaken,
   type Thread,
@@ -45,7 +45,6 @@ import { LastGood, lockDirectory, openSqliteStore, type Store, StoreError } from
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
-const SYSTEM = 'system';
 
 /** Serves until the process is told to end. Resolves when it serves; throws ConfigError when it cannot. */
 export async function serve(options: RunOptions, startThread: (threadId: number) => Thread): Promise<void> {
@@ -73,8 +72,8 @@ class Gateway {
   #store: Store | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
-  /** Loads the document again; set once there is one. */
-  #reload: (() => void) | undefined;
+  /** Undefined until a first revision is served. */
+  #reload: Reload | undefined;
 
   constructor(options: RunOptions, startThread: (threadId: number) => Thread) {
     this.#options = options;
@@ -97,7 +96,10 @@ class Gateway {
       ...parts,
       meter: this.#meter,
       isSame: isSameBundle,
-      remember: (request, bundle, result) => record.keep(request, bundle, result),
+      remember: async (request, bundle, result) => {
+        if (result.outcome === 'activated') await this.#reload?.follow();
+        await record.keep(request, bundle, result);
+      },
     });
   }
 
@@ -106,7 +108,7 @@ class Gateway {
     obeySignals(process, systemClock, {
       end: () => void this.#end(),
       endAtOnce: (code) => process.exit(code),
-      reload: () => this.#reload?.(),
+      reload: () => this.#onHangUp(),
     });
     const workers = this.#pool.start(this.#options.workers);
     this.#lockData();
@@ -152,16 +154,23 @@ class Gateway {
     process.exit(0);
   }
 
+  #onHangUp(): void {
+    if (this.#reload === undefined) return;
+    this.#reload.fromDisk('signal');
+    void this.#pool.reopenRecords();
+  }
+
   async #watch(sources: DocumentSources): Promise<void> {
-    const publish = (origin: 'file' | 'signal') =>
-      void this.#publisher.publish({ origin, actor: SYSTEM, load: () => sources.fromDisk() });
-    this.#reload = () => {
-      publish('signal');
-      void this.#pool.reopenRecords();
-    };
-    const { config: path } = this.#options;
-    const watch = await ConfigWatch.start({ path, log: this.#log, onChange: () => publish('file') });
-    this.#open.push(() => watch.close());
+    const reload = await Reload.start({
+      publisher: this.#publisher,
+      sources,
+      active: () => this.#activation.active,
+      path: this.#options.config,
+      log: this.#log,
+    });
+    this.#reload = reload;
+    this.#open.push(() => reload.close());
+    await reload.follow();
   }
 
   async #openSources() {

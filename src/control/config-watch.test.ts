@@ -19,7 +19,7 @@ describe('config watch', () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const watch = await ConfigWatch.start({
       path: watched,
-      onChange: resolve,
+      onChange: () => resolve(),
       log,
       restMs: 5,
       pollMs: 3_600_000,
@@ -67,10 +67,100 @@ describe('config watch', () => {
     await notices(several, () => writeFile(path.join(several, 'c.yaml'), 'c'));
   });
 
+  describe('files that the document names', () => {
+    /** Watches a document, follows `files`, and resolves with what was told after the change. */
+    const tells = async (
+      files: Readonly<Record<string, string>>,
+      change: (document: string) => Promise<void>,
+    ) => {
+      const document = path.join(await mkdtemp(path.join(folder, 'named-')), 'gateway.yaml');
+      await writeFile(document, 'one');
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const options = { path: document, onChange: resolve, log, restMs: 5, pollMs: 3_600_000 };
+      const watch = await ConfigWatch.start(options);
+      for (const [name, text] of Object.entries(files)) {
+        await mkdir(path.dirname(path.resolve(path.dirname(document), name)), { recursive: true });
+        await writeFile(path.resolve(path.dirname(document), name), text);
+      }
+      await watch.follow(files);
+      await change(document);
+      const told = await promise;
+      watch.close();
+      return told;
+    };
+    const beside = (document: string, name: string) => path.join(path.dirname(document), name);
+
+    const cases: [
+      name: string,
+      files: Record<string, string>,
+      change: (document: string) => Promise<void>,
+    ][] = [
+      ['beside it', { 'deny.txt': 'a' }, (d) => writeFile(beside(d, 'deny.txt'), 'ab')],
+      ['below it', { 'lists/deny.txt': 'a' }, (d) => writeFile(beside(d, 'lists/deny.txt'), 'ab')],
+      ['above it', { '../deny.txt': 'a' }, (d) => writeFile(beside(d, '../deny.txt'), 'ab')],
+      ['that go', { 'deny.txt': 'a' }, (d) => rm(beside(d, 'deny.txt'))],
+      [
+        'that others take the place of',
+        { 'deny.txt': 'a' },
+        async (d) => {
+          await writeFile(beside(d, 'new'), 'b');
+          await rename(beside(d, 'new'), beside(d, 'deny.txt'));
+        },
+      ],
+    ];
+    for (const [name, files, change] of cases) {
+      it(`are noticed: ${name}`, async () => assert.equal(await tells(files, change), 'files'));
+    }
+
+    it('are told apart from the document', async () => {
+      assert.equal(await tells({ 'deny.txt': 'a' }, (d) => writeFile(d, 'other')), 'document');
+    });
+
+    it('are noticed when they changed before they were followed', async () => {
+      const file = path.join(folder, 'g.yaml');
+      await writeFile(file, 'g');
+      await writeFile(path.join(folder, 'key'), 'old\n');
+      const told: string[] = [];
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const onChange = (what: string) => {
+        told.push(what);
+        resolve();
+      };
+      const watch = await ConfigWatch.start({ path: file, onChange, log, restMs: 5, pollMs: 3_600_000 });
+      await watch.follow({ key: 'old' });
+      await writeFile(path.join(folder, 'deny.txt'), 'newer');
+      await watch.follow({ key: 'old', 'deny.txt': 'read before' });
+      await promise;
+      assert.deepEqual(told, ['files']);
+      watch.close();
+    });
+
+    it('are left alone once they are no longer named', async () => {
+      const file = path.join(folder, 'h.yaml');
+      await writeFile(file, 'h');
+      await writeFile(path.join(folder, 'left.txt'), 'a');
+      let changes = 0;
+      const options = { path: file, onChange: () => changes++, log, restMs: 1, pollMs: 3_600_000 };
+      const watch = await ConfigWatch.start(options);
+      await watch.follow({ 'left.txt': 'a' });
+      await watch.follow({});
+      await writeFile(path.join(folder, 'left.txt'), 'b');
+      await notices(path.join(folder, 'i.yaml'), () => writeFile(path.join(folder, 'i.yaml'), 'i'));
+      assert.equal(changes, 0);
+      watch.close();
+    });
+  });
+
   it('notices by looking where nothing is told', async () => {
     const file = path.join(folder, 'absent', 'd.yaml');
     const { promise, resolve } = Promise.withResolvers<void>();
-    const watch = await ConfigWatch.start({ path: file, onChange: resolve, log, restMs: 1, pollMs: 5 });
+    const watch = await ConfigWatch.start({
+      path: file,
+      onChange: () => resolve(),
+      log,
+      restMs: 1,
+      pollMs: 5,
+    });
     await mkdir(path.dirname(file));
     await writeFile(file, 'd');
     // The watch itself does not keep the process alive.

@@ -9,10 +9,10 @@ export {
   type PolicySummary,
   type Readiness,
 } from './admin/index.ts';
-export { ConfigWatch, type ConfigWatchOptions } from './config-watch.ts';
 export { type FirstRevision, publishFirst } from './first-revision.ts';
 export { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
+export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
 export { type AdminToken, loadAdminToken } from './token.ts';
 export type {

@@ -6,6 +6,20 @@ export interface OfferedBundle extends Bundle {
   readonly text: string;
 }
 
+/** The files a bundle was read from beside the document, those of its secrets included: text by name. */
+export function filesOf({
+  files,
+  secrets,
+}: Pick<OfferedBundle, 'files' | 'secrets'>): Record<string, string> {
+  const inFiles = Object.entries(secrets).filter(([reference]) => reference.startsWith(FILE));
+  return {
+    ...Object.fromEntries(inFiles.map(([reference, text]) => [reference.slice(FILE.length), text])),
+    ...files,
+  };
+}
+
+const FILE = 'file:';
+
 /** Whether two bundles would be served alike: of one revision, and with the same secrets. */
 export function isSameBundle(a: OfferedBundle, b: OfferedBundle): boolean {
   if (a.revision !== b.revision) return false;

@@ -79,10 +79,11 @@ describe('a changed document', () => {
     await writeFile(gateway.configFile, JSON.stringify(document('hup')));
     await eventually(isServed('hup'));
     assert.equal((await ask({ 'x-api-key': KEYS[1] })).status, 401);
-    await writeFile(path.join(gateway.folder, 'key'), KEYS[1]);
     const { revision } = await status();
+    await writeFile(path.join(gateway.folder, 'key'), KEYS[1]);
     gateway.process.kill('SIGHUP');
-    await eventually(async () => (await ask({ 'x-api-key': KEYS[1] })).status === 502);
+    await eventually(async () => /"event":"revision-\w+".+"origin":"signal"/.test(gateway.output));
+    assert.equal((await ask({ 'x-api-key': KEYS[1] })).status, 502);
     assert.equal((await ask({ 'x-api-key': KEYS[0] })).status, 401);
     assert.equal((await status()).revision, revision, 'a secret is no part of a revision');
   });
@@ -106,6 +107,79 @@ describe('a changed document', () => {
     await writeFile(gateway.configFile, JSON.stringify(document('good again')));
     await eventually(isServed('good again'));
     await eventually(async () => (await status()).refusal === null);
+  });
+});
+
+describe('a changed file that the document names', () => {
+  const EVERYBODY = '127.0.0.0/8\n';
+  const NOBODY = '203.0.113.0/24\n';
+  let gateway: Gateway;
+  let port: number;
+
+  const document = (mark: string) => ({
+    sallyport: 1,
+    listeners: [
+      {
+        name: 'public',
+        address: `127.0.0.1:${port}`,
+        policies: [
+          { headers: { response: { set: { 'x-mark': mark } } } },
+          { 'ip-list': { denyFile: './deny.txt' } },
+        ],
+      },
+    ],
+    upstreams: { nowhere: { targets: ['http://127.0.0.1:9'] } },
+    routes: [{ name: 'a', match: { path: '/a' }, upstream: 'nowhere', policies: [{ 'api-key': {} }] }],
+    consumers: [{ name: 'c', credentials: [{ 'api-key': { secret: 'file:./key' } }] }],
+  });
+
+  before(async () => {
+    port = await freePort();
+    gateway = await startGateway(document('disk'), {
+      admin: true,
+      files: { key: KEYS[0], 'deny.txt': NOBODY },
+    });
+  });
+  after(() => gateway.stop());
+
+  const write = (name: string, text: string) => writeFile(path.join(gateway.folder, name), text);
+  const ask = (key: string) =>
+    fetch(`http://127.0.0.1:${port}/a`, { headers: { connection: 'close', 'x-api-key': key } });
+  const answers = (key: string, status: number) => eventually(async () => (await ask(key)).status === status);
+
+  it('is taken by itself, and so is the one after it', async () => {
+    await answers(KEYS[0], 502);
+    await write('deny.txt', EVERYBODY);
+    await answers(KEYS[0], 403);
+    await write('deny.txt', NOBODY);
+    await answers(KEYS[0], 502);
+  });
+
+  it('is taken when it is a secret', async () => {
+    await write('key', KEYS[1]);
+    await answers(KEYS[1], 502);
+    assert.equal((await ask(KEYS[0])).status, 401);
+  });
+
+  it('leaves the old one in force when it is bad', async () => {
+    await write('deny.txt', 'nonsense');
+    await eventually(async () => gateway.output.includes('"event":"revision-refused"'));
+    assert.equal((await ask(KEYS[1])).status, 502);
+  });
+
+  it('does not bring the document on disk back where the API has replaced it', async () => {
+    await write('deny.txt', NOBODY);
+    const answer = await gateway.admin('POST', '/api/revisions', document('api'));
+    assert.equal(answer.status, 201, await answer.text());
+    for (const [text, status] of [
+      [EVERYBODY, 403],
+      [NOBODY, 502],
+      [EVERYBODY, 403],
+    ] as const) {
+      await write('deny.txt', text);
+      await answers(KEYS[1], status);
+      if (status === 502) assert.equal((await ask(KEYS[1])).headers.get('x-mark'), 'api');
+    }
   });
 });
 
