@@ -16,8 +16,14 @@ export function printRegex(node: Node, dialect: Dialect, source: string): string
   return print(node, dialect);
 }
 
+/**
+ * V8 14.6 (Node 26.10) finds nothing for `[^a]$` in a text that ends with a code point beyond U+FFFF: so its end is
+ * written as "nothing follows", which it finds, and as fast.
+ */
+const V8_END = '(?![^])';
+
 const ASSERTIONS = {
-  v8: { start: '^', end: '$', word: '\\b', 'not-word': '\\B' },
+  v8: { start: '^', end: V8_END, word: '\\b', 'not-word': '\\B' },
   re2: { start: '\\A', end: '\\z', word: '\\b', 'not-word': '\\B' },
 };
 

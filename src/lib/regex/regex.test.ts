@@ -155,6 +155,8 @@ function agree(pattern: string, flags: string, text: string): void {
 describe('meaning is that of the u mode of ECMA-262, in either engine', () => {
   const cases: [pattern: string, flags: string, texts: string[]][] = [
     ['a$', '', ['a', 'a\n', 'ba']],
+    ['.$', '', ['\u{1f600}', 'b\u{1f600}', 'a\n']],
+    ['[^a]{2}$|\u{1f600}?b$', '', ['\u{1f600}\u{1f600}', '\u{1f600}b', 'a']],
     ['^a.c$', '', ['abc', 'a\nc', 'a\u2028c', 'a\rc', 'a\u{1f600}c', 'a\ud83dc']],
     ['^a.c$', 's', ['a\nc', 'a\u2028c']],
     ['^\\s+$', '', ['\u00a0', '\u000b', '\ufeff', ' \t', '\u180e', '\u0085']],
