@@ -132,11 +132,14 @@ describe('refused', () => {
   }
 });
 
+/** What `$` means without the m flag (ECMA-262 §22.2.2.4): V8 14.6 itself gets it wrong behind astral characters. */
+const NOTHING_FOLLOWS = '(?![^])';
+
 /** What the pattern says in V8 itself, in our words for V8, and in our words for RE2. */
 function verdicts(pattern: string, flags: string, text: string): Record<string, boolean> {
   const node = shorten(parseRegex(pattern, flags));
   return {
-    native: new RegExp(pattern, `${flags}u`).test(text),
+    native: new RegExp(pattern.replaceAll('$', NOTHING_FOLLOWS), `${flags}u`).test(text),
     v8: new RegExp(printRegex(node, 'v8', pattern), 'u').test(text),
     re2: RE2JS.compile(printRegex(node, 're2', pattern)).test(text),
     ours: compileRegex(pattern, flags).test(text),
@@ -156,6 +159,7 @@ describe('meaning is that of the u mode of ECMA-262, in either engine', () => {
   const cases: [pattern: string, flags: string, texts: string[]][] = [
     ['a$', '', ['a', 'a\n', 'ba']],
     ['.$', '', ['\u{1f600}', 'b\u{1f600}', 'a\n']],
+    ['[^a]$', '', ['\u{1f600}', 'b\u{1f600}', 'a']],
     ['[^a]{2}$|\u{1f600}?b$', '', ['\u{1f600}\u{1f600}', '\u{1f600}b', 'a']],
     ['^a.c$', '', ['abc', 'a\nc', 'a\u2028c', 'a\rc', 'a\u{1f600}c', 'a\ud83dc']],
     ['^a.c$', 's', ['a\nc', 'a\u2028c']],
