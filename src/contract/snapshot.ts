@@ -144,7 +144,7 @@ export interface Snapshot {
   readonly revision: string;
   readonly listeners: readonly ListenerPlan[];
   readonly upstreams: ReadonlyMap<string, UpstreamPlan>;
-  /** All attachments once, for metrics and probes. */
+  /** All attachments once, for probes. */
   readonly attachments: readonly Attachment[];
   /** Called when the last request on it has ended. */
   dispose(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { EvaluationDeps, ListenerPlan, RequestView } from '../contract/index.ts';
 import { PolicyRejection, RequestError } from '../errors.ts';
-import { parseRequestHead } from '../http1/index.ts';
+import { HEAD_TOO_LARGE, parseRequestHead } from '../http1/index.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import { BufferedBody } from './body.ts';
 import { Evaluation, type Verdict } from './evaluation.ts';
@@ -46,11 +46,6 @@ const TOO_LARGE: Verdict = Object.freeze({
   error: new PolicyRejection('payload-too-large', 'The request body is larger than allowed.'),
   by: undefined,
 });
-const HEAD_TOO_LARGE = new RequestError(
-  'headers-too-large',
-  'head-too-large',
-  'The request head is too large.',
-);
 
 type Admission = { readonly view: RequestView } | { readonly error: RequestError | PolicyRejection };
 

@@ -1,6 +1,16 @@
 import type { Socket } from 'node:net';
 import { ERRORS, RequestError } from '../errors.ts';
-import { CR, faultInPartialHead, findHeadEnd, LF, parseRequestHead, refusal, SP } from '../http1/index.ts';
+import {
+  CR,
+  faultInPartialHead,
+  findHeadEnd,
+  HEAD_TOO_LARGE,
+  LF,
+  parseRequestHead,
+  refusal,
+  SP,
+  TARGET_TOO_LONG,
+} from '../http1/index.ts';
 import type { Waiting } from '../lib/deadlines.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import type { Inlet, Receiver } from '../lib/read-buffer.ts';
@@ -23,16 +33,6 @@ export interface ConnectionOwner extends ConnectionHome {
   gone(connection: ClientConnection): void;
 }
 
-const HEAD_TOO_LARGE = new RequestError(
-  'headers-too-large',
-  'head-too-large',
-  'The request head is too large.',
-);
-const TARGET_TOO_LONG = new RequestError(
-  'uri-too-long',
-  'target-too-long',
-  'The request target is too long.',
-);
 const TOO_SLOW = new RequestError(
   'request-timeout',
   'head-timeout',

@@ -3,6 +3,13 @@ export { ChunkedDecoder, chunkLine, lastChunk } from './chunked.ts';
 export { type ConnectionOptions, NO_CONNECTION_OPTIONS } from './connection-options.ts';
 export { FieldKind, fieldKind } from './field-kinds.ts';
 export { faultInPartialHead, findHeadEnd, type SyntaxFault } from './fields.ts';
-export { type HeadLimits, parseRequestHead, RequestHead, refusal } from './request-head.ts';
+export {
+  HEAD_TOO_LARGE,
+  type HeadLimits,
+  parseRequestHead,
+  RequestHead,
+  refusal,
+  TARGET_TOO_LONG,
+} from './request-head.ts';
 export { type BodyFraming, parseResponseHead, ResponseHead } from './response-head.ts';
 export { fieldLines, isFieldName, isFieldValue, reasonPhrase } from './write.ts';

@@ -206,7 +206,13 @@ const METHOD_NOT_IMPLEMENTED = new RequestError(
   'method',
   'This method is not implemented.',
 );
-const TARGET_TOO_LONG = new RequestError(
+/** Request line and fields together are over the limit. */
+export const HEAD_TOO_LARGE = new RequestError(
+  'headers-too-large',
+  'head-too-large',
+  'The request head is too large.',
+);
+export const TARGET_TOO_LONG = new RequestError(
   'uri-too-long',
   'target-too-long',
   'The request target is too long.',
