@@ -41,9 +41,12 @@ export const ERRORS = Object.freeze({
   forbidden: entry(403, 'policy', false, 'Forbidden'),
   'insufficient-scope': entry(403, 'policy', false, 'Insufficient scope'),
   'address-denied': entry(403, 'policy', false, 'Address not allowed'),
+  'address-banned': entry(403, 'policy', false, 'Address banned'),
   'origin-denied': entry(403, 'policy', false, 'Origin not allowed'),
   'invalid-request': entry(400, 'policy', false, 'Request does not match its schema'),
   'rate-limited': entry(429, 'policy', true, 'Too many requests'),
+  'too-many-failures': entry(429, 'policy', true, 'Too many invalid credentials'),
+  'identity-unavailable': entry(503, 'gateway', true, 'Callers cannot be identified now'),
   'policy-failed': entry(500, 'gateway', true, 'A policy could not decide'),
   'response-rejected': entry(502, 'policy', false, 'The answer was withheld'),
   // The upstream did not answer as it should.
@@ -149,6 +152,19 @@ export class UpstreamError {
     this.code = code;
     this.detail = detail;
     this.cause = cause;
+  }
+}
+
+export type NetworkFailure = 'offline' | 'unreachable' | 'timeout' | 'too-large' | 'malformed';
+
+/** A policy's own exchange with the outside failed. The message names the server and the failure, nothing of the content. */
+export class NetworkError extends Error {
+  override readonly name = 'NetworkError';
+  readonly failure: NetworkFailure;
+
+  constructor(failure: NetworkFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
   }
 }
 

@@ -20,8 +20,9 @@ import {
   createRecordSink,
   stderrWriter,
 } from './observability/index.ts';
+import { createNetwork, ResourcePool } from './outbound/index.ts';
 import { POLICIES } from './policies/index.ts';
-import { attachSharedCounters } from './state/index.ts';
+import { attachSharedCounters, LiveState } from './state/index.ts';
 
 const setup: WorkerSetup = workerData;
 if (parentPort === null) throw new InternalError('a worker is started as a thread, by the program');
@@ -38,10 +39,25 @@ const records = createRecordSink({
   dropped: meter.counter('sallyport_records_dropped_total'),
   log,
 });
+const random = createSystemRandom();
+const network = createNetwork();
+const live = new LiveState();
+const resources = new ResourcePool({
+  network,
+  clock: systemClock,
+  random,
+  log,
+  schedule(work, delayMs) {
+    const timer = setTimeout(work, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+});
 const plane = new DataPlane({
   clock: systemClock,
-  random: createSystemRandom(),
+  random,
   state: attachSharedCounters(setup.counters),
+  network,
+  bans: live.bans,
   meter,
   log,
   records: setup.records === 'none' ? undefined : records,
@@ -59,6 +75,8 @@ port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
     plane.measure();
     return answer({ order, ok: true, value: meter.snapshot() });
   }
+  // Emergencies wait for no preparation of a revision.
+  if (body.kind === 'live') return void take(order, body);
   tail = tail.then(() => take(order, body));
 });
 
@@ -73,7 +91,7 @@ async function take(order: number, body: WorkerOrder<Bundle>): Promise<void> {
 async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
   switch (body.kind) {
     case 'prepare':
-      await plane.prepare(await compileBundle(body.bundle, { catalog, cache }));
+      await plane.prepare(await compileBundle(body.bundle, { catalog, cache, resources, live }));
       // Before the first request, since it holds the thread.
       if (plane.revision === undefined) releaseMemory();
       return undefined;
@@ -82,6 +100,9 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'discard':
       await plane.discard(body.revision);
+      return undefined;
+    case 'live':
+      live.apply(body.update);
       return undefined;
     case 'addresses':
       return plane.addresses();

@@ -18,8 +18,8 @@ export interface Bundle extends Captured {
   readonly fileHashes: Readonly<Record<string, string>>;
 }
 
-export type BundleDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'files' | 'secrets' | 'pacer'>;
-export type BundleCompileDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'pacer'>;
+export type BundleDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'files' | 'secrets' | 'pacer' | 'live'>;
+export type BundleCompileDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'pacer' | 'resources' | 'live'>;
 
 /** A checked document: what workers compile from, and the snapshot that the check made (dispose it after use). */
 export interface CheckedDocument {

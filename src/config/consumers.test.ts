@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { KEY } from '../../test/fixtures/config.ts';
+import { LiveState } from '../state/index.ts';
 import { buildConsumers } from './consumers.ts';
 import { IssueList } from './issues.ts';
 import type { ConsumerConfig } from './schema/document.ts';
@@ -9,7 +10,13 @@ import type { ConsumerConfig } from './schema/document.ts';
 const fingerprint = (secret: string) => hash('sha256', secret, 'base64url');
 const build = (consumers: readonly ConsumerConfig[]) => {
   const issues = new IssueList();
-  const directory = buildConsumers(consumers, { resolve: (ref) => `${KEY}-${ref}` }, issues);
+  const directory = buildConsumers(
+    consumers,
+    [],
+    { resolve: (ref: string) => `${KEY}-${ref}` },
+    new LiveState(),
+    issues,
+  );
   issues.throwIfAny();
   return directory;
 };
@@ -26,7 +33,7 @@ describe('a consumer directory', () => {
   it('finds credentials by kind and fingerprint only', () => {
     const directory = build([app()]);
     assert.equal(directory.find('api-key', `${KEY}-env:A`), undefined);
-    assert.equal(directory.find('jwt', fingerprint(`${KEY}-env:A`)), undefined);
+    assert.equal(directory.find('basic-auth', fingerprint(`${KEY}-env:A`)), undefined);
     assert.deepEqual(directory.find('api-key', fingerprint(`${KEY}-env:A`)), {
       identity: {
         consumer: 'app',

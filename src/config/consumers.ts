@@ -1,4 +1,13 @@
-import type { ConsumerDirectory, CredentialMatch, Secrets } from '../contract/index.ts';
+import type {
+  Consumer,
+  ConsumerDirectory,
+  CredentialKind,
+  CredentialMatch,
+  Identity,
+  LiveData,
+  Revocations,
+  Secrets,
+} from '../contract/index.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { fingerprintOf, sha256Hex } from './digest.ts';
 import type { DocumentPath } from './document-path.ts';
@@ -22,20 +31,23 @@ export interface FingerprintedDirectory extends ConsumerDirectory {
  */
 export function buildConsumers(
   consumers: readonly (ConsumerConfig | undefined)[],
+  groups: readonly string[],
   secrets: Secrets,
+  live: Pick<LiveData, 'consumers' | 'revocations'>,
   issues: IssueList,
 ): FingerprintedDirectory {
   const builder = new DirectoryBuilder(secrets, issues);
+  builder.addGroups(groups);
   for (const [i, consumer] of consumers.entries()) {
     if (consumer !== undefined) builder.add(consumer, ['consumers', i]);
   }
-  return builder.directory();
+  return builder.directory(live);
 }
 
 class DirectoryBuilder {
   readonly #secrets: Secrets;
   readonly #issues: IssueList;
-  readonly #names = new Set<string>();
+  readonly #consumers = new Map<string, Consumer>();
   readonly #groups = new Set<string>();
   readonly #ids = new Set<string>();
   readonly #matches = new Map<string, CredentialMatch>();
@@ -45,9 +57,13 @@ class DirectoryBuilder {
     this.#issues = issues;
   }
 
+  addGroups(groups: readonly string[]): void {
+    for (const group of groups) this.#groups.add(group);
+  }
+
   add(consumer: ConsumerConfig, path: DocumentPath): void {
-    this.#names.add(consumer.name);
-    for (const group of consumer.groups ?? []) this.#groups.add(group);
+    this.#consumers.set(consumer.name, consumerOf(consumer));
+    this.addGroups(consumer.groups ?? []);
     for (const [i, credential] of (consumer.credentials ?? []).entries()) {
       this.#addApiKey(consumer, credential['api-key'], i, [...path, 'credentials', i, 'api-key']);
     }
@@ -97,22 +113,35 @@ class DirectoryBuilder {
     return isCalendarDay ? time : undefined;
   }
 
-  directory(): FingerprintedDirectory {
-    const [names, groups, matches] = [this.#names, this.#groups, this.#matches];
+  directory(live: Pick<LiveData, 'consumers' | 'revocations'>): FingerprintedDirectory {
+    const [consumers, groups, matches] = [this.#consumers, this.#groups, this.#matches];
     const held = [
-      [...names].sort(),
+      [...consumers].sort(([a], [b]) => (a < b ? -1 : 1)),
       [...groups].sort(),
-      [...matches].map(([k, m]) => [k, m.identity, m.expiresAtMs ?? 0]),
+      [...matches].map(([k, m]) => [k, m.identity, m.expiresAtMs ?? 0, m.verifier ?? '']),
     ];
+    const { revocations } = live;
     return Object.freeze({
-      find: (kind: string, fingerprint: string) => matches.get(`${kind} ${fingerprint}`),
-      has: (name: string) => names.has(name),
+      find(kind: CredentialKind, key: string) {
+        const match = matches.get(`${kind} ${key}`) ?? live.consumers.find(kind, key);
+        return match === undefined || isRevoked(match.identity, revocations) ? undefined : match;
+      },
+      consumer(name: string) {
+        const found = consumers.get(name) ?? live.consumers.consumer(name);
+        return found !== undefined && revocations.hasConsumer(name) ? 'disabled' : found;
+      },
+      has: (name: string) => consumers.has(name),
       hasGroup: (group: string) => groups.has(group),
-      names: Object.freeze([...names]),
+      names: Object.freeze([...consumers.keys()]),
       groups: Object.freeze([...groups]),
       fingerprint: sha256Hex(canonicalJson(held)),
     });
   }
+}
+
+function isRevoked({ consumer, credential }: Identity, revocations: Revocations): boolean {
+  if (revocations.hasConsumer(consumer)) return true;
+  return credential !== undefined && revocations.hasCredential(credential.id);
 }
 
 /** Date.parse rolls 30 February over to March. */
@@ -125,12 +154,18 @@ const NOTHING: readonly string[] = Object.freeze([]);
 const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 function matchOf(consumer: ConsumerConfig, id: string, expiresAtMs: number | undefined): CredentialMatch {
+  const { name, id: consumerId, groups } = consumerOf(consumer);
   const identity = Object.freeze({
-    consumer: consumer.name,
-    groups: Object.freeze([...(consumer.groups ?? [])]),
+    consumer: name,
+    ...(consumerId === undefined ? {} : { consumerId }),
+    groups,
     scopes: NOTHING,
     claims: NO_CLAIMS,
     credential: Object.freeze({ id, kind: 'api-key' }),
   });
   return Object.freeze({ identity, expiresAtMs });
+}
+
+function consumerOf({ name, id, groups = [] }: ConsumerConfig): Consumer {
+  return Object.freeze({ name, ...(id === undefined ? {} : { id }), groups: Object.freeze([...groups]) });
 }

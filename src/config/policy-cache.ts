@@ -17,6 +17,8 @@ export interface CompileWorld {
   secretHash(reference: string): string;
   /** Hash of the consumers and their credentials. */
   readonly consumersHash: string;
+  /** Hash of what policies stand in: the guard's rules, the names of lists. */
+  readonly surroundingsHash: string;
 }
 
 /** A use of a compiled attachment by one snapshot. */

@@ -1,23 +1,44 @@
 import type { Identity } from './request.ts';
 
-/** A credential found by its fingerprint. */
+/** A credential that was found. */
 export interface CredentialMatch {
   readonly identity: Identity;
   /** Milliseconds since the epoch after which it is refused, or undefined for never. */
   readonly expiresAtMs: number | undefined;
+  /**
+   * What a claim to it is verified with, where finding it is no proof: an argon2id hash (`basic-auth`), a public
+   * key or shared secret (`hmac-signature`). Undefined where the look-up itself is the proof (`api-key`).
+   */
+  readonly verifier?: string;
 }
 
+/** A consumer by its name: what the credential of somebody else's making (a token, a certificate) is mapped to. */
+export interface Consumer {
+  readonly name: string;
+  readonly id?: string;
+  readonly groups: readonly string[];
+}
+
+/** Kinds of credentials, by the policy that asks for them. */
+export type CredentialKind = 'api-key' | 'basic-auth' | 'hmac-signature' | 'mtls';
+
 /**
- * Consumers by what they prove. Secrets are never held: look-ups go by fingerprint
- * (SHA-256, base64url), so time tells nothing about a stored secret.
+ * Consumers and their credentials, those of the document and those kept live. What was revoked or disabled is not
+ * found. Secrets are never held where their hash is enough.
  */
 export interface ConsumerDirectory {
-  find(kind: string, fingerprint: string): CredentialMatch | undefined;
+  /**
+   * By what is unique to a credential: SHA-256 of the secret in base64url (`api-key`: time tells nothing about a
+   * stored secret), the user name (`basic-auth`), the key id (`hmac-signature`), the thumbprint (`mtls`).
+   */
+  find(kind: CredentialKind, key: string): CredentialMatch | undefined;
+  /** Undefined for one that is not declared. Throws nothing: a disabled one is `disabled`. */
+  consumer(name: string): Consumer | 'disabled' | undefined;
   /** Whether a consumer of that name exists: for checks of a document. */
   has(consumer: string): boolean;
   hasGroup(group: string): boolean;
-  /** Names of all consumers: for suggestions where one is misspelt. */
+  /** Names of all declared consumers: for suggestions where one is misspelt. */
   readonly names: Iterable<string>;
-  /** Every group a consumer is in: as `names`. */
+  /** Every group that is declared: as `names`. */
   readonly groups: Iterable<string>;
 }

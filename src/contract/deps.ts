@@ -1,4 +1,8 @@
 import type { ConsumerDirectory } from './consumer.ts';
+import type { CredentialGuard } from './guard.ts';
+import type { AddressLists, BanList, Revocations } from './live.ts';
+import type { Network } from './network.ts';
+import type { Resources } from './resource.ts';
 import type { CounterState } from './state.ts';
 
 export type Awaitable<T> = T | Promise<T>;
@@ -31,6 +35,8 @@ export interface EvaluationDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly state: CounterState;
+  readonly network: Network;
+  readonly bans: BanList;
 }
 
 /** What a policy may use while it compiles. */
@@ -38,6 +44,11 @@ export interface CompileDeps {
   readonly secrets: Secrets;
   readonly files: DocumentFiles;
   readonly consumers: ConsumerDirectory;
+  readonly guard: CredentialGuard;
+  readonly resources: Resources;
+  /** Named lists, kept fresh without a revision. Throws ConfigError for a name that the document does not declare. */
+  readonly lists: AddressLists;
+  readonly revocations: Revocations;
   /** Stable id of the attachment, e.g. `route:orders/rate-limit`: the scope of its counters. */
   readonly attachment: string;
   /** Name of the route, or undefined at a listener. */

@@ -45,6 +45,8 @@ export interface RouteContext {
 /** A compiled policy: immutable, shared by all requests of its snapshot. Throwing means "could not decide". */
 export interface Policy {
   request?(c: PolicyContext): Awaitable<Decision>;
+  /** Whether this request's body has to be buffered for `requestBody`; without it every body is. Asked after `request`. */
+  wantsBody?(c: PolicyContext): boolean;
   requestBody?(c: PolicyContext, body: BodyView): Awaitable<Decision>;
   response?(c: PolicyContext, head: ResponseHead): Awaitable<Decision>;
   responseChunk?(c: PolicyContext, bytes: Uint8Array): Awaitable<ChunkDecision>;

@@ -21,6 +21,29 @@ export interface RequestView {
   readonly client: IpAddress;
   /** The other end of the connection. */
   readonly peer: IpAddress;
+  /** What the client proved itself with in the TLS handshake, its chain verified; undefined for nothing. */
+  readonly certificate: ClientCertificate | undefined;
+}
+
+/** A client's certificate (RFC 5280), as far as rules look at it. */
+export interface ClientCertificate {
+  /** Distinguished name as RFC 4514 writes it, most specific part first: `CN=orders,O=Example`. */
+  readonly subject: string;
+  /** The first common name of the subject; '' for none. */
+  readonly commonName: string;
+  readonly issuer: string;
+  /** Hexadecimal, lower case, without leading zeros. */
+  readonly serial: string;
+  /** Subject alternative names, as written in it. */
+  readonly names: {
+    readonly dns: readonly string[];
+    readonly uris: readonly string[];
+    readonly emails: readonly string[];
+  };
+  /** SHA-256 of its DER form, base64url: `x5t#S256` (RFC 8705 §3.1). */
+  readonly thumbprint: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number;
 }
 
 /** A buffered body. `json()` parses once, strictly, and throws PolicyRejection-worthy SyntaxError. */
@@ -41,6 +64,8 @@ export interface ResponseHead {
 export interface Identity {
   /** Name of the consumer. */
   readonly consumer: string;
+  /** The consumer's id in another system (`X-Consumer-ID`); undefined for none. */
+  readonly consumerId?: string;
   readonly groups: readonly string[];
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;

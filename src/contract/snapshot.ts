@@ -13,6 +13,8 @@ export interface Attachment {
   readonly when: ((c: PolicyContext) => boolean) | undefined;
   readonly instance: Policy;
   readonly body: 'none' | 'buffer' | 'stream';
+  /** Whether it proves who calls: where an evaluation is told who does, it is not asked. */
+  readonly authenticates: boolean;
   /** What is recorded when it lets a request on, by phase: made once (evaluator's `makeAttachment`). */
   readonly continued: Readonly<Record<Phase, DecisionEntry>>;
   /** What is recorded when its `when` is false. */

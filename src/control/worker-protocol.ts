@@ -1,4 +1,5 @@
 /** What the control side and a worker thread say to each other: orders one way, one answer to each back. */
+import type { LiveUpdate } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
 
@@ -27,6 +28,8 @@ export type WorkerOrder<B> =
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** `isScrape`: gauges of the worst since the last scrape start anew. */
   | { readonly kind: 'metrics'; readonly isScrape: boolean }
+  /** Takes effect at once, before any order that is still under way. */
+  | { readonly kind: 'live'; readonly update: LiveUpdate }
   | { readonly kind: 'addresses' }
   | { readonly kind: 'reopen-records' };
 

@@ -1,3 +1,4 @@
+import type { LiveUpdate } from '../contract/index.ts';
 import { ConfigError, InternalError } from '../errors.ts';
 import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
@@ -66,6 +67,10 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
 
   async discard(revision: string): Promise<void> {
     await this.#order({ kind: 'discard', revision });
+  }
+
+  async live(update: LiveUpdate): Promise<void> {
+    await this.#order({ kind: 'live', update });
   }
 
   async reopenRecords(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Clock, Counter, Gauge, Logger } from '../contract/index.ts';
+import type { Clock, Counter, Gauge, LiveUpdate, Logger } from '../contract/index.ts';
 import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
 import { RestartBackoff } from './worker-backoff.ts';
@@ -43,6 +43,7 @@ interface Slot<B extends Activatable> {
 }
 
 const METRICS_TIMEOUT_MS = 500;
+const LIVE_TIMEOUT_MS = 1000;
 /** Far longer than a compile holds a thread, since that pauses for others all the time. */
 const SILENT_MS = 20_000;
 /** On top of a drain's own deadline: time for the answer to arrive. */
@@ -56,6 +57,8 @@ export class WorkerPool<B extends Activatable> {
   readonly #threads = new Set<WorkerThread<B>>();
   readonly #drains = new WeakMap<WorkerThread<B>, Promise<void>>();
   readonly #heardAtMs = new WeakMap<WorkerThread<B>, number>();
+  /** The latest of each subject: what a new thread has to know before it serves. */
+  readonly #live = new Map<string, LiveUpdate>();
   #lastAddresses: readonly BoundAddress[] = [];
   #nextThreadId = 1;
   #isStopping = false;
@@ -133,6 +136,22 @@ export class WorkerPool<B extends Activatable> {
     });
   }
 
+  /**
+   * Brings a change of live data to every worker, and to each that is started later. Resolves when all have it; one
+   * that does not answer in time is left to the watch over silent ones, and logged.
+   */
+  async update(update: LiveUpdate): Promise<void> {
+    this.#live.set(subjectOf(update), update);
+    const deadline = this.#deps.deadline ?? withDeadline;
+    await this.#each(async (thread) => {
+      try {
+        await deadline(thread.live(update), LIVE_TIMEOUT_MS, 'bringing live data to a worker');
+      } catch (error) {
+        this.#deps.log.error('live-update-failed', { thread: thread.id, subject: update.subject, error });
+      }
+    });
+  }
+
   /** Has every worker open its record file by its name again (after a rotation). */
   async reopenRecords(): Promise<void> {
     await this.#each((thread) => thread.reopenRecords());
@@ -159,6 +178,7 @@ export class WorkerPool<B extends Activatable> {
     const threadId = this.#nextThreadId++;
     const thread = new WorkerThread<B>(threadId, spawn(threadId));
     this.#threads.add(thread);
+    for (const update of this.#live.values()) void thread.live(update).catch(() => {});
     void thread.ended.then((why) => this.#onEnd(slot, thread, why, clock.monotonic() - startedMs));
     return thread;
   }
@@ -280,3 +300,6 @@ export class WorkerPool<B extends Activatable> {
     this.#deps.serving.set(this.#slots.filter((s) => s.isServing).length);
   }
 }
+
+const subjectOf = (update: LiveUpdate): string =>
+  update.subject === 'list' ? `list ${update.name}` : update.subject;

@@ -1,4 +1,10 @@
-import type { EvaluationDeps, ListenerPlan, RequestView } from '../contract/index.ts';
+import type {
+  ClientCertificate,
+  EvaluationDeps,
+  Identity,
+  ListenerPlan,
+  RequestView,
+} from '../contract/index.ts';
 import { PolicyRejection, RequestError } from '../errors.ts';
 import { HEAD_TOO_LARGE, parseRequestHead } from '../http1/index.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
@@ -16,6 +22,10 @@ export interface WholeRequest {
   readonly head: Buffer;
   /** Without its framing. */
   readonly body: Uint8Array;
+  /** The client's certificate, where it proved itself with one. */
+  readonly certificate?: ClientCertificate | undefined;
+  /** Who calls, where that is known without a credential: policies that would prove it are not asked. */
+  readonly caller?: Identity | undefined;
 }
 
 /** What becomes of a whole request: `refused` before any policy was asked, or judged by them. */
@@ -29,13 +39,13 @@ export async function evaluate(
   request: WholeRequest,
   deps: EvaluationDeps,
 ): Promise<Judgement> {
-  const admitted = admit(listener, request);
+  const admitted = admit(listener, request, deps);
   if ('error' in admitted) return { kind: 'refused', error: admitted.error };
-  const evaluation = new Evaluation(listener, admitted.view, deps);
+  const evaluation = new Evaluation(listener, admitted.view, deps, request.caller);
   const { body } = request;
   let verdict = await evaluation.runRequest();
   if (verdict.kind === 'forward' && body.length > bodyLimit(evaluation)) verdict = TOO_LARGE;
-  if (verdict.kind === 'forward' && evaluation.pipeline.buffersBody) {
+  if (verdict.kind === 'forward' && evaluation.buffersBody) {
     verdict = await evaluation.runRequestBody(new BufferedBody(body));
   }
   return { kind: 'judged', verdict, evaluation };
@@ -49,16 +59,17 @@ const TOO_LARGE: Verdict = Object.freeze({
 
 type Admission = { readonly view: RequestView } | { readonly error: RequestError | PolicyRejection };
 
-function admit(listener: ListenerPlan, request: WholeRequest): Admission {
-  const { id, scheme, peer, head: bytes } = request;
+function admit(listener: ListenerPlan, request: WholeRequest, deps: EvaluationDeps): Admission {
+  const { id, scheme, peer, head: bytes, certificate } = request;
   if (bytes.length > listener.limits.headerBytes) return { error: HEAD_TOO_LARGE };
   const head = parseRequestHead(bytes, 0, bytes.length, listener.limits);
   if (head instanceof RequestError) return { error: head };
   const { method, target, headers, authority } = head;
   const httpVersion = head.minor === 1 ? '1.1' : '1.0';
-  const view = viewOf({ id, method, scheme, authority, target, headers, httpVersion, peer }, listener);
+  const source = { id, method, scheme, authority, target, headers, httpVersion, peer, certificate } as const;
+  const view = viewOf(source, listener);
   if (view instanceof RequestError) return { error: view };
-  const error = refusalUnasked(head);
+  const error = refusalUnasked(head, view, deps);
   return error === undefined ? { view } : { error };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { NO_BANS, NO_NETWORK } from '../../test/fixtures/nobody-there.ts';
 import { ipv4 } from '../../test/fixtures/policy-context.ts';
 import {
   type Attachment,
@@ -31,6 +32,8 @@ const DEPS = {
     gcra: () => assert.fail('no counters here'),
     slidingWindow: () => assert.fail('no counters here'),
   },
+  network: NO_NETWORK,
+  bans: NO_BANS,
 };
 
 function attach(name: string, instance: Policy, more: More = {}): Attachment {
@@ -40,6 +43,7 @@ function attach(name: string, instance: Policy, more: More = {}): Attachment {
     mode: 'enforce',
     onError: 'reject',
     when: undefined,
+    authenticates: false,
   } as const;
   return makeAttachment({ ...parts, body: 'none', ...more, instance });
 }
@@ -86,6 +90,7 @@ const view = (more: Partial<RequestView> = {}): RequestView => ({
   httpVersion: '1.1',
   client: ipv4('192.0.2.1'),
   peer: ipv4('192.0.2.1'),
+  certificate: undefined,
   ...more,
 });
 

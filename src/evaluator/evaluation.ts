@@ -9,6 +9,7 @@ import {
   type EvaluationDeps,
   type FactKey,
   type Facts,
+  type Identity,
   type ListenerPlan,
   type LocalResponse,
   type Phase,
@@ -68,6 +69,7 @@ export class Evaluation implements PolicyContext {
   readonly pipeline: Pipeline;
   /** What the router said where no route takes the request itself, be it a preflight for one that would. */
   readonly #unrouted: RouteMatch | undefined;
+  readonly #caller: Identity | undefined;
   #shadow: ShadowContext | undefined = undefined;
   /** Where edits and facts stood before the attachment now asked. */
   #editsBefore = 0;
@@ -75,7 +77,12 @@ export class Evaluation implements PolicyContext {
   #shadowFactsBefore: ShadowContext['own'] | undefined = undefined;
   #skipped: Set<Attachment> | undefined = undefined;
 
-  constructor(listener: ListenerPlan, request: RequestView, deps: EvaluationDeps) {
+  /**
+   * `caller`: who calls, where that is known without a credential (a test's, a recording's): policies that would prove
+   * it are not asked.
+   */
+  constructor(listener: ListenerPlan, request: RequestView, deps: EvaluationDeps, caller?: Identity) {
+    this.#caller = caller;
     this.listener = listener;
     this.request = request;
     this.deps = deps;
@@ -110,7 +117,18 @@ export class Evaluation implements PolicyContext {
     return verdict instanceof Promise ? verdict.then((v) => this.#routed(v)) : this.#routed(verdict);
   }
 
-  /** Phase 2, only where `pipeline.requestBody` has attachments. */
+  /** Whether a policy has to see the whole body of this request. Asked after the request phase. */
+  get buffersBody(): boolean {
+    if (!this.pipeline.buffersBody) return false;
+    for (const a of this.pipeline.requestBody) {
+      if (a.instance.wantsBody === undefined) return true;
+      if (this.#caller !== undefined && a.authenticates) continue;
+      if (!this.#skipped?.has(a) && a.instance.wantsBody(this.#contextOf(a))) return true;
+    }
+    return false;
+  }
+
+  /** Phase 2, only where `buffersBody` says so. */
   runRequestBody(body: BodyView): Awaitable<Verdict> {
     return this.#run(this.pipeline.requestBody, 0, { phase: 'requestBody', body });
   }
@@ -179,9 +197,13 @@ export class Evaluation implements PolicyContext {
 
   /** Calls one attachment, unless its `when` says it does not apply. */
   #ask(a: Attachment, step: Step): Awaitable<Decision | undefined> | 'skipped' {
-    const context: PolicyContext = a.mode === 'enforce' ? this : this.#shadowContext();
+    const context = this.#contextOf(a);
     if (a.when !== undefined && this.#isSkipped(a, context)) return 'skipped';
     const { instance } = a;
+    if (this.#caller !== undefined && a.authenticates) {
+      context.provide('identity', this.#caller);
+      return CONTINUE;
+    }
     if (step.phase === 'request') return instance.request?.(context);
     if (step.phase === 'requestBody') return instance.requestBody?.(context, step.body);
     return instance.response?.(context, step.head);
@@ -250,7 +272,7 @@ export class Evaluation implements PolicyContext {
   }
 
   async #chunk(a: Attachment, bytes: Uint8Array): Promise<ChunkDecision> {
-    const context: PolicyContext = a.mode === 'enforce' ? this : this.#shadowContext();
+    const context = this.#contextOf(a);
     this.#remember();
     try {
       if (this.#skipped?.has(a) || (a.when !== undefined && this.#isSkipped(a, context))) return CONTINUE;
@@ -273,6 +295,10 @@ export class Evaluation implements PolicyContext {
     const verdict = this.#failed(a, 'responseChunk', cause);
     if (seen) this.entries.length = length;
     return verdict?.kind === 'reject' ? { kind: 'abort', error: verdict.error } : CONTINUE;
+  }
+
+  #contextOf(a: Attachment): PolicyContext {
+    return a.mode === 'enforce' ? this : this.#shadowContext();
   }
 
   #shadowContext(): ShadowContext {

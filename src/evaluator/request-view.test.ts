@@ -28,6 +28,7 @@ const source = (more: Partial<RequestSource> = {}): RequestSource => ({
   headers: new HeaderList(),
   httpVersion: '1.1',
   peer: address('192.0.2.1'),
+  certificate: undefined,
   ...more,
 });
 

@@ -1,4 +1,4 @@
-import type { ListenerPlan, RequestView } from '../contract/index.ts';
+import type { ClientCertificate, ListenerPlan, RequestView } from '../contract/index.ts';
 import { RequestError } from '../errors.ts';
 import type { HeaderList } from '../lib/header-list.ts';
 import { type IpAddress, parseIpAddress } from '../lib/ip-address.ts';
@@ -17,6 +17,7 @@ export interface RequestSource {
   readonly headers: HeaderList;
   readonly httpVersion: '1.0' | '1.1' | '2';
   readonly peer: IpAddress;
+  readonly certificate: ClientCertificate | undefined;
 }
 
 /** Asterisk-form is about the server, and no route's. */
@@ -62,6 +63,7 @@ export function viewOf(source: RequestSource, rules: ViewRules): RequestView | R
     httpVersion: source.httpVersion,
     client,
     peer: source.peer,
+    certificate: source.certificate,
   };
 }
 

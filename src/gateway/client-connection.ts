@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ClientCertificate } from '../contract/index.ts';
 import { ERRORS, RequestError } from '../errors.ts';
 import {
   CR,
@@ -46,6 +47,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   readonly home: ConnectionOwner;
   readonly peer: IpAddress;
   readonly scheme: 'http' | 'https';
+  readonly certificate: ClientCertificate | undefined = undefined;
   deadlineMs = 0;
   #exchange: Exchange | undefined = undefined;
   #pending: Buffer | undefined = undefined;

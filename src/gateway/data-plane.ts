@@ -1,10 +1,12 @@
 import type {
+  BanList,
   Clock,
   CounterState,
   Gauge,
   ListenerPlan,
   Logger,
   Meter,
+  Network,
   Random,
   RecordSink,
   Snapshot,
@@ -23,6 +25,8 @@ export interface DataPlaneDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly state: CounterState;
+  readonly network: Network;
+  readonly bans: BanList;
   readonly meter: Meter;
   readonly log: Logger;
   /** Undefined when records are off. */
@@ -58,13 +62,13 @@ export class DataPlane {
   readonly #connections = new Map<string, Gauge>();
 
   constructor(deps: DataPlaneDeps) {
-    const { clock, random, state, meter, log, records } = deps;
+    const { clock, random, state, network, bans, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
     const deadlines = new Deadlines(now, (cause) =>
       log.error('deadline-failed', { cause: cause instanceof Error ? cause.message : String(cause) }),
     );
     const io = createSharedIo();
-    const evaluation = { clock, random, state };
+    const evaluation = { clock, random, state, network, bans };
     this.#services = {
       evaluation,
       random,

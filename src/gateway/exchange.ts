@@ -105,7 +105,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const { services } = this.host.home;
     const view = this.#view();
     if (view instanceof RequestError) return this.#refuseUnread(view);
-    const unasked = refusalUnasked(head);
+    const unasked = refusalUnasked(head, view, services.evaluation);
     if (unasked !== undefined) return this.refuse(unasked);
     const evaluation = new Evaluation(plan, view, services.evaluation);
     this.judged = evaluation;
@@ -118,10 +118,11 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #view(): RequestView | RequestError {
     const { head, host } = this;
     const { method, target, headers, authority } = head;
-    const { scheme, peer } = host;
+    const { scheme, peer, certificate } = host;
     const httpVersion = head.minor === 1 ? '1.1' : '1.0';
+    const { requestId: id } = this;
     return viewOf(
-      { id: this.requestId, method, scheme, authority, target, headers, httpVersion, peer },
+      { id, method, scheme, authority, target, headers, httpVersion, peer, certificate },
       this.plan,
     );
   }
@@ -227,7 +228,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #requestJudged(verdict: Verdict): void {
     if (verdict.kind !== 'forward') return this.conclude(verdict);
     if (this.body?.error !== undefined) return this.refuse(this.body.error);
-    if (!this.evaluation.pipeline.buffersBody) return this.#forward();
+    if (!this.evaluation.buffersBody) return this.#forward();
     if (this.body === undefined) return this.#judgeBody();
     this.buffered = new BodyBuffer();
     this.#useBody('buffer');

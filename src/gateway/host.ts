@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ListenerPlan } from '../contract/index.ts';
+import type { ClientCertificate, ListenerPlan } from '../contract/index.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import type { Receiver } from '../lib/read-buffer.ts';
 import type { SocketWriter } from '../lib/socket-writer.ts';
@@ -24,6 +24,8 @@ export interface ExchangeHost {
   readonly home: ConnectionHome;
   readonly peer: IpAddress;
   readonly scheme: 'http' | 'https';
+  /** The client's, verified; undefined for none. */
+  readonly certificate: ClientCertificate | undefined;
   /** Monotonic; 0 for none. The host calls the exchange's `onClientDeadline` when it passes. */
   deadlineMs: number;
   /** Whether input is being worked on: then what is written upstream leaves in one piece at the end. */

@@ -41,18 +41,47 @@ export class CidrSet {
     return address.family === 4 ? findV4(this.#v4, address.d) : findV6(this.#v6, address);
   }
 
+  /** The set in memory that threads share: nothing of it is copied when it goes to another. */
+  share(): SharedNetworks {
+    return { size: this.size, v4: inSharedMemory(this.#v4), v6: inSharedMemory(this.#v6) };
+  }
+
+  /** The same set, from what another thread shares. */
+  static shared({ size, v4, v6 }: SharedNetworks): CidrSet {
+    return new CidrSet(size, v4, v6);
+  }
+
   /** Bytes held in typed arrays. */
   get byteLength(): number {
     return tableBytes(this.#v4) + tableBytes(this.#v6);
   }
 }
 
+/** A set as plain data whose arrays lie in shared memory. */
+export interface SharedNetworks {
+  readonly size: number;
+  readonly v4: SearchTable;
+  readonly v6: SearchTable;
+}
+
 /** Stretches with an index over the first bits of their first word. */
-interface SearchTable extends Boundaries {
+export interface SearchTable extends Boundaries {
   /** A first word shifted right by this is its place in the index. */
   readonly shift: number;
   /** For each place, the last stretch that starts at or before its first address; one place more at the end. */
   readonly index: Uint32Array;
+}
+
+function inSharedMemory({ stride, shift, starts, values, index }: SearchTable): SearchTable {
+  const shared = {
+    starts: new Uint32Array(new SharedArrayBuffer(starts.byteLength)),
+    values: new Int32Array(new SharedArrayBuffer(values.byteLength)),
+    index: new Uint32Array(new SharedArrayBuffer(index.byteLength)),
+  };
+  shared.starts.set(starts);
+  shared.values.set(values);
+  shared.index.set(index);
+  return { stride, shift, ...shared };
 }
 
 const tableBytes = ({ starts, values, index }: SearchTable): number =>

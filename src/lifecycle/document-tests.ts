@@ -13,6 +13,7 @@ import { fieldLines } from '../http1/index.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
+import { OFFLINE } from '../outbound/index.ts';
 
 /** What the tests of a document run with. */
 export interface DocumentTestDeps {
@@ -89,7 +90,7 @@ async function runTest(
 ): Promise<DocumentTestResult> {
   const steps: readonly Step[] = 'steps' in test ? test.steps : [test];
   const clock = new TestClock(deps.startMs);
-  const world = { clock, random: PREDICTABLE, state: deps.createState() };
+  const world = { clock, random: PREDICTABLE, state: deps.createState(), network: OFFLINE, bans: NO_BANS };
   const unmet: UnmetExpectation[] = [];
   let decidedBy = '';
   for (const [i, step] of steps.entries()) {
@@ -129,6 +130,9 @@ class TestClock {
   }
 }
 
+/** Emergencies are no part of a document. */
+const NO_BANS = Object.freeze({ find: () => undefined });
+const NO_FACTS = Object.freeze({ groups: [], scopes: [], claims: {} });
 const PREDICTABLE = Object.freeze({ hex: (bytes: number) => '00'.repeat(bytes) });
 
 async function send(
@@ -142,9 +146,14 @@ async function send(
   if (peer === undefined) throw ConfigError.at('request.client', 'is not an IP address');
   const scheme = listener.tls === undefined ? 'http' : 'https';
   const message = messageOf(request, secrets);
+  const caller = request.identity && { ...NO_FACTS, ...request.identity };
   let observed: Observed | undefined;
   for (let n = 0; n < (request.repeat ?? 1); n++) {
-    const judgement = await evaluate(listener, { id: `test-${n + 1}`, scheme, peer, ...message }, world);
+    const judgement = await evaluate(
+      listener,
+      { id: `test-${n + 1}`, scheme, peer, caller, ...message },
+      world,
+    );
     observed = judgement.kind === 'refused' ? refusedEarly(judgement.error) : observe(judgement);
   }
   if (observed === undefined) throw new InternalError('a test sends at least one request');

@@ -1,3 +1,4 @@
+export { LiveState } from './live/live-state.ts';
 export { createLocalCounters } from './local-counters.ts';
 export { ruleFault } from './rule.ts';
 export {

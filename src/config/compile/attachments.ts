@@ -121,6 +121,7 @@ function withFacts(
     when: compiled.when,
     instance: compiled.instance,
     body: typeof body === 'function' ? body(config) : body,
+    authenticates: provides?.includes('identity') ?? false,
   });
   return {
     attachment,

@@ -1,6 +1,16 @@
-import type { DocumentFiles, ListenerPlan, Secrets, Snapshot, UpstreamPlan } from '../../contract/index.ts';
+import type {
+  DocumentFiles,
+  ListenerPlan,
+  LiveData,
+  Resources,
+  Secrets,
+  Snapshot,
+  UpstreamPlan,
+} from '../../contract/index.ts';
 import { InternalError } from '../../errors.ts';
 import { makePipeline } from '../../evaluator/index.ts';
+import { offlineResources } from '../../outbound/index.ts';
+import { LiveState } from '../../state/index.ts';
 import { readAttachment } from '../attachment-spec.ts';
 import type { PolicyCatalog } from '../catalog.ts';
 import { buildConsumers } from '../consumers.ts';
@@ -16,6 +26,7 @@ import { AttachmentCompiler, type PlacedAttachment } from './attachments.ts';
 import { checkFacts } from './facts.ts';
 import { compileListener } from './listener.ts';
 import { type CompiledRoute, checkPaths, routerOf } from './routes.ts';
+import { surroundingsOf } from './surroundings.ts';
 import { compileUpstream } from './upstream.ts';
 import { World } from './world.ts';
 
@@ -31,6 +42,10 @@ export interface SnapshotDeps {
   /** Known hashes of files by name, so that large files are not hashed again. */
   readonly fileHashes?: Readonly<Record<string, string>>;
   readonly pacer?: Pacer;
+  /** What policies share on this thread; without it nothing happens by itself and nobody is asked. */
+  readonly resources?: Resources;
+  /** Without it there are no bans, no revocations, and no list has content. */
+  readonly live?: LiveData;
 }
 
 /**
@@ -65,8 +80,11 @@ class DocumentCompiler {
     this.#deps = deps;
     this.#issues = issues;
     this.#pacer = deps.pacer ?? new Pacer();
-    const consumers = buildConsumers(readConsumers(document, catalog), secrets, issues);
-    const world = new World(files, secrets, consumers, deps.fileHashes ?? {});
+    const live = deps.live ?? new LiveState();
+    const groups = readGroups(document);
+    const consumers = buildConsumers(readConsumers(document, catalog), groups, secrets, live, issues);
+    const around = surroundingsOf(document, catalog, live, deps.resources ?? offlineResources(), issues);
+    const world = new World(files, secrets, consumers, around, deps.fileHashes ?? {});
     this.#attachments = new AttachmentCompiler(catalog, cache, world, this.#pacer, issues);
   }
 
@@ -164,3 +182,6 @@ function readConsumers(document: unknown, catalog: PolicyCatalog): readonly (Con
   const consumers = listOf(memberOf(document, 'consumers'));
   return consumers.map((c) => (catalog.is(ConsumerSchema, c) ? c : undefined));
 }
+
+const readGroups = (document: unknown): readonly string[] =>
+  listOf(memberOf(document, 'groups')).filter((group) => typeof group === 'string');

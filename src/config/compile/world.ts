@@ -4,11 +4,18 @@ import type { FingerprintedDirectory } from '../consumers.ts';
 import { sha256Hex } from '../digest.ts';
 import type { CompileWorld, StillValid } from '../policy-cache.ts';
 
+/** What a compiled policy stands in, beside what it reads. Handles: what is behind them changes, they do not. */
+export interface Surroundings extends Pick<CompileDeps, 'guard' | 'resources' | 'lists' | 'revocations'> {
+  /** Hash of the guard's rules and the names of the lists. */
+  readonly fingerprint: string;
+}
+
 /** What one compile reads: contents for policies, hashes to compare with what earlier compiles had read. */
 export class World implements CompileWorld {
   readonly files: DocumentFiles;
   readonly secrets: Secrets;
   readonly consumers: FingerprintedDirectory;
+  readonly around: Surroundings;
   readonly #hashes: Map<string, string>;
 
   /** `fileHashes`: already known hashes by file name, so that large files are not hashed in every worker. */
@@ -16,16 +23,22 @@ export class World implements CompileWorld {
     files: DocumentFiles,
     secrets: Secrets,
     consumers: FingerprintedDirectory,
+    around: Surroundings,
     fileHashes: Readonly<Record<string, string>>,
   ) {
     this.files = files;
     this.secrets = secrets;
     this.consumers = consumers;
+    this.around = around;
     this.#hashes = new Map(Object.entries(fileHashes).map(([name, hash]) => [`file ${name}`, hash]));
   }
 
   get consumersHash(): string {
     return this.consumers.fingerprint;
+  }
+
+  get surroundingsHash(): string {
+    return this.around.fingerprint;
   }
 
   fileHash(name: string): string {
@@ -53,6 +66,7 @@ export class Reading {
   readonly deps: CompileDeps;
   readonly #files = new Map<string, string>();
   readonly #secrets = new Map<string, string>();
+  readonly #around: string;
   #consumersHash: string | undefined = undefined;
 
   constructor(world: World, attachment: string, route: string | undefined) {
@@ -60,9 +74,15 @@ export class Reading {
       this.#consumersHash = world.consumersHash;
       return world.consumers;
     };
+    const { guard, resources, lists, revocations, fingerprint } = world.around;
+    this.#around = fingerprint;
     this.deps = {
       attachment,
       route,
+      guard,
+      resources,
+      lists,
+      revocations,
       files: {
         read: (name) => {
           this.#files.set(name, world.fileHash(name));
@@ -82,6 +102,7 @@ export class Reading {
   }
 
   readonly stillValid: StillValid = (world) => {
+    if (this.#around !== world.surroundingsHash) return false;
     if (this.#consumersHash !== undefined && this.#consumersHash !== world.consumersHash) return false;
     try {
       for (const [name, hash] of this.#files) if (world.fileHash(name) !== hash) return false;

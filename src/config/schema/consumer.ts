@@ -24,6 +24,7 @@ const ApiKeySchema = Type.Object(
 export const ConsumerSchema = Type.Object(
   {
     name: nameText('Unique name of the consumer.'),
+    id: Type.Optional(nameText('Its id in another system, for upstreams.')),
     groups: Type.Optional(
       Type.Array(nameText('A group that rules can name.'), {
         description: 'Groups it belongs to.',

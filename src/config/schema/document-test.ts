@@ -9,6 +9,25 @@ const stringMap = (description: string) =>
     }),
   );
 
+const names = (description: string) =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description }));
+
+const IdentitySchema = Type.Object(
+  {
+    consumer: Type.String({ description: 'Name of the consumer.', minLength: 1 }),
+    groups: names('Groups it is in.'),
+    scopes: names('Scopes its credential carries.'),
+    claims: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), { description: 'Claims of its token.' }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Who calls, taken as proved: policies that authenticate are not asked. For tests of what comes behind them.',
+  },
+);
+
 const RequestSchema = Type.Object(
   {
     method: Type.Optional(
@@ -25,6 +44,7 @@ const RequestSchema = Type.Object(
       }),
     ),
     client: Type.Optional(Type.String({ description: 'Address of the client.', default: '192.0.2.1' })),
+    identity: Type.Optional(IdentitySchema),
     listener: Type.Optional(
       Type.String({ description: 'Name of the listener asked; the first by default.' }),
     ),

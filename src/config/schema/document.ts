@@ -1,10 +1,11 @@
 import { type Static, type TSchema, Type } from '../../lib/schema.ts';
 import { LooseAttachment } from './attachment.ts';
+import { BruteForceSchema } from './brute-force.ts';
 import { ConsumerSchema } from './consumer.ts';
 import { DocumentTestSchema } from './document-test.ts';
 import { listenerSchema } from './listener.ts';
 import { routeSchema } from './route.ts';
-import { NAME_PATTERN } from './text.ts';
+import { NAME_PATTERN, nameText } from './text.ts';
 import { UpstreamSchema } from './upstream.ts';
 
 /** The document with a given form of attachments: loose for types and structure, exact for editors. */
@@ -28,6 +29,15 @@ export const documentSchema = <A extends TSchema>(attachment: A) =>
         Type.Array(routeSchema(attachment), { description: 'Which requests go where, under which rules.' }),
       ),
       consumers: Type.Optional(Type.Array(ConsumerSchema, { description: 'Who calls.' })),
+      groups: Type.Optional(
+        Type.Array(nameText('A group that rules can name.'), {
+          description:
+            'Groups that come with tokens or with consumers kept live, so that rules can name them.',
+          uniqueItems: true,
+          maxItems: 10_000,
+        }),
+      ),
+      bruteForce: Type.Optional(BruteForceSchema),
       tests: Type.Optional(
         Type.Array(DocumentTestSchema, {
           description: 'Run by `sallyport test` and before a revision goes live.',

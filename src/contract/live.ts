@@ -1,0 +1,82 @@
+import type { SharedNetworks } from '../lib/cidr-set.ts';
+import type { AddressWords, IpAddress } from '../lib/ip-address.ts';
+import type { Consumer, CredentialKind, CredentialMatch } from './consumer.ts';
+
+/** A network that is refused for a time, whatever the document says. */
+export interface Ban {
+  readonly id: string;
+  /** CIDR. */
+  readonly network: string;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly reason: string;
+  /** Who asked for it. */
+  readonly by: string;
+}
+
+export interface BanList {
+  /** The ban an address is under at that time, or undefined. */
+  find(address: IpAddress, nowMs: number): Ban | undefined;
+}
+
+/** A named list of networks that is kept fresh without a revision. A handle: what it holds is swapped under it. */
+export interface AddressList {
+  /** Which content it has; undefined until there was any. */
+  readonly version: string | undefined;
+  /**
+   * The entry of the longest network around an address (its place in the list, from 1), or -1. Throws while no
+   * content was ever loaded: undecidable.
+   */
+  lookup(address: AddressWords): number;
+}
+
+export interface AddressLists {
+  /** The list of that name, whether it has content or not. */
+  list(name: string): AddressList;
+}
+
+/** What was revoked before its time. */
+export interface Revocations {
+  /** By the public id of a credential. */
+  hasCredential(id: string): boolean;
+  /** A consumer that is disabled, wherever it was declared. */
+  hasConsumer(name: string): boolean;
+  /** A token by its issuer and id (`iss`, `jti`). */
+  hasToken(issuer: string, id: string): boolean;
+  /** Grows with every change: what was remembered under an older number is looked at again. */
+  readonly version: number;
+}
+
+/** Consumers and credentials that are kept live, beside those of the document. */
+export interface LiveConsumers {
+  /** As in ConsumerDirectory; what was rotated away is not found. */
+  find(kind: CredentialKind, key: string): CredentialMatch | undefined;
+  consumer(name: string): Consumer | undefined;
+}
+
+/** What changes at once, without a revision, and is the same for every request of a worker. */
+export interface LiveData {
+  /** Those kept in the store: what was revoked, disabled or has expired is found all the same, and told as such. */
+  readonly consumers: LiveConsumers;
+  readonly bans: BanList;
+  readonly lists: AddressLists;
+  readonly revocations: Revocations;
+}
+
+/** One change of live data, as plain data between threads. Each tells all there is of its subject. */
+export type LiveUpdate =
+  | { readonly subject: 'bans'; readonly bans: readonly Ban[] }
+  | {
+      readonly subject: 'list';
+      readonly name: string;
+      readonly version: string;
+      readonly networks: SharedNetworks;
+    }
+  | {
+      readonly subject: 'revocations';
+      readonly credentials: readonly string[];
+      readonly consumers: readonly string[];
+      /** Issuer and token id. */
+      readonly tokens: readonly (readonly [issuer: string, id: string])[];
+    };
