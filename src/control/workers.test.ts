@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { LiveUpdate } from '../contract/index.ts';
 import { Activation } from '../lifecycle/index.ts';
 import { createMeter, MetricTotals } from '../observability/index.ts';
 import type { BoundAddress, OrderMessage } from './worker-protocol.ts';
@@ -22,6 +23,7 @@ const requestsServed = (n: number) => {
 /** A thread that does what it is told, and remembers it. */
 class FakeThread extends EventEmitter {
   readonly orders: string[] = [];
+  readonly updates: LiveUpdate[] = [];
   served = 0;
   hangs = false;
   /** Answers to `prepare` wait for this. */
@@ -31,6 +33,7 @@ class FakeThread extends EventEmitter {
 
   postMessage({ order, body }: OrderMessage<Bundle>): void {
     this.orders.push(body.kind);
+    if (body.kind === 'live') this.updates.push(body.update);
     if (this.hangs) return;
     const answer = () => this.emit('message', { order, ok: true, value: this.#valueFor(body.kind) });
     if (body.kind === 'activate') this.addresses = [ADDRESS];
@@ -301,5 +304,47 @@ describe('worker pool', () => {
     await turn();
     assert.equal(threads.length, 2);
     assert.ok(threads.every((t) => t.orders.at(-1) === 'drain'));
+  });
+});
+
+describe('live data', () => {
+  const bans = (...networks: string[]): LiveUpdate => ({
+    subject: 'bans',
+    bans: networks.map((network) => ({ id: network, network, sinceMs: 0, untilMs: 1, reason: '', by: '' })),
+  });
+  const revoked = (...credentials: string[]): LiveUpdate => ({
+    subject: 'revocations',
+    credentials,
+    consumers: [],
+    tokens: [],
+  });
+
+  it('reaches every worker before the update is over', async () => {
+    const { pool, threads } = make();
+    await pool.start(2);
+    await pool.update(bans('192.0.2.1'));
+    assert.deepEqual(
+      threads.map((thread) => thread.updates),
+      [[bans('192.0.2.1')], [bans('192.0.2.1')]],
+    );
+  });
+
+  it('is told to a worker that starts later before it may serve: the latest of each subject', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    for (const update of [bans('192.0.2.1'), revoked('key-1'), bans('192.0.2.2')]) await pool.update(update);
+    threads[0].emit('exit', 1);
+    await turn();
+    assert.deepEqual(threads[1].orders, ['live', 'live', 'prepare', 'activate']);
+    assert.deepEqual(threads[1].updates, [bans('192.0.2.2'), revoked('key-1')]);
+  });
+
+  it('waits for no worker that does not answer', async () => {
+    const { pool, threads } = make();
+    await pool.start(2);
+    threads[0].hangs = true;
+    await pool.update(revoked('key-1'));
+    assert.deepEqual(threads[1].updates, [revoked('key-1')]);
   });
 });
