@@ -14,7 +14,7 @@ export { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
 export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
-export { type AdminToken, loadAdminToken } from './token.ts';
+export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
 export type {
   AnswerMessage,
   AnswerValue,

@@ -47,6 +47,31 @@ export function loadAdminToken(dataDir: string, randomBytes: (size: number) => U
   }
 }
 
+/**
+ * The token as a command on this machine presents it.
+ * @throws ConfigError when there is none, it may not be read, or what lies there is no token
+ */
+export function readAdminToken(dataDir: string): string {
+  const path = join(dataDir, FILE_NAME);
+  const token = readToken(path);
+  if (TOKEN_FORM.test(token)) return token;
+  throw ConfigError.at('', `${path} holds no admin token`);
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT') {
+      const fix = 'name the data folder of the running gateway: --data DIR, or set SALLYPORT_ADMIN_TOKEN';
+      throw ConfigError.at('', `there is no admin token at ${path}`, fix);
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw ConfigError.at('', `cannot read the admin token: ${reason}`, 'run as the user of the gateway');
+  }
+}
+
 /** A link appears whole or not at all, so that of two programs starting at once one token is kept. */
 function createOnce(path: string, randomBytes: (size: number) => Uint8Array): boolean {
   const bytes = randomBytes(TOKEN_BYTES);
