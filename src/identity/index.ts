@@ -1,3 +1,18 @@
 export { type Authorization, readAuthorization } from './authorization.ts';
+export {
+  type BearerChallenge,
+  BearerRefusals,
+  MAX_TOKEN_LENGTH,
+  type PresentedToken,
+  readBearer,
+} from './bearer.ts';
 export { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
+export {
+  ClaimMapping,
+  type ClaimMappingConfig,
+  type Claims,
+  claimMappingSchema,
+  TokenCaller,
+  type TokenFacts,
+} from './claims.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard.ts';

@@ -1,0 +1,111 @@
+import { type Decision, reject } from '../contract/index.ts';
+import { PolicyRejection } from '../errors.ts';
+import type { HeaderList } from '../lib/header-list.ts';
+import { readAuthorization } from './authorization.ts';
+import { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
+
+/** Longer tokens are not looked at: hashing or parsing them would be work for an attacker's asking. */
+export const MAX_TOKEN_LENGTH = 16 * 1024;
+
+/** What a bearer token is made of (`b64token`, RFC 6750 §2.1). */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/** A token as it was presented. */
+export interface PresentedToken {
+  /** The scheme it came with, lower case: `bearer`, or another that was asked for. */
+  readonly scheme: string;
+  readonly token: string;
+}
+
+const BEARER: readonly string[] = Object.freeze(['bearer']);
+
+/**
+ * The access token of a request (RFC 6750 §2.1; in a form body or the query it is never looked for). Undefined when
+ * there is none: another scheme is another policy's. A text says why what is there is no token.
+ */
+export function readBearer(
+  headers: HeaderList,
+  schemes: readonly string[] = BEARER,
+): PresentedToken | string | undefined {
+  const authorization = readAuthorization(headers);
+  if (authorization === undefined) return undefined;
+  if (authorization === 'repeated') return REPEATED_CREDENTIAL;
+  if (authorization === 'malformed') return 'the Authorization field is malformed';
+  const { scheme, credentials: token } = authorization;
+  if (!schemes.includes(scheme)) return undefined;
+  if (token.length > MAX_TOKEN_LENGTH) return `the token is longer than ${MAX_TOKEN_LENGTH} characters`;
+  return TOKEN.test(token) ? { scheme, token } : 'the value sent is not made of the characters of a token';
+}
+
+/** What stands in the challenges of a policy that asks for a token. */
+export interface BearerChallenge {
+  /** Default is `Bearer`. */
+  readonly scheme?: string;
+  readonly realm: string;
+  /** URL of the protected resource's metadata (RFC 9728 §5.1). */
+  readonly resourceMetadata?: string | undefined;
+  /** Further parameters, e.g. `algs`. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Refusals of a policy that asks for a token (RFC 6750 §3): without a token there is no error code; every wrong
+ * token is refused with one text, so that an answer never tells one kind of wrong from another.
+ */
+export class BearerRefusals {
+  /** Nothing was presented. */
+  readonly missing: Decision;
+  readonly #challenge: BearerChallenge;
+  readonly #invalidHeaders: readonly string[];
+
+  constructor(options: BearerChallenge) {
+    this.#challenge = options;
+    this.#invalidHeaders = this.#headers({ error: 'invalid_token' });
+    this.missing = reject(
+      new PolicyRejection('unauthenticated', 'An access token is required.', {
+        headers: this.#headers({}),
+        rule: 'missing',
+      }),
+    );
+  }
+
+  /** `reason` is for the record: what exactly is wrong, nothing of the token. */
+  invalid(reason: string): Decision {
+    const headers = this.#invalidHeaders;
+    return reject(
+      new PolicyRejection('invalid-credential', 'The access token is not valid.', {
+        headers,
+        rule: 'invalid',
+        reason,
+      }),
+    );
+  }
+
+  /** `required`: every scope that is asked for, as the challenge names them. */
+  insufficientScope(required: readonly string[], reason: string): Decision {
+    const headers = this.#headers({ error: 'insufficient_scope', scope: required.join(' ') });
+    return reject(
+      new PolicyRejection('insufficient-scope', 'The access token does not allow this.', {
+        headers,
+        rule: 'scope',
+        reason,
+      }),
+    );
+  }
+
+  /** Whoever could tell does not answer now. */
+  unavailable(reason: string): Decision {
+    return reject(
+      new PolicyRejection('identity-unavailable', 'Access tokens cannot be checked now.', {
+        rule: 'unavailable',
+        reason,
+      }),
+    );
+  }
+
+  #headers(error: Readonly<Record<string, string>>): readonly string[] {
+    const { scheme = 'Bearer', realm, resourceMetadata, parameters } = this.#challenge;
+    const all = { realm, ...parameters, resource_metadata: resourceMetadata, ...error };
+    return Object.freeze(['WWW-Authenticate', challenge(scheme, all)]);
+  }
+}
