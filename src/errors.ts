@@ -128,6 +128,22 @@ export class PolicyRejection {
 
 const NO_HEADERS: readonly string[] = Object.freeze([]);
 
+/**
+ * A policy cannot decide, for a reason that has a code of its own: whoever could tell does not answer. Thrown, so that
+ * the attachment's `onError` says what becomes of the request. The edits asked for before stand, unlike those of a
+ * policy that broke: what only the policy may say to the upstream is taken from the client's request in any case.
+ */
+export class PolicyFailure extends Error {
+  override readonly name = 'PolicyFailure';
+  readonly rejection: PolicyRejection;
+
+  /** `detail` is public, `reason` for the record. */
+  constructor(code: ErrorCode, detail: string, reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.rejection = new PolicyRejection(code, detail, { reason });
+  }
+}
+
 /** The client's message is refused before any policy saw it. Returned, not thrown, on the request path. */
 export class RequestError {
   readonly code: ErrorCode;

@@ -42,7 +42,7 @@ export interface RouteContext {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** A compiled policy: immutable, shared by all requests of its snapshot. Throwing means "could not decide". */
+/** A compiled policy: immutable, shared by all requests of its snapshot. Throwing means "could not decide" (PolicyFailure says why). */
 export interface Policy {
   request?(c: PolicyContext): Awaitable<Decision>;
   /** Whether this request's body has to be buffered for `requestBody`; without it every body is. Asked after `request`. */
@@ -70,7 +70,8 @@ export interface PolicyDefinition<S extends TSchema = TSchema> {
   readonly body: BodyNeed | Asked<Static<S>, BodyNeed>;
   /** Facts that an earlier attachment must provide, or what this config needs of them. */
   readonly needs?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
-  readonly provides?: readonly FactKey[];
+  /** Facts that it establishes for those behind it, or that this config does. */
+  readonly provides?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
   /** Does all slow or fallible work. Throws ConfigError with paths relative to the config. */
   compile(config: Static<S>, deps: CompileDeps): Awaitable<Policy>;
 }

@@ -14,7 +14,7 @@ import {
   reject,
   respond,
 } from '../contract/index.ts';
-import { PolicyRejection } from '../errors.ts';
+import { PolicyFailure, PolicyRejection } from '../errors.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { makeAttachment, makePipeline } from './attachment.ts';
 import { BufferedBody } from './body.ts';
@@ -113,6 +113,11 @@ const throwing: Policy = {
     throw new Error('broke');
   },
 };
+const unsure: Policy = {
+  request: () => {
+    throw new PolicyFailure('identity-unavailable', 'Later.', 'the issuer does not answer');
+  },
+};
 /** Does something, then gives its answer. */
 function after<T>(_done: unknown, answer: T): T {
   return answer;
@@ -175,6 +180,14 @@ describe('the verdict and its entries', () => {
       'forward',
       [broken, 'b request continue'],
     ],
+    ['says why it cannot decide', [attach('a', unsure)], 'identity-unavailable by a', [broken]],
+    [
+      'says why it cannot decide, may go on',
+      [attach('a', unsure, { onError: 'continue' })],
+      'forward',
+      [broken],
+    ],
+    ['says why it cannot decide in shadow', [attach('a', unsure, { mode: 'shadow' })], 'forward', [broken]],
     ['throws in shadow', [attach('a', throwing, { mode: 'shadow' })], 'forward', [broken]],
     ['returns nothing', [attach('a', untyped(undefined))], 'policy-failed by a', [broken]],
     ['returns null', [attach('a', untyped(null))], 'policy-failed by a', [broken]],
@@ -238,6 +251,16 @@ describe('the verdict and its entries', () => {
     );
     assert.ok(verdict.kind === 'reject' && !verdict.error.detail.includes('private'));
   });
+  it('a policy that cannot decide is recorded with its own code', async () => {
+    const judged = evaluation(attach('a', unsure));
+    const verdict = await judged.runRequest();
+    const [{ code, reason }] = judged.entries;
+    assert.deepEqual(
+      { code, reason },
+      { code: 'identity-unavailable', reason: 'the issuer does not answer' },
+    );
+    assert.ok(verdict.kind === 'reject' && verdict.error.detail === 'Later.');
+  });
 });
 
 describe('phases', () => {
@@ -289,6 +312,21 @@ describe('edits and facts', () => {
   const fail = (): Decision => assert.fail('broke');
   const see = (seen: unknown[]): Policy => ({
     request: (c) => after(seen.push(c.facts.identity?.consumer), CONTINUE),
+  });
+
+  it('of a policy that says why it cannot decide, edits stand and facts do not', async () => {
+    const seen: unknown[] = [];
+    const cannot = (): Decision => {
+      throw new PolicyFailure('identity-unavailable', '', 'later');
+    };
+    const judged = evaluation(
+      attach('a', edit('A', cannot), { onError: 'continue' }),
+      attach('b', edit('B', cannot), { onError: 'continue', mode: 'shadow' }),
+      attach('c', see(seen)),
+    );
+    assert.equal(told(await judged.runRequest()), 'forward');
+    assert.deepEqual([...judged.edits.requestEdits], ['set', 'A', 'v']);
+    assert.deepEqual(seen, [undefined]);
   });
 
   for (const wrap of [(p: Policy) => p, later]) {

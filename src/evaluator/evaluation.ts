@@ -21,7 +21,7 @@ import {
   type RouteMatch,
   type RoutePlan,
 } from '../contract/index.ts';
-import { InternalError, PolicyRejection } from '../errors.ts';
+import { InternalError, PolicyFailure, PolicyRejection } from '../errors.ts';
 import { checkFields, Journal } from './journal.ts';
 import { ShadowContext } from './shadow-context.ts';
 import { preflightMethod, refusalWithoutRoute } from './unrouted.ts';
@@ -245,30 +245,21 @@ export class Evaluation implements PolicyContext {
     return a.mode === 'enforce' ? { kind: 'reject', error: decision.error, by: a } : undefined;
   }
 
-  /** A policy that throws could not decide: refused unless its attachment says otherwise; what it asked is taken back. */
+  /**
+   * A policy that throws could not decide: refused unless its attachment says otherwise. What one that broke had asked
+   * is taken back; one that says why it cannot decide has asked only what stands without it.
+   */
   #failed(a: Attachment, phase: Phase, cause: unknown): Verdict | undefined {
-    this.edits.rewind(this.#editsBefore);
+    const told = cause instanceof PolicyFailure ? cause.rejection : undefined;
+    if (told === undefined) this.edits.rewind(this.#editsBefore);
     this.facts = this.#factsBefore;
     if (this.#shadow !== undefined) this.#shadow.forget(this.#shadowFactsBefore);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    this.entries.push({
-      attachment: a.id,
-      policy: a.policy,
-      mode: a.mode,
-      phase,
-      outcome: 'error',
-      code: 'policy-failed',
-      reason,
-    });
-    if (a.mode !== 'enforce' || a.onError === 'continue') return undefined;
-    const error = new PolicyRejection(
-      'policy-failed',
-      'A policy could not decide, so the request is refused.',
-      {
-        reason,
-      },
-    );
-    return { kind: 'reject', error, by: a };
+    const { id: attachment, policy, mode } = a;
+    const code = told?.code ?? 'policy-failed';
+    this.entries.push({ attachment, policy, mode, phase, outcome: 'error', code, reason });
+    if (mode !== 'enforce' || a.onError === 'continue') return undefined;
+    return { kind: 'reject', error: told ?? brokenPolicy(reason), by: a };
   }
 
   async #chunk(a: Attachment, bytes: Uint8Array): Promise<ChunkDecision> {
@@ -306,6 +297,9 @@ export class Evaluation implements PolicyContext {
     return this.#shadow;
   }
 }
+
+const brokenPolicy = (reason: string): PolicyRejection =>
+  new PolicyRejection('policy-failed', 'A policy could not decide, so the request is refused.', { reason });
 
 function rejectedEntry(a: Attachment, phase: Phase, error: PolicyRejection): DecisionEntry {
   return {

@@ -77,9 +77,16 @@ describe('refusals of a token', () => {
     ]);
   });
 
-  it('challenge nobody while tokens cannot be checked', () => {
-    const refused = refusals.unavailable('down');
-    assert.equal(refused.kind === 'reject' && refused.error.code, 'identity-unavailable');
-    assert.deepEqual(headersOf(refused), []);
+  it('are failures while tokens cannot be checked, and challenge nobody', () => {
+    const { code, status, headers, reason } = refusals.unavailable('down').rejection;
+    assert.deepEqual(
+      { code, status, headers, reason },
+      {
+        code: 'identity-unavailable',
+        status: 503,
+        headers: [],
+        reason: 'down',
+      },
+    );
   });
 });

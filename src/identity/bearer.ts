@@ -1,5 +1,5 @@
 import { type Decision, reject } from '../contract/index.ts';
-import { PolicyRejection } from '../errors.ts';
+import { PolicyFailure, PolicyRejection } from '../errors.ts';
 import type { HeaderList } from '../lib/header-list.ts';
 import { readAuthorization } from './authorization.ts';
 import { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
@@ -93,14 +93,9 @@ export class BearerRefusals {
     );
   }
 
-  /** Whoever could tell does not answer now. */
-  unavailable(reason: string): Decision {
-    return reject(
-      new PolicyRejection('identity-unavailable', 'Access tokens cannot be checked now.', {
-        rule: 'unavailable',
-        reason,
-      }),
-    );
+  /** To be thrown where whoever could tell does not answer now. */
+  unavailable(reason: string): PolicyFailure {
+    return new PolicyFailure('identity-unavailable', 'Access tokens cannot be checked now.', reason);
   }
 
   #headers(error: Readonly<Record<string, string>>): readonly string[] {

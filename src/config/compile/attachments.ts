@@ -113,6 +113,7 @@ function withFacts(
 ): PlacedAttachment {
   const { definition, config } = spec;
   const { body, needs, provides } = definition;
+  const provided = (typeof provides === 'function' ? provides(config) : provides) ?? NO_FACTS;
   const attachment = makeAttachment({
     id,
     policy: definition.name,
@@ -121,13 +122,13 @@ function withFacts(
     when: compiled.when,
     instance: compiled.instance,
     body: typeof body === 'function' ? body(config) : body,
-    authenticates: provides?.includes('identity') ?? false,
+    authenticates: provided.includes('identity'),
   });
   return {
     attachment,
     path: [...spec.path, definition.name],
     needs: (typeof needs === 'function' ? needs(config) : needs) ?? NO_FACTS,
-    provides: provides ?? NO_FACTS,
+    provides: provided,
   };
 }
 

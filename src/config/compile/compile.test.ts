@@ -294,6 +294,12 @@ describe('a document is refused for', () => {
       'put one of these before it: login, api-key',
     ],
     [
+      'a policy that needs what another’s config does not provide',
+      policies({ named: {} }, { guard: {} }),
+      'routes[0].policies[1].guard: needs the identity, which no policy before it provides (listener "public")',
+      'put one of these before it: login, api-key',
+    ],
+    [
       'a policy that needs what shadow provides',
       policies({ login: {}, mode: 'shadow' }, { guard: {} }),
       'routes[0].policies[1].guard: needs the identity, which before it is only provided in shadow (listener "public")',

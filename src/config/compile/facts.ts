@@ -34,6 +34,9 @@ export function checkFacts(
 
 function suggestion(fact: FactKey, inShadow: boolean, catalog: PolicyCatalog): string {
   if (inShadow) return 'set this one to mode: shadow too, or enforce the other';
-  const providers = catalog.definitions.filter((d) => d.provides?.includes(fact)).map((d) => d.name);
+  const providers = catalog.definitions
+    // Those that provide it with some configs only are no sure help.
+    .filter(({ provides }) => Array.isArray(provides) && provides.includes(fact))
+    .map((d) => d.name);
   return `put one of these before it: ${providers.join(', ')}`;
 }

@@ -62,6 +62,14 @@ describe('a snapshot', () => {
     });
   });
 
+  it('knows which policies prove who calls, also where that hangs on their config', async () => {
+    const { attachments } = await snapshotOf(policies({ named: {} }, { named: { who: 'x' } }, { guard: {} }));
+    assert.deepEqual(
+      attachments.map(({ authenticates }) => authenticates),
+      [false, true, false],
+    );
+  });
+
   it('reads addresses and targets of every form', async () => {
     const targets = [{ url: 'https://api.example.com/base/', weight: 3 }, 'http://[::1]:8081', 'https://b'];
     const { listeners, upstreams } = await snapshotOf(
