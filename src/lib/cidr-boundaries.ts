@@ -1,5 +1,6 @@
 import type { Cidr } from './cidr.ts';
 import { prefixMask } from './ip-address.ts';
+import type { Steps } from './steps.ts';
 
 /** Value of a stretch of addresses that no network holds. */
 const NO_VALUE = -1;
@@ -19,13 +20,16 @@ export interface Boundaries {
 export class NetworkColumns {
   readonly stride: 1 | 4;
   words: Uint32Array;
-  bits = new Uint8Array(16);
-  values = new Int32Array(16);
+  bits: Uint8Array;
+  values: Int32Array;
   count = 0;
 
-  constructor(stride: 1 | 4) {
+  /** `room`: how many there is room for without growing. */
+  constructor(stride: 1 | 4, room = 16) {
     this.stride = stride;
-    this.words = new Uint32Array(16 * stride);
+    this.words = new Uint32Array(room * stride);
+    this.bits = new Uint8Array(room);
+    this.values = new Int32Array(room);
   }
 
   add(network: Cidr, value: number): void {
@@ -45,20 +49,25 @@ export class NetworkColumns {
 
   #grow(): void {
     const { words, bits, values } = this;
-    this.words = new Uint32Array(words.length * 2);
-    this.bits = new Uint8Array(bits.length * 2);
-    this.values = new Int32Array(values.length * 2);
+    const room = Math.max(16, values.length * 2);
+    this.words = new Uint32Array(room * this.stride);
+    this.bits = new Uint8Array(room);
+    this.values = new Int32Array(room);
     this.words.set(words);
     this.bits.set(bits);
     this.values.set(values);
   }
 }
 
+/** Networks done between two turns of others. */
+const STEP = 8192;
+
 /**
  * Cuts the space at every network's first address and just after its last. Networks nest or are apart, never
- * overlap, so one pass over them by (start, prefix) with a stack of the open ones finds every stretch.
+ * overlap, so one pass over them in `order` (that of `sortedNetworks`) with a stack of the open ones finds every
+ * stretch.
  */
-export function cutBoundaries(columns: NetworkColumns): Boundaries {
+export function* cutBoundaries(columns: NetworkColumns, order: Uint32Array): Steps<Boundaries> {
   const { stride, words, bits, values } = columns;
   if (columns.count === 0) return NOTHING[stride];
   const cut = new Cut(stride, columns.count);
@@ -66,7 +75,9 @@ export function cutBoundaries(columns: NetworkColumns): Boundaries {
   const open = new Uint32Array(stride * 32 + 1);
   const lasts = new Uint32Array(open.length * stride);
   let depth = 0;
-  for (const network of sortedNetworks(columns)) {
+  for (let i = 0; i < order.length; i++) {
+    if (i % STEP === STEP - 1) yield;
+    const network = order[i];
     const at = network * stride;
     while (depth > 0 && isBefore(lasts, (depth - 1) * stride, words, at, stride)) {
       depth--;
@@ -90,9 +101,9 @@ const NOTHING: Readonly<Record<1 | 4, Boundaries>> = { 1: nothing(1), 4: nothing
 const FEW = 64;
 
 /** Indices by first address, then the wider network, then the order given. */
-function sortedNetworks(columns: NetworkColumns): Uint32Array {
-  const order = Uint32Array.from({ length: columns.count }, (_, i) => i);
-  if (columns.count > FEW) return radixSorted(columns, order);
+export function* sortedNetworks(columns: NetworkColumns): Steps<Uint32Array> {
+  const order = orderGiven(columns.count);
+  if (columns.count > FEW) return yield* radixSorted(columns, order);
   const { stride, words, bits } = columns;
   return order.sort((x, y) => {
     if (isBefore(words, x * stride, words, y * stride, stride)) return -1;
@@ -101,22 +112,32 @@ function sortedNetworks(columns: NetworkColumns): Uint32Array {
   });
 }
 
+/** 0, 1, 2… */
+export function orderGiven(count: number): Uint32Array<ArrayBuffer> {
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
+  return order;
+}
+
 /** By bytes from the least to the most significant: comparing a million networks would hold the thread for seconds. */
-function radixSorted(
+function* radixSorted(
   { stride, words, bits, count }: NetworkColumns,
   given: Uint32Array<ArrayBuffer>,
-): Uint32Array {
+): Steps<Uint32Array> {
   let order = given;
   let spare = new Uint32Array(count);
   const sortBy = (digits: Uint8Array): void => {
     if (distribute(order, spare, digits)) [order, spare] = [spare, order];
   };
   sortBy(bits);
+  yield;
   const digits = new Uint8Array(count);
   for (let word = stride - 1; word >= 0; word--) {
     for (let shift = 0; shift < 32; shift += 8) {
       for (let i = 0; i < count; i++) digits[i] = words[i * stride + word] >>> shift;
+      yield;
       sortBy(digits);
+      yield;
     }
   }
   return order;
@@ -149,7 +170,8 @@ function isBefore(a: Uint32Array, at: number, b: Uint32Array, bt: number, stride
   return false;
 }
 
-function isSameNetwork({ stride, words, bits }: NetworkColumns, x: number, y: number): boolean {
+/** Whether two networks of a family, by their indices, are one. */
+export function isSameNetwork({ stride, words, bits }: NetworkColumns, x: number, y: number): boolean {
   if (bits[x] !== bits[y]) return false;
   for (let k = 0; k < stride; k++) if (words[x * stride + k] !== words[y * stride + k]) return false;
   return true;

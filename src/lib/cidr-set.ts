@@ -1,6 +1,13 @@
 import type { Cidr } from './cidr.ts';
-import { type Boundaries, cutBoundaries, NetworkColumns } from './cidr-boundaries.ts';
+import {
+  type Boundaries,
+  cutBoundaries,
+  NetworkColumns,
+  orderGiven,
+  sortedNetworks,
+} from './cidr-boundaries.ts';
 import type { AddressWords } from './ip-address.ts';
+import { finish, type Steps } from './steps.ts';
 
 /** A network and the value (an index from 0 to 2^31 - 1) that a look-up inside it gives. */
 export interface CidrEntry {
@@ -33,7 +40,21 @@ export class CidrSet {
     const v4 = new NetworkColumns(1);
     const v6 = new NetworkColumns(4);
     for (const { network, value } of entries) (network.family === 4 ? v4 : v6).add(network, value);
-    return new CidrSet(v4.count + v6.count, searchTable(cutBoundaries(v4)), searchTable(cutBoundaries(v6)));
+    return finish(CidrSet.of(v4, v6));
+  }
+
+  /** As `from`, of columns, in steps. */
+  static *of(v4: NetworkColumns, v6: NetworkColumns): Steps<CidrSet> {
+    const first = searchTable(yield* cutBoundaries(v4, yield* sortedNetworks(v4)));
+    const second = searchTable(yield* cutBoundaries(v6, yield* sortedNetworks(v6)));
+    return new CidrSet(v4.count + v6.count, first, second);
+  }
+
+  /** As `of`, of columns that are in the order of `sortedNetworks` already. */
+  static *ofSorted(v4: NetworkColumns, v6: NetworkColumns): Steps<CidrSet> {
+    const first = searchTable(yield* cutBoundaries(v4, orderGiven(v4.count)));
+    const second = searchTable(yield* cutBoundaries(v6, orderGiven(v6.count)));
+    return new CidrSet(v4.count + v6.count, first, second);
   }
 
   /** The value of the longest network that holds the address, or -1. */

@@ -58,3 +58,10 @@ export function networkOf({ family, a, b, c, d }: AddressWords, bits: number): C
     bits,
   };
 }
+
+/** Whether a network holds all of another. */
+export function holdsNetwork(outer: Cidr, inner: Cidr): boolean {
+  if (outer.family !== inner.family || outer.bits > inner.bits) return false;
+  const { a, b, c, d } = networkOf(inner, outer.bits);
+  return a === outer.a && b === outer.b && c === outer.c && d === outer.d;
+}
