@@ -47,6 +47,7 @@ export const ERRORS = Object.freeze({
   'rate-limited': entry(429, 'policy', true, 'Too many requests'),
   'too-many-failures': entry(429, 'policy', true, 'Too many invalid credentials'),
   'identity-unavailable': entry(503, 'gateway', true, 'Callers cannot be identified now'),
+  'list-unavailable': entry(503, 'gateway', true, 'An address list is not loaded yet'),
   'policy-failed': entry(500, 'gateway', true, 'A policy could not decide'),
   'response-rejected': entry(502, 'policy', false, 'The answer was withheld'),
   // The upstream did not answer as it should.

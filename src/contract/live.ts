@@ -25,10 +25,22 @@ export interface AddressList {
   /** Which content it has; undefined until there was any. */
   readonly version: string | undefined;
   /**
-   * The entry of the longest network around an address (its place in the list, from 1), or -1. Throws while no
-   * content was ever loaded: undecidable.
+   * The entry of the narrowest network around an address that counts at `nowMs` (milliseconds since the epoch): a
+   * number for `describe`, or -1. Throws PolicyFailure while no content was ever loaded: undecidable.
    */
-  lookup(address: AddressWords): number;
+  lookup(address: AddressWords, nowMs: number): number;
+  /** Words for the record about an entry that a look-up of this address just gave: its network, and why where known. */
+  describe(entry: number, address: AddressWords): string;
+}
+
+/** The content of a list, in memory that threads share. */
+export interface ListContent {
+  /** Which content it is: 64 hex digits. */
+  readonly version: string;
+  /** A look-up gives an entry's place, from 1. */
+  readonly networks: SharedNetworks;
+  /** The prefix of each entry, by its place. */
+  readonly prefixes: Uint8Array;
 }
 
 export interface AddressLists {
@@ -70,8 +82,8 @@ export type LiveUpdate =
   | {
       readonly subject: 'list';
       readonly name: string;
-      readonly version: string;
-      readonly networks: SharedNetworks;
+      /** Undefined: as if it was never loaded. */
+      readonly content: ListContent | undefined;
     }
   | {
       readonly subject: 'revocations';

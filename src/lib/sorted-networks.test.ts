@@ -96,8 +96,8 @@ describe('SortedNetworks', () => {
         const [inA, inB] = [new Set(one.map(formatCidr)), new Set(other.map(formatCidr))];
         assert.deepEqual(new Set(texts(a)), inA);
         const { added, removed } = finish(a.differenceTo(b));
-        assert.deepEqual(new Set(texts(added)), inB.difference(inA));
-        assert.deepEqual(new Set(texts(removed)), inA.difference(inB));
+        assert.deepEqual(new Set(texts(added)), without(inB, inA));
+        assert.deepEqual(new Set(texts(removed)), without(inA, inB));
         const bytes = a.encode();
         const again = SortedNetworks.decode(Buffer.concat([Buffer.of(0), bytes]).subarray(1));
         assert.ok(again);
@@ -144,6 +144,9 @@ describe('SortedNetworks', () => {
     assert.ok(steps > 200, `${steps}`);
   });
 });
+
+const without = (some: ReadonlySet<string>, others: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...some].filter((text) => !others.has(text)));
 
 const word = fc.constantFrom(0, 1, 0x80000000, 0xffffffff, 0x0a000000, 0x0a010000, 0x20010db8);
 const addresses: fc.Arbitrary<AddressWords> = fc.oneof(
