@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Network, OutboundRequest, OutboundResponse } from '../contract/index.ts';
-import { NetworkError } from '../errors.ts';
+import { NetworkError, type NetworkFailure } from '../errors.ts';
 import { HeaderList } from '../lib/header-list.ts';
 
 type Undici = typeof import('undici');
@@ -60,6 +60,7 @@ class UndiciNetwork implements Network {
         connections: CONNECTIONS,
         maxHeaderSize: MAX_HEADER_BYTES,
         pipelining: 1,
+        allowH2: false,
         connect,
       });
       this.#agents.set(key, agent);
@@ -88,16 +89,31 @@ async function readAtMost(body: Dispatcher.ResponseData['body'], maxBytes: numbe
   return Buffer.concat(pieces, length);
 }
 
+/** What the library calls an answer that is no HTTP, or more than it takes. */
+const FAILURES: ReadonlyMap<string, NetworkFailure> = new Map([
+  ['HTTPParserError', 'malformed'],
+  ['ResponseContentLengthMismatchError', 'malformed'],
+  ['HeadersOverflowError', 'too-large'],
+]);
+
+const WORDS: Readonly<Record<NetworkFailure, string>> = {
+  offline: 'is not asked here',
+  unreachable: 'cannot be reached',
+  timeout: 'did not answer in time',
+  'too-large': 'answered with more than is taken',
+  malformed: 'answered with no HTTP',
+};
+
+/** Names the server alone: a path or query may hold what is nobody's to read, and so may an answer's first bytes. */
 function asNetworkError(cause: unknown, url: string, deadline: AbortSignal): NetworkError {
   if (cause instanceof NetworkError) return cause;
   const server = URL.canParse(url) ? new URL(url).host : 'an address that is no URL';
-  if (deadline.aborted) return new NetworkError('timeout', `${server} did not answer in time`, { cause });
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const isMalformed = code.startsWith('HPE_');
-  const failure = isMalformed ? 'malformed' : 'unreachable';
-  return new NetworkError(
-    failure,
-    `${server} ${isMalformed ? 'answered with no HTTP' : 'cannot be reached'}${code === '' ? '' : ` (${code})`}`,
-    { cause },
-  );
+  const name = cause instanceof Error ? cause.name : '';
+  const failure = deadline.aborted ? 'timeout' : (FAILURES.get(name) ?? 'unreachable');
+  const code =
+    cause instanceof Error && 'code' in cause && cause.code !== undefined ? ` (${cause.code})` : '';
+  const message = `${server} ${WORDS[failure]}`;
+  // What could not be read is in the library's error.
+  if (failure === 'malformed') return new NetworkError(failure, message);
+  return new NetworkError(failure, failure === 'unreachable' ? message + code : message, { cause });
 }
