@@ -1,3 +1,4 @@
+export type * from './consumer-store.ts';
 export { ensureDataDirectory } from './data-directory.ts';
 export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';

@@ -27,6 +27,46 @@ const STEPS: readonly string[] = [
      number INTEGER NOT NULL,
      hash TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE consumers (
+     name TEXT PRIMARY KEY,
+     external_id TEXT,
+     groups TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     created_by TEXT NOT NULL,
+     disabled_at INTEGER
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE credentials (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     consumer TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     lookup TEXT NOT NULL,
+     shown TEXT NOT NULL,
+     verifier TEXT,
+     sealed TEXT,
+     created_at INTEGER NOT NULL,
+     created_by TEXT NOT NULL,
+     not_before INTEGER,
+     expires_at INTEGER,
+     revoked_at INTEGER,
+     successor TEXT
+   ) STRICT;
+   CREATE UNIQUE INDEX credentials_lookup ON credentials (kind, lookup) WHERE revoked_at IS NULL;
+   CREATE INDEX credentials_consumer ON credentials (consumer, number);
+   CREATE TABLE credential_use (
+     id TEXT PRIMARY KEY,
+     at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE revocations (
+     kind TEXT NOT NULL CHECK (kind IN ('credential', 'consumer', 'token')),
+     issuer TEXT NOT NULL,
+     subject TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     revoked_by TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     until INTEGER,
+     PRIMARY KEY (kind, issuer, subject)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The schema version this program writes. */

@@ -118,6 +118,38 @@ test('a store of a newer program is refused and left as it is', async () => {
   assert.deepEqual(readFileSync(file), before);
 });
 
+test('a store of an older program is brought up to date, and keeps what it held', async () => {
+  const file = await auditedFile(2);
+  const added = ['consumers', 'credentials', 'credential_use', 'revocations'];
+  tamper(file, `${added.map((table) => `DROP TABLE ${table};`).join(' ')} PRAGMA user_version = 1`);
+  const store = openSqliteStore(file);
+  assert.deepEqual(await store.consumers.listConsumers({ limit: 1, after: '' }), []);
+  const verified = await store.verifyAudit();
+  assert.ok(verified.intact);
+  assert.equal(verified.head.number, 2);
+  await store.close();
+});
+
+test('what cannot be read of consumers is a typed error', async () => {
+  const file = newFile();
+  const store = openSqliteStore(file);
+  const cases: [string, () => Promise<unknown>][] = [
+    [
+      `INSERT INTO consumers VALUES ('a', NULL, 'no list', 1, 'admin', NULL)`,
+      () => store.consumers.getConsumer('a'),
+    ],
+    [
+      `INSERT INTO credentials VALUES (1, 'cr-1', 'a', 'magic', 'l', 's', NULL, NULL, 1, 'admin', NULL, NULL, NULL, NULL)`,
+      () => store.consumers.activeCredentials(0, 1),
+    ],
+  ];
+  for (const [sql, read] of cases) {
+    tamper(file, sql);
+    await assert.rejects(read, { name: 'StoreError', code: 'corrupt' }, sql);
+  }
+  await store.close();
+});
+
 test('a damaged database is a typed error, never another', async () => {
   const garbage = newFile();
   writeFileSync(garbage, 'this is not a database'.repeat(1000));

@@ -1,3 +1,5 @@
+import type { ConsumerStore } from './consumer-store.ts';
+
 /** A stored document. Immutable once put. */
 export interface RevisionEntry {
   /** Hash of the document's canonical form: 64 hex digits. */
@@ -73,10 +75,11 @@ export type AuditVerification =
     };
 
 /**
- * Revisions and audit of the control side. The data side never waits for it. Every method may reject with
+ * Revisions, audit and callers of the control side. The data side never waits for it. Every method may reject with
  * {@link StoreError}; the caller goes on serving.
  */
 export interface Store {
+  readonly consumers: ConsumerStore;
   /** Puts a revision; one that is there already stays as it was. */
   putRevision(revision: RevisionEntry): Promise<void>;
   getRevision(id: string): Promise<StoredRevision | undefined>;
@@ -95,10 +98,17 @@ export interface Store {
  * - `schema-too-new`: written by a newer program; nothing was touched. Ends the start.
  * - `corrupt`: not a database, damaged, or not what this program wrote.
  * - `unavailable`: locked, full, read-only, or an I/O error.
- * - `not-found`: names a revision that is not there.
+ * - `not-found`: names what is not there.
+ * - `conflict`: is there already.
  * - `closed`: used after `close`.
  */
-export type StoreErrorCode = 'schema-too-new' | 'corrupt' | 'unavailable' | 'not-found' | 'closed';
+export type StoreErrorCode =
+  | 'schema-too-new'
+  | 'corrupt'
+  | 'unavailable'
+  | 'not-found'
+  | 'conflict'
+  | 'closed';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

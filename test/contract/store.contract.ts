@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AuditEntry, RevisionEntry, Store } from '../../src/store/index.ts';
+import { consumerStoreContract } from './consumer-store.contract.ts';
 
 /** Every test gets a store of its own, empty. */
 export interface StoreUnderTest {
@@ -146,6 +147,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       assert.equal((await store.listAudit({ limit: -1 })).length, 1);
       assert.equal((await store.listAudit({ limit: 1e9 })).length, 3);
     });
+
+    consumerStoreContract(withStore);
 
     withStore('says so when it is used after close', async (store) => {
       await store.close();
