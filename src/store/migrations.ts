@@ -67,6 +67,28 @@ const STEPS: readonly string[] = [
      until INTEGER,
      PRIMARY KEY (kind, issuer, subject)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE list_versions (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     list TEXT NOT NULL,
+     id TEXT NOT NULL,
+     entries INTEGER NOT NULL,
+     source TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     content BLOB NOT NULL,
+     UNIQUE (list, id)
+   ) STRICT;
+   CREATE TABLE list_states (
+     list TEXT PRIMARY KEY,
+     state TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE bans (
+     id TEXT PRIMARY KEY,
+     network TEXT NOT NULL UNIQUE,
+     since INTEGER NOT NULL,
+     until INTEGER NOT NULL,
+     reason TEXT NOT NULL,
+     banned_by TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The schema version this program writes. */

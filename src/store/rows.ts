@@ -16,6 +16,11 @@ export function wholeOf(value: unknown): number {
   return value;
 }
 
+export function bytesOf(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw corrupt('content');
+  return value;
+}
+
 export const parseSummary = (row: Row): RevisionSummary => ({
   number: wholeOf(row.number),
   id: textOf(row.id),
@@ -48,7 +53,7 @@ function plainOf(value: unknown): string | number | boolean | null {
   return textOf(value);
 }
 
-function parseObject(text: unknown): Row {
+export function parseObject(text: unknown): Row {
   try {
     return asObject(JSON.parse(textOf(text)));
   } catch {

@@ -120,7 +120,15 @@ test('a store of a newer program is refused and left as it is', async () => {
 
 test('a store of an older program is brought up to date, and keeps what it held', async () => {
   const file = await auditedFile(2);
-  const added = ['consumers', 'credentials', 'credential_use', 'revocations'];
+  const added = [
+    'consumers',
+    'credentials',
+    'credential_use',
+    'revocations',
+    'list_versions',
+    'list_states',
+    'bans',
+  ];
   tamper(file, `${added.map((table) => `DROP TABLE ${table};`).join(' ')} PRAGMA user_version = 1`);
   const store = openSqliteStore(file);
   assert.deepEqual(await store.consumers.listConsumers({ limit: 1, after: '' }), []);
@@ -146,6 +154,27 @@ test('what cannot be read of consumers is a typed error', async () => {
   for (const [sql, read] of cases) {
     tamper(file, sql);
     await assert.rejects(read, { name: 'StoreError', code: 'corrupt' }, sql);
+  }
+  await store.close();
+});
+
+test('what cannot be read of lists and bans is a typed error', async () => {
+  const file = newFile();
+  const store = openSqliteStore(file);
+  const state = (text: string) => `INSERT OR REPLACE INTO list_states VALUES ('a', '${text}')`;
+  const readState = () => store.lists.state('a');
+  const cases: [string, () => Promise<unknown>][] = [
+    [state('no object'), readState],
+    [state('{"source":"s"}'), readState],
+    [state('{"source":"s","pinned":false,"held":{"version":"v","at":1}}'), readState],
+    [
+      `INSERT INTO bans VALUES ('b', '192.0.2.1/32', 1, 9007199254740993, '', 'a')`,
+      () => store.bans.active(1),
+    ],
+  ];
+  for (const [sql, read] of cases) {
+    tamper(file, sql);
+    await assert.rejects(read, { name: 'StoreError' }, sql);
   }
   await store.close();
 });

@@ -1,11 +1,15 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { type AuditLink, GENESIS, nextLink, verifyChain } from './audit-chain.ts';
+import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import { ensurePrivateFile } from './data-directory.ts';
+import type { ListStore } from './list-store.ts';
 import { migrate } from './migrations.ts';
 import { parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
+import { SqliteBans } from './sqlite-bans.ts';
 import { guard, SqliteConnection } from './sqlite-connection.ts';
 import { SqliteConsumers } from './sqlite-consumers.ts';
+import { SqliteLists } from './sqlite-lists.ts';
 import type {
   ActiveRevision,
   AuditEntry,
@@ -52,11 +56,15 @@ export function openSqliteStore(path: string): Store {
 
 class SqliteStore implements Store {
   readonly consumers: ConsumerStore;
+  readonly lists: ListStore;
+  readonly bans: BanStore;
   readonly #connection: SqliteConnection;
 
   constructor(database: DatabaseSync) {
     this.#connection = new SqliteConnection(database);
     this.consumers = new SqliteConsumers(this.#connection);
+    this.lists = new SqliteLists(this.#connection);
+    this.bans = new SqliteBans(this.#connection);
   }
 
   putRevision(revision: RevisionEntry): Promise<void> {
