@@ -138,10 +138,15 @@ export class PolicyFailure extends Error {
   override readonly name = 'PolicyFailure';
   readonly rejection: PolicyRejection;
 
-  /** `detail` is public, `reason` for the record. */
-  constructor(code: ErrorCode, detail: string, reason: string, options?: ErrorOptions) {
+  /** `detail` is public, `reason` for the record; `headers` go with the answer: name, value, name, value. */
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    reason: string,
+    options?: ErrorOptions & { readonly headers?: readonly string[] },
+  ) {
     super(reason, options);
-    this.rejection = new PolicyRejection(code, detail, { reason });
+    this.rejection = new PolicyRejection(code, detail, { reason, headers: options?.headers ?? NO_HEADERS });
   }
 }
 

@@ -55,11 +55,12 @@ export interface BearerChallenge {
 export class BearerRefusals {
   /** Nothing was presented. */
   readonly missing: Decision;
-  readonly #challenge: BearerChallenge;
+  readonly #challenges: readonly BearerChallenge[];
   readonly #invalidHeaders: readonly string[];
 
-  constructor(options: BearerChallenge) {
-    this.#challenge = options;
+  /** Several challenges where a token is taken with several schemes. */
+  constructor(...challenges: readonly BearerChallenge[]) {
+    this.#challenges = challenges;
     this.#invalidHeaders = this.#headers({ error: 'invalid_token' });
     this.missing = reject(
       new PolicyRejection('unauthenticated', 'An access token is required.', {
@@ -93,14 +94,30 @@ export class BearerRefusals {
     );
   }
 
+  /** What proves that the token is the caller's is wrong: `error` says how (RFC 9449 §7.1, §9). */
+  unproven(error: string, reason: string, more: readonly string[] = []): Decision {
+    return reject(
+      new PolicyRejection('invalid-credential', 'The proof of possession is not valid.', {
+        headers: [...this.#headers({ error }), ...more],
+        rule: 'proof',
+        reason,
+      }),
+    );
+  }
+
   /** To be thrown where whoever could tell does not answer now. */
-  unavailable(reason: string): PolicyFailure {
-    return new PolicyFailure('identity-unavailable', 'Access tokens cannot be checked now.', reason);
+  unavailable(reason: string, retryAfterSeconds?: number): PolicyFailure {
+    const headers = retryAfterSeconds === undefined ? [] : ['Retry-After', String(retryAfterSeconds)];
+    return new PolicyFailure('identity-unavailable', 'Access tokens cannot be checked now.', reason, {
+      headers,
+    });
   }
 
   #headers(error: Readonly<Record<string, string>>): readonly string[] {
-    const { scheme = 'Bearer', realm, resourceMetadata, parameters } = this.#challenge;
-    const all = { realm, ...parameters, resource_metadata: resourceMetadata, ...error };
-    return Object.freeze(['WWW-Authenticate', challenge(scheme, all)]);
+    const fields = this.#challenges.flatMap(({ scheme = 'Bearer', realm, resourceMetadata, parameters }) => {
+      const all = { realm, ...parameters, resource_metadata: resourceMetadata, ...error };
+      return ['WWW-Authenticate', challenge(scheme, all)];
+    });
+    return Object.freeze(fields);
   }
 }
