@@ -5,9 +5,12 @@ export interface CredentialMatch {
   readonly identity: Identity;
   /** Milliseconds since the epoch after which it is refused, or undefined for never. */
   readonly expiresAtMs: number | undefined;
+  /** Milliseconds since the epoch before which it is refused; absent for always. */
+  readonly notBeforeMs?: number;
   /**
    * What a claim to it is verified with, where finding it is no proof: an argon2id hash (`basic-auth`), a public
-   * key or shared secret (`hmac-signature`). Undefined where the look-up itself is the proof (`api-key`).
+   * key or shared secret (`hmac-signature`), in the forms that `identity` reads. Undefined where the look-up itself
+   * is the proof (`api-key`, `mtls`).
    */
   readonly verifier?: string;
 }
@@ -32,6 +35,12 @@ export interface ConsumerDirectory {
    * stored secret), the user name (`basic-auth`), the key id (`hmac-signature`), the thumbprint (`mtls`).
    */
   find(kind: CredentialKind, key: string): CredentialMatch | undefined;
+  /**
+   * The verifier of some credential of that kind, always the same one for a key: what a claim to a credential that is
+   * not there is held against, so that refusing it takes as long as refusing one that is. Undefined where the document
+   * has none of that kind.
+   */
+  decoy(kind: CredentialKind, key: string): string | undefined;
   /** Undefined for one that is not declared. Throws nothing: a disabled one is `disabled`. */
   consumer(name: string): Consumer | 'disabled' | undefined;
   /** Whether a consumer of that name exists: for checks of a document. */

@@ -18,6 +18,10 @@ export interface EditJournal {
   removeRequestHeader(name: string): void;
   setResponseHeader(name: string, value: string): void;
   appendResponseHeader(name: string, value: string): void;
+  /** Takes every cookie of that name (case matters, RFC 6265 §4.2) out of `Cookie`; the others stay byte for byte. */
+  removeRequestCookie(name: string): void;
+  /** Takes every parameter of that name (as decoded) out of the query; the others stay byte for byte. */
+  removeQueryParameter(name: string): void;
   removeResponseHeader(name: string): void;
 }
 
@@ -29,6 +33,8 @@ export interface PolicyContext {
   readonly now: number;
   readonly deps: EvaluationDeps;
   readonly facts: Readonly<Facts>;
+  /** Whether the attachment is in shadow: what it counts must not change what others decide. */
+  readonly shadow: boolean;
   readonly edits: EditJournal;
   /** Establishes a fact for later policies. In shadow only later shadow attachments see it. */
   provide<K extends FactKey>(key: K, value: Facts[K]): void;

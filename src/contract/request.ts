@@ -11,6 +11,8 @@ export interface RequestView {
   readonly host: string;
   /** Host as sent, with port. */
   readonly authority: string;
+  /** Path and query as they came, for signatures over them; rules look at `path` and `query`. `*` for `OPTIONS *`. */
+  readonly target: string;
   /** Normalised once (percent-encoding, dot segments, slashes); this is also what the upstream receives. */
   readonly path: string;
   /** Raw query without `?`; '' when there is none. */

@@ -84,6 +84,7 @@ const view = (more: Partial<RequestView> = {}): RequestView => ({
   scheme: 'http',
   host: 'h',
   authority: 'h',
+  target: '/a',
   path: '/a',
   query: '',
   headers: new HeaderList(),

@@ -64,6 +64,7 @@ export class Evaluation implements PolicyContext {
   /** Replaced, never changed, so that a failing policy's can be taken back. */
   facts: Readonly<Facts> = NO_FACTS;
   readonly edits: Journal = new Journal();
+  readonly shadow = false;
   /** Every attachment's part so far, in order. */
   readonly entries: DecisionEntry[] = [];
   readonly pipeline: Pipeline;

@@ -36,15 +36,31 @@ it('a rewind takes back what came after the mark, in both directions', () => {
   const empty = journal.mark();
   journal.setRequestHeader('A', '1');
   journal.appendResponseHeader('B', '2');
+  journal.removeQueryParameter('p');
   const mark = journal.mark();
   journal.removeRequestHeader('C');
   journal.setResponseHeader('D', '4');
   journal.removeResponseHeader('E');
+  journal.removeRequestCookie('f');
+  journal.removeQueryParameter('q');
   journal.rewind(mark);
   assert.deepEqual(journal.requestEdits, ['set', 'A', '1']);
   assert.deepEqual(journal.responseEdits, ['append', 'B', '2']);
+  assert.deepEqual(journal.removedParameters, ['p']);
   journal.rewind(empty);
-  assert.deepEqual([...journal.requestEdits, ...journal.responseEdits], []);
+  assert.deepEqual([...journal.requestEdits, ...journal.responseEdits, ...journal.removedParameters], []);
+});
+
+it('a cookie is taken out of every field, and of nothing else', () => {
+  const fields = ['Cookie', 'key=1; a=2', 'cookie', 'key=3', 'X-Cookie', 'key=4', 'COOKIE', ''];
+  const headers = new HeaderList([...fields]);
+  const journal = new Journal();
+  journal.removeRequestCookie('key');
+  applyEdits(headers, journal.requestEdits);
+  assert.deepEqual(headers.flat, ['Cookie', 'a=2', 'X-Cookie', 'key=4', 'COOKIE', '']);
+  const untouched = new HeaderList([...fields]);
+  applyEdits(untouched, ['remove-cookie', 'cookie', 'other']);
+  assert.deepEqual(untouched.flat, fields);
 });
 
 it('edits are applied in the order asked', () => {

@@ -1,8 +1,11 @@
 import type { EditJournal } from '../contract/index.ts';
 import { FieldKind, fieldKind, isFieldName, isFieldValue } from '../http1/index.ts';
-import type { HeaderList } from '../lib/header-list.ts';
+import { withoutCookie } from '../lib/cookie.ts';
+import { type HeaderList, sameName } from '../lib/header-list.ts';
 
 const NOTHING: readonly string[] = Object.freeze([]);
+/** More edits than any policies ask for. */
+const PLACES = 0x10000;
 
 /** Written by the hop itself: a second copy would let the next reader choose where a message ends. */
 const OF_THE_HOP: ReadonlySet<FieldKind> = new Set([
@@ -21,6 +24,7 @@ const OF_THE_HOP: ReadonlySet<FieldKind> = new Set([
 export class Journal implements EditJournal {
   #request: string[] | undefined = undefined;
   #response: string[] | undefined = undefined;
+  #parameters: string[] | undefined = undefined;
 
   setRequestHeader(name: string, value: string): void {
     checkField(name, value);
@@ -31,6 +35,17 @@ export class Journal implements EditJournal {
   removeRequestHeader(name: string): void {
     this.#request ??= [];
     this.#request.push('remove', name, '');
+  }
+
+  /** Noted under the field it edits, so that a `Cookie` in the trailers goes with it. */
+  removeRequestCookie(name: string): void {
+    this.#request ??= [];
+    this.#request.push('remove-cookie', 'cookie', name);
+  }
+
+  removeQueryParameter(name: string): void {
+    this.#parameters ??= [];
+    this.#parameters.push(name);
   }
 
   setResponseHeader(name: string, value: string): void {
@@ -58,14 +73,39 @@ export class Journal implements EditJournal {
     return this.#response ?? NOTHING;
   }
 
-  /** A point to rewind to. */
+  /** Names of the parameters that the upstream's query is without. */
+  get removedParameters(): readonly string[] {
+    return this.#parameters ?? NOTHING;
+  }
+
+  /** Asks another journal for the same, in the same order. */
+  replay(into: EditJournal): void {
+    const { requestEdits: request, responseEdits: response } = this;
+    for (let i = 0; i < request.length; i += 3) {
+      if (request[i] === 'set') into.setRequestHeader(request[i + 1], request[i + 2]);
+      else if (request[i] === 'remove') into.removeRequestHeader(request[i + 1]);
+      else into.removeRequestCookie(request[i + 2]);
+    }
+    for (const name of this.removedParameters) into.removeQueryParameter(name);
+    for (let i = 0; i < response.length; i += 3) {
+      if (response[i] === 'set') into.setResponseHeader(response[i + 1], response[i + 2]);
+      else if (response[i] === 'remove') into.removeResponseHeader(response[i + 1]);
+      else into.appendResponseHeader(response[i + 1], response[i + 2]);
+    }
+  }
+
+  /** A point to rewind to: three lengths in one number, so that nothing is allocated before each policy. */
   mark(): number {
-    return (this.#request?.length ?? 0) * 0x10000 + (this.#response?.length ?? 0);
+    const request = this.#request?.length ?? 0;
+    const response = this.#response?.length ?? 0;
+    return (request * PLACES + response) * PLACES + (this.#parameters?.length ?? 0);
   }
 
   rewind(mark: number): void {
-    if (this.#request !== undefined) this.#request.length = Math.floor(mark / 0x10000);
-    if (this.#response !== undefined) this.#response.length = mark % 0x10000;
+    const headers = Math.floor(mark / PLACES);
+    if (this.#request !== undefined) this.#request.length = Math.floor(headers / PLACES);
+    if (this.#response !== undefined) this.#response.length = headers % PLACES;
+    if (this.#parameters !== undefined) this.#parameters.length = mark % PLACES;
   }
 }
 
@@ -91,6 +131,19 @@ export function applyEdits(headers: HeaderList, edits: readonly string[]): void 
   for (let i = 0; i < edits.length; i += 3) {
     if (edits[i] === 'remove') headers.delete(edits[i + 1]);
     else if (edits[i] === 'set') headers.set(edits[i + 1], edits[i + 2]);
+    else if (edits[i] === 'remove-cookie') removeCookie(headers, edits[i + 2]);
     else headers.append(edits[i + 1], edits[i + 2]);
   }
+}
+
+/** A `Cookie` field that held nothing else goes as well. */
+function removeCookie({ flat }: HeaderList, name: string): void {
+  let kept = 0;
+  for (let i = 0; i < flat.length; i += 2) {
+    const value = sameName(flat[i], 'cookie') ? withoutCookie(flat[i + 1], name) : undefined;
+    if (value === '' && flat[i + 1] !== '') continue;
+    flat[kept++] = flat[i];
+    flat[kept++] = value ?? flat[i + 1];
+  }
+  flat.length = kept;
 }

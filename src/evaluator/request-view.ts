@@ -57,6 +57,7 @@ export function viewOf(source: RequestSource, rules: ViewRules): RequestView | R
     scheme: source.scheme,
     host: host.host,
     authority: source.authority,
+    target: source.target,
     path: normalised.path,
     query: question === -1 ? '' : source.target.slice(question + 1),
     headers: source.headers,

@@ -17,6 +17,7 @@ export class ShadowContext implements PolicyContext {
   own: Readonly<Partial<Facts>> = NO_FACTS;
   /** Never applied. */
   readonly edits: Journal = new Journal();
+  readonly shadow = true;
 
   constructor(live: PolicyContext) {
     this.#live = live;

@@ -99,6 +99,7 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
         upgrade: this.#tunnelProtocol(),
       }),
     );
+        removedParameters: evaluation.edits.removedParameters,
     if (buffered !== undefined) dispatch.writeBytes(buffered.bytes, 0, buffered.bytes.length);
     if (body === undefined || body.done) dispatch.requestSent();
     else this.#owner.forwardBody();

@@ -1,5 +1,6 @@
 import type { Identity, RequestView, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { FieldKind, type RequestHead } from '../http1/index.ts';
+import { withoutParameter } from '../lib/query-string.ts';
 import { travellingFields, travelTable } from './travelling-fields.ts';
 
 /** How the body goes to the upstream: as the client framed it, or with a length once it was buffered. */
@@ -21,6 +22,8 @@ export interface UpstreamRequest {
   /** Flat triples of the policies' edits. */
   readonly edits: readonly string[];
   /** The protocol a tunnel is asked for, or ''. */
+  /** Names of the parameters that the policies took out of the query. */
+  readonly removedParameters: readonly string[];
   readonly upgrade: string;
 }
 
@@ -34,8 +37,16 @@ export function upstreamRequestHead(request: UpstreamRequest): string {
   const query = view.query === '' ? '' : `?${view.query}`;
   const host = request.upstream.hostHeader === 'preserve' ? view.authority : authorityOf(target);
   const start = `${view.method} ${target.basePath}${view.path}${query} HTTP/1.1\r\nHost: ${host}\r\n`;
-  const added = request.identity === undefined ? NOTHING : identityFields(request.identity);
-  return start + travellingFields(request.head, TRAVELS, added, request.edits) + gatewayFields(request);
+  const { head, edits, identity, identityFields } = request;
+  const fields = travellingFields(head, TRAVELS, identityFields.of(identity), edits, identityFields.names);
+  return start + fields + gatewayFields(request);
+}
+
+/** With its `?`; '' for none. */
+function queryOf({ view, removedParameters }: UpstreamRequest): string {
+  let { query } = view;
+  for (const name of removedParameters) query = withoutParameter(query, name);
+  return query === '' ? '' : `?${query}`;
 }
 
 /** What only this hop can say: forwarding, correlation, framing. */

@@ -12,7 +12,7 @@ import { networkKey } from '../lib/ip-address.ts';
 
 /** When guessing is slowed down, and when it is stopped. Counts are of wrong credentials. */
 export interface GuardRules {
-  /** So many at once and per `windowMs` are free, for an address or for a consumer's name. */
+  /** So many at once and per `windowMs` are free, for an address. */
   readonly failures: number;
   readonly windowMs: number;
   /** So many per `banWindowMs` stop it for `banMs`. */
@@ -24,7 +24,16 @@ export interface GuardRules {
 /** Never refuses: for documents that switch the guard off. */
 export const NO_GUARD: CredentialGuard = Object.freeze({ check: () => undefined, failed: () => {} });
 
+/**
+ * A consumer's name bears so many times what an address does. With the same numbers, one guesser who is stopped would
+ * have locked the consumer out with him, everywhere; so it takes ten, and a name that is guessed at from everywhere
+ * is still guarded.
+ */
+export const NAME_FACTOR = 10;
+
 const SCOPE = 'credential-guard';
+/** What attachments in shadow count slows down nobody. */
+const SHADOW_SCOPE = 'credential-guard in shadow';
 /** One subscriber commonly holds a whole /64. */
 const [V4_BITS, V6_BITS] = [32, 64];
 const SECOND_MS = 1000;
@@ -35,9 +44,38 @@ export function credentialGuard(rules: GuardRules): CredentialGuard {
 }
 
 class CountingGuard implements CredentialGuard {
+  readonly #address: Threshold;
+  readonly #name: Threshold;
+
+  constructor(rules: GuardRules) {
+    const { failures, banAfter } = rules;
+    this.#address = new Threshold(rules);
+    this.#name = new Threshold({
+      ...rules,
+      failures: failures * NAME_FACTOR,
+      banAfter: banAfter * NAME_FACTOR,
+    });
+  }
+
+  check(c: PolicyContext, name?: string): Awaitable<Decision | undefined> {
+    const byAddress = this.#address.refusal(c, addressKey(c));
+    if (name === undefined) return byAddress;
+    if (byAddress instanceof Promise)
+      return byAddress.then((refused) => refused ?? this.#name.refusal(c, nameKey(name)));
+    return byAddress ?? this.#name.refusal(c, nameKey(name));
+  }
+
+  async failed(c: PolicyContext, name?: string): Promise<void> {
+    await this.#address.count(c, addressKey(c));
+    if (name !== undefined) await this.#name.count(c, nameKey(name));
+  }
+}
+
+/** What one kind of key bears before it is refused. */
+class Threshold {
   readonly #slow: GcraRule;
   readonly #stop: GcraRule;
-  /** A key is refused while this bucket holds anything; a refusal of n seconds fills n of it. */
+  /** A key is refused while this bucket holds anything; a refusal of n seconds fills n of it, a second empties one. */
   readonly #refusal: GcraRule;
   readonly #slowSeconds: number;
   readonly #banSeconds: number;
@@ -47,35 +85,30 @@ class CountingGuard implements CredentialGuard {
     this.#stop = { limit: banAfter, windowMs: banWindowMs, burst: banAfter };
     this.#banSeconds = Math.max(1, Math.ceil(banMs / SECOND_MS));
     this.#slowSeconds = Math.max(1, Math.ceil(windowMs / failures / SECOND_MS));
-    const seconds = this.#banSeconds + this.#slowSeconds;
-    this.#refusal = { limit: seconds, windowMs: seconds * SECOND_MS, burst: seconds };
+    const burst = this.#banSeconds + this.#slowSeconds;
+    this.#refusal = { limit: 1, windowMs: SECOND_MS, burst };
   }
 
-  check(c: PolicyContext, name?: string): Awaitable<Decision | undefined> {
-    const byAddress = this.#refusalFor(c, addressKey(c));
-    if (name === undefined) return byAddress;
-    if (byAddress instanceof Promise)
-      return byAddress.then((refused) => refused ?? this.#refusalFor(c, nameKey(name)));
-    return byAddress ?? this.#refusalFor(c, nameKey(name));
-  }
-
-  async failed(c: PolicyContext, name?: string): Promise<void> {
-    const { state } = c.deps;
-    const keys = name === undefined ? [addressKey(c)] : [addressKey(c), nameKey(name)];
-    for (const key of keys) {
-      const stop = await state.gcra(SCOPE, `stop ${key}`, this.#stop, 1, c.now);
-      const slow = await state.gcra(SCOPE, `slow ${key}`, this.#slow, 1, c.now);
-      const seconds = stop.allowed ? (slow.allowed ? 0 : this.#slowSeconds) : this.#banSeconds;
-      if (seconds > 0) await state.gcra(SCOPE, `refused ${key}`, this.#refusal, seconds, c.now);
-    }
-  }
-
-  #refusalFor(c: PolicyContext, key: string): Awaitable<Decision | undefined> {
-    const outcome = c.deps.state.gcra(SCOPE, `refused ${key}`, this.#refusal, 0, c.now);
+  refusal(c: PolicyContext, key: string): Awaitable<Decision | undefined> {
+    const outcome = c.deps.state.gcra(scopeOf(c), `refused ${key}`, this.#refusal, 0, c.now);
     return outcome instanceof Promise ? outcome.then(refusalOf) : refusalOf(outcome);
+  }
+
+  async count(c: PolicyContext, key: string): Promise<void> {
+    const { state } = c.deps;
+    const scope = scopeOf(c);
+    const stop = await state.gcra(scope, `stop ${key}`, this.#stop, 1, c.now);
+    const slow = await state.gcra(scope, `slow ${key}`, this.#slow, 1, c.now);
+    const seconds = stop.allowed ? (slow.allowed ? 0 : this.#slowSeconds) : this.#banSeconds;
+    if (seconds === 0) return;
+    // Only what is missing: guesses that were under way together must not fill it so that a ban finds no room.
+    const { resetMs } = await state.gcra(scope, `refused ${key}`, this.#refusal, 0, c.now);
+    const missing = seconds - Math.floor(resetMs / SECOND_MS);
+    if (missing > 0) await state.gcra(scope, `refused ${key}`, this.#refusal, missing, c.now);
   }
 }
 
+const scopeOf = (c: PolicyContext): string => (c.shadow ? SHADOW_SCOPE : SCOPE);
 const addressKey = (c: PolicyContext): string => `address ${networkKey(c.request.client, V4_BITS, V6_BITS)}`;
 const nameKey = (name: string): string => `name ${name}`;
 

@@ -16,3 +16,20 @@ export {
   type TokenFacts,
 } from './claims.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard.ts';
+export {
+  type Argon2Hash,
+  digestVerifier,
+  hashPassword,
+  type PasswordVerifier,
+  parsePasswordHash,
+  readPasswordVerifier,
+  verifyPassword,
+} from './password-hash.ts';
+export {
+  publicKeyVerifier,
+  readSignatureKey,
+  type SignatureAlgorithm,
+  type SignatureKey,
+  sharedSecretVerifier,
+} from './signature-key.ts';
+export { validityFault } from './validity.ts';

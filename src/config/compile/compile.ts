@@ -82,8 +82,16 @@ class DocumentCompiler {
     this.#pacer = deps.pacer ?? new Pacer();
     const live = deps.live ?? new LiveState();
     const groups = readGroups(document);
-    const consumers = buildConsumers(readConsumers(document, catalog), groups, secrets, live, issues);
-    const around = surroundingsOf(document, catalog, live, deps.resources ?? offlineResources(), issues);
+    const consumers = buildConsumers(
+      readConsumers(document, catalog),
+      groups,
+      { secrets, files },
+      live,
+      issues,
+    );
+    const resources = deps.resources ?? offlineResources();
+    const binaries = deps.binaries ?? NO_BINARIES;
+    const around = surroundingsOf(document, { catalog, live, resources, secrets, binaries }, issues);
     const world = new World(files, secrets, consumers, around, deps.fileHashes ?? {});
     this.#attachments = new AttachmentCompiler(catalog, cache, world, this.#pacer, issues);
   }
