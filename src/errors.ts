@@ -112,11 +112,19 @@ export class PolicyRejection {
   readonly headers: readonly string[];
   /** Overrides the table's status. */
   readonly status: number;
+  /** What the answer says instead of the error in our own words; undefined for those. */
+  readonly body: RejectionBody | undefined;
 
   constructor(
     code: ErrorCode,
     detail: string,
-    more: { rule?: string; reason?: string; headers?: readonly string[]; status?: number } = {},
+    more: {
+      rule?: string;
+      reason?: string;
+      headers?: readonly string[];
+      status?: number;
+      body?: RejectionBody;
+    } = {},
   ) {
     this.code = code;
     this.detail = detail;
@@ -124,7 +132,15 @@ export class PolicyRejection {
     this.reason = more.reason;
     this.headers = more.headers ?? NO_HEADERS;
     this.status = more.status ?? ERRORS[code].status;
+    this.body = more.body;
   }
+}
+
+/** The words of somebody else who refused: of a service that was asked. */
+export interface RejectionBody {
+  /** Value of `Content-Type`. */
+  readonly type: string;
+  readonly bytes: Uint8Array;
 }
 
 const NO_HEADERS: readonly string[] = Object.freeze([]);

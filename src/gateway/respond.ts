@@ -15,7 +15,7 @@ export interface ProblemAnswer {
   readonly status: number;
   /** Flat fields, without length and date. */
   readonly fields: readonly string[];
-  readonly body: string;
+  readonly body: string | Uint8Array;
 }
 
 /** Public facts only: causes and reasons stay in the record. */
@@ -23,6 +23,9 @@ export function problemAnswer({ error, requestId, revision, by }: Problem): Prob
   const entry = ERRORS[error.code];
   const rejection = error instanceof PolicyRejection ? error : undefined;
   const status = rejection?.status ?? entry.status;
+  const type = rejection?.body?.type ?? 'application/problem+json';
+  const fields = ['Content-Type', type, 'Cache-Control', 'no-store', ...(rejection?.headers ?? [])];
+  if (rejection?.body !== undefined) return { status, fields, body: rejection.body.bytes };
   const body = JSON.stringify({
     type: `urn:sallyport:error:${error.code}`,
     title: entry.title,
@@ -35,7 +38,5 @@ export function problemAnswer({ error, requestId, revision, by }: Problem): Prob
     ...(rejection?.rule === undefined ? {} : { rule: rejection.rule }),
     revision,
   });
-  const fields = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store'];
-  if (rejection !== undefined) fields.push(...rejection.headers);
   return { status, fields, body: `${body}\n` };
 }

@@ -33,3 +33,9 @@ export {
   sharedSecretVerifier,
 } from './signature-key.ts';
 export { validityFault } from './validity.ts';
+export {
+  type ClientCredential,
+  type IssuedToken,
+  OAuthClient,
+  type OAuthClientRules,
+} from './oauth-client.ts';
