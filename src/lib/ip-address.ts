@@ -36,7 +36,11 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   const groups = parseGroups(text);
   if (groups === undefined) return undefined;
   const word = (i: number) => groups[i] * 0x10000 + groups[i + 1];
-  const [a, b, c, d] = [word(0), word(2), word(4), word(6)];
+  return ipAddressOf(word(0), word(2), word(4), word(6));
+}
+
+/** The address of four unsigned words, as bytes on a wire give them; a mapped IPv4 address is family 4. */
+export function ipAddressOf(a: number, b: number, c: number, d: number): IpAddress {
   if (a === 0 && b === 0 && c === MAPPED_WORD) return ipv4Address(d, formatIpv4(d));
   return { text: formatIpv6(a, b, c, d), family: 6, a, b, c, d };
 }
