@@ -1,5 +1,6 @@
 import type { Snapshot } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
+import { type BinaryFiles, NO_BINARIES } from './binary-files.ts';
 import { Capture, type Captured, readersOf } from './captured.ts';
 import { compile, type SnapshotDeps } from './compile/compile.ts';
 import { locateIssues, type ParsedDocument } from './parse.ts';
@@ -18,7 +19,11 @@ export interface Bundle extends Captured {
   readonly fileHashes: Readonly<Record<string, string>>;
 }
 
-export type BundleDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'files' | 'secrets' | 'pacer' | 'live'>;
+export interface BundleDeps
+  extends Pick<SnapshotDeps, 'catalog' | 'cache' | 'files' | 'secrets' | 'pacer' | 'live'> {
+  /** Without it there are none. */
+  readonly binaries?: BinaryFiles;
+}
 export type BundleCompileDeps = Pick<SnapshotDeps, 'catalog' | 'cache' | 'pacer' | 'resources' | 'live'>;
 
 /** A checked document: what workers compile from, and the snapshot that the check made (dispose it after use). */
@@ -30,16 +35,18 @@ export interface CheckedDocument {
 
 /** Checks a document by compiling it once, and captures what it read. Throws ConfigError with places. */
 export async function createBundle(parsed: ParsedDocument, deps: BundleDeps): Promise<CheckedDocument> {
-  const capture = new Capture(deps.files, deps.secrets);
+  const capture = new Capture(deps.files, deps.secrets, deps.binaries ?? NO_BINARIES);
   const { document } = parsed;
   let fileHashes: Readonly<Record<string, string>> = {};
   const revision = (): string => {
-    fileHashes = hashesOf(capture.captured.files);
+    const { files, binaries } = capture.captured;
+    const ofBinaries = Object.entries(binaries).map(([name, { hash }]) => [name, hash]);
+    fileHashes = { ...hashesOf(files), ...Object.fromEntries(ofBinaries) };
     return revisionOfHashes(document, fileHashes);
   };
   try {
-    const { files, secrets } = capture;
-    const snapshot = await compile(document, { ...deps, files, secrets, revision });
+    const { files, secrets, binaries } = capture;
+    const snapshot = await compile(document, { ...deps, files, secrets, binaries, revision });
     const json = JSON.stringify(document);
     const bundle = { ...capture.captured, revision: snapshot.revision, json, fileHashes };
     return { snapshot, document, bundle };

@@ -1,3 +1,4 @@
+export { type BinaryFiles, binariesOnDisk, type FileBytes } from './binary-files.ts';
 export {
   type Bundle,
   type BundleCompileDeps,

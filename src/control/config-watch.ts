@@ -63,11 +63,11 @@ export class ConfigWatch {
   }
 
   /**
-   * Watches these files from now on, and no others: names relative to the document, with the text that was read. One
+   * Watches these files from now on, and no others: names relative to the document, with what was read. One
    * that has changed since then is a change like any other.
    */
-  async follow(files: Readonly<Record<string, string>>): Promise<void> {
-    const wanted = new Map<string, string>();
+  async follow(files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+    const wanted = new Map<string, string | Uint8Array>();
     for (const [name, text] of Object.entries(files)) wanted.set(path.resolve(this.#folder, name), text);
     for (const file of this.#known.keys()) {
       if (file !== this.#options.path && !wanted.has(file)) this.#known.delete(file);
@@ -170,10 +170,12 @@ async function fingerprint(file: string): Promise<string> {
   }
 }
 
-/** Whether a file has this text. Of a secret, the line end was left out. */
-async function holds(file: string, text: string): Promise<boolean> {
+/** Whether a file has this content. Of a secret, the line end was left out. */
+async function holds(file: string, text: string | Uint8Array): Promise<boolean> {
   try {
-    const content = await readFile(file, 'utf8');
+    const bytes = await readFile(file);
+    if (typeof text !== 'string') return bytes.equals(text);
+    const content = bytes.toString();
     return content === text || content.replace(/\r?\n$/, '') === text;
   } catch {
     return false;

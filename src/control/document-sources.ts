@@ -56,7 +56,7 @@ export class DocumentSources {
 
   /** The last good revision, with the files as they were. Secrets are read anew. Throws ConfigError. */
   async fromLastGood({ document, files }: LastGoodBundle): Promise<OfferedBundle> {
-    const kept = readersOf({ files, secrets: {} }).files;
+    const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
     return await this.#check(parseDocument(document, 'last good revision'), kept, document);
   }
 

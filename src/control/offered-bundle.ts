@@ -6,14 +6,16 @@ export interface OfferedBundle extends Bundle {
   readonly text: string;
 }
 
-/** The files a bundle was read from beside the document, those of its secrets included: text by name. */
+/** The files a bundle was read from beside the document, those of its secrets included: content by name. */
 export function filesOf({
   files,
   secrets,
-}: Pick<OfferedBundle, 'files' | 'secrets'>): Record<string, string> {
+  binaries,
+}: Pick<OfferedBundle, 'files' | 'secrets' | 'binaries'>): Record<string, string | Uint8Array> {
   const inFiles = Object.entries(secrets).filter(([reference]) => reference.startsWith(FILE));
   return {
     ...Object.fromEntries(inFiles.map(([reference, text]) => [reference.slice(FILE.length), text])),
+    ...Object.fromEntries(Object.entries(binaries).map(([name, { bytes }]) => [name, bytes])),
     ...files,
   };
 }

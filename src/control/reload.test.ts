@@ -14,6 +14,7 @@ const bundle = (revision: string, text: string): OfferedBundle => ({
   files: { 'deny.txt': 'as it was read' },
   fileHashes: {},
   secrets: { 'file:key': 'a secret', 'env:TOKEN': 'no file' },
+  binaries: {},
 });
 
 describe('reload after a file has changed', () => {

@@ -12,6 +12,7 @@ import { makePipeline } from '../../evaluator/index.ts';
 import { offlineResources } from '../../outbound/index.ts';
 import { LiveState } from '../../state/index.ts';
 import { readAttachment } from '../attachment-spec.ts';
+import { type BinaryFiles, NO_BINARIES } from '../binary-files.ts';
 import type { PolicyCatalog } from '../catalog.ts';
 import { buildConsumers } from '../consumers.ts';
 import { explain } from '../explain.ts';
@@ -37,6 +38,8 @@ export interface SnapshotDeps {
   readonly cache: PolicyCache;
   readonly files: DocumentFiles;
   readonly secrets: Secrets;
+  /** Databases. Without it there are none. */
+  readonly binaries?: BinaryFiles;
   /** Asked at the end, when every file the document names was read. */
   readonly revision: () => string;
   /** Known hashes of files by name, so that large files are not hashed again. */

@@ -3,6 +3,7 @@ import { LooseAttachment } from './attachment.ts';
 import { BruteForceSchema } from './brute-force.ts';
 import { ConsumerSchema } from './consumer.ts';
 import { DocumentTestSchema } from './document-test.ts';
+import { GeoSchema, ListSchema } from './list.ts';
 import { listenerSchema } from './listener.ts';
 import { routeSchema } from './route.ts';
 import { NAME_PATTERN, nameText } from './text.ts';
@@ -38,6 +39,14 @@ export const documentSchema = <A extends TSchema>(attachment: A) =>
         }),
       ),
       bruteForce: Type.Optional(BruteForceSchema),
+      lists: Type.Optional(
+        Type.Record(Type.String({ pattern: NAME_PATTERN }), ListSchema, {
+          description: 'Named lists of networks, for rules to name as `list:NAME`.',
+          additionalProperties: false,
+          maxProperties: 1000,
+        }),
+      ),
+      geo: Type.Optional(GeoSchema),
       tests: Type.Optional(
         Type.Array(DocumentTestSchema, {
           description: 'Run by `sallyport test` and before a revision goes live.',
