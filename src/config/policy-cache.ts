@@ -1,8 +1,11 @@
-import type { Policy, PolicyContext } from '../contract/index.ts';
+import type { BodyNeed, FactKey, Policy, PolicyContext } from '../contract/index.ts';
 
 /** What an attachment was compiled to: the same for every revision that says the same about it. */
 export interface CompiledAttachment {
   readonly instance: Policy;
+  /** Of the policy and of those inside its config together. */
+  readonly body: BodyNeed;
+  readonly needs: readonly FactKey[];
   readonly when: ((c: PolicyContext) => boolean) | undefined;
 }
 
@@ -15,6 +18,8 @@ export interface CompileWorld {
   fileHash(name: string): string;
   /** Hash of a secret. Throws ConfigError when it is not there. */
   secretHash(reference: string): string;
+  /** Hash of a database's bytes. Throws ConfigError when it cannot be read. */
+  databaseHash(path: string): string;
   /** Hash of the consumers and their credentials. */
   readonly consumersHash: string;
   /** Hash of what policies stand in: the guard's rules, the names of lists. */

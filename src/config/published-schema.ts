@@ -1,6 +1,6 @@
 import { type TSchema, Type } from '../lib/schema.ts';
 import type { PolicyCatalog } from './catalog.ts';
-import { ATTACHMENT_SETTINGS } from './schema/attachment.ts';
+import { ATTACHMENT_SETTINGS, MEMBER_SETTINGS } from './schema/attachment.ts';
 import { documentSchema } from './schema/document.ts';
 
 /**
@@ -14,7 +14,26 @@ export function publishedSchema(catalog: PolicyCatalog): Readonly<Record<string,
     title: 'Sallyport document',
     description: 'Configuration of the Sallyport gateway.',
     ...documentSchema(attachment),
-    definitions: { attachment: attachmentSchema(catalog) },
+    definitions: { attachment: attachmentSchema(catalog), member: memberSchema(catalog) },
+  };
+}
+
+/** An attachment inside another's config (`MEMBER` in lib/schema). */
+function memberSchema(catalog: PolicyCatalog): Readonly<Record<string, unknown>> {
+  const names = catalog.definitions
+    .filter(({ provides }) => typeof provides === 'function' || provides?.includes('identity'))
+    .map(({ name }) => name);
+  return {
+    type: 'object',
+    description: 'One way to prove who calls.',
+    properties: {
+      ...Object.fromEntries(
+        names.map((name) => [name, { $ref: `#/definitions/attachment/properties/${name}` }]),
+      ),
+      ...MEMBER_SETTINGS,
+    },
+    additionalProperties: false,
+    oneOf: names.map((name) => ({ required: [name] })),
   };
 }
 

@@ -10,7 +10,8 @@ export interface LocalResponse {
 
 /** What one attachment says of one request. Data, never a boolean: a forgotten case cannot mean "allow". */
 export type Decision =
-  | { readonly kind: 'continue' }
+  /** `rule`: which rule let it on, where there are several and the record should tell. */
+  | { readonly kind: 'continue'; readonly rule?: string }
   | { readonly kind: 'reject'; readonly error: PolicyRejection }
   | { readonly kind: 'respond'; readonly response: LocalResponse };
 
@@ -45,8 +46,9 @@ export interface DecisionEntry {
   readonly mode: Mode;
   readonly phase: Phase;
   readonly outcome: Outcome;
-  /** For `reject`: the error code and rule. */
+  /** For `reject`: the error code. */
   readonly code?: string;
+  /** For `reject`, and for `continue` where several rules could have let it on. */
   readonly rule?: string;
   /** For `reject` and `error`: why, in words for the operator. */
   readonly reason?: string;

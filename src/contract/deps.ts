@@ -1,6 +1,8 @@
 import type { ConsumerDirectory } from './consumer.ts';
+import type { GeoDatabases } from './geo.ts';
 import type { CredentialGuard } from './guard.ts';
 import type { AddressLists, BanList, Revocations } from './live.ts';
+import type { Member } from './member.ts';
 import type { Network } from './network.ts';
 import type { Resources } from './resource.ts';
 import type { CounterState } from './state.ts';
@@ -49,8 +51,14 @@ export interface CompileDeps {
   /** Named lists, kept fresh without a revision. Throws ConfigError for a name that the document does not declare. */
   readonly lists: AddressLists;
   readonly revocations: Revocations;
+  readonly geo: GeoDatabases;
   /** Stable id of the attachment, e.g. `route:orders/rate-limit`: the scope of its counters. */
   readonly attachment: string;
   /** Name of the route, or undefined at a listener. */
   readonly route: string | undefined;
+  /**
+   * Compiles the attachments that stand inside the config, at `path` in it ('' for the config itself). Rejects with a
+   * ConfigError of all their faults. Who asked for them disposes them.
+   */
+  members(items: readonly unknown[], path: string): Promise<readonly Member[]>;
 }

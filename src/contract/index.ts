@@ -1,8 +1,10 @@
 export type * from './consumer.ts';
 export * from './decision.ts';
 export type * from './deps.ts';
+export type * from './geo.ts';
 export type * from './guard.ts';
 export type * from './live.ts';
+export type * from './member.ts';
 export type * from './meter.ts';
 export type * from './network.ts';
 export type * from './policy.ts';

@@ -1,11 +1,13 @@
 import type { Static, TSchema } from '../lib/schema.ts';
 import type { ChunkDecision, Decision } from './decision.ts';
 import type { Awaitable, CompileDeps, EvaluationDeps } from './deps.ts';
-import type { BodyView, Identity, RequestView, ResponseHead } from './request.ts';
+import type { BodyView, Identity, IdentityFields, RequestView, ResponseHead } from './request.ts';
 
 /** Facts one policy establishes and another needs. Checked when a document is compiled. */
 export interface Facts {
   identity: Identity | undefined;
+  /** How the upstream is told who calls; by default in Kong's names. */
+  identityFields?: IdentityFields | undefined;
 }
 export type FactKey = keyof Facts;
 
@@ -16,12 +18,12 @@ export type FactKey = keyof Facts;
 export interface EditJournal {
   setRequestHeader(name: string, value: string): void;
   removeRequestHeader(name: string): void;
-  setResponseHeader(name: string, value: string): void;
-  appendResponseHeader(name: string, value: string): void;
   /** Takes every cookie of that name (case matters, RFC 6265 §4.2) out of `Cookie`; the others stay byte for byte. */
   removeRequestCookie(name: string): void;
   /** Takes every parameter of that name (as decoded) out of the query; the others stay byte for byte. */
   removeQueryParameter(name: string): void;
+  setResponseHeader(name: string, value: string): void;
+  appendResponseHeader(name: string, value: string): void;
   removeResponseHeader(name: string): void;
 }
 
@@ -31,10 +33,10 @@ export interface PolicyContext {
   readonly route: RouteContext;
   /** Milliseconds since the epoch when the request's evaluation began; the same for every policy of it. */
   readonly now: number;
-  readonly deps: EvaluationDeps;
-  readonly facts: Readonly<Facts>;
   /** Whether the attachment is in shadow: what it counts must not change what others decide. */
   readonly shadow: boolean;
+  readonly deps: EvaluationDeps;
+  readonly facts: Readonly<Facts>;
   readonly edits: EditJournal;
   /** Establishes a fact for later policies. In shadow only later shadow attachments see it. */
   provide<K extends FactKey>(key: K, value: Facts[K]): void;
@@ -57,6 +59,10 @@ export interface Policy {
   response?(c: PolicyContext, head: ResponseHead): Awaitable<Decision>;
   responseChunk?(c: PolicyContext, bytes: Uint8Array): Awaitable<ChunkDecision>;
   dispose?(): Awaitable<void>;
+  /** Lets on who presents nothing: where there are other ways in, it is asked last and only then. */
+  readonly admitsStrangers?: boolean;
+  /** Request headers, in lower case, that only it may say to the upstream: a client's copies never go on in its place. */
+  readonly vouchesFor?: readonly string[];
 }
 
 export type BodyNeed = 'none' | 'buffer' | 'stream';

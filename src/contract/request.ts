@@ -73,4 +73,14 @@ export interface Identity {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Public id of the credential that proved it, never the secret. */
   readonly credential?: { readonly id: string; readonly kind: string };
+  /** Nothing was proved: the caller goes as this consumer because it presented nothing. */
+  readonly anonymous?: true;
+}
+
+/** Header fields in which an upstream is told who calls. */
+export interface IdentityFields {
+  /** Names that only the gateway may say, lower case and with `-` for `_`: a client's own copies never go on. */
+  readonly names: ReadonlySet<string>;
+  /** Flat list for a caller, or for nobody: name, value, name, value. */
+  of(identity: Identity | undefined): readonly string[];
 }

@@ -232,7 +232,8 @@ export class Evaluation implements PolicyContext {
 
   #settle(a: Attachment, phase: Phase, decision: Decision | undefined): Verdict | undefined {
     if (decision?.kind === 'continue') {
-      this.entries.push(a.continued[phase]);
+      const { rule } = decision;
+      this.entries.push(rule === undefined ? a.continued[phase] : { ...a.continued[phase], rule });
       return undefined;
     }
     if (decision?.kind === 'respond') {

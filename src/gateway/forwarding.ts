@@ -1,3 +1,4 @@
+import type { IdentityFields } from '../contract/index.ts';
 import { type PolicyRejection, UpstreamError } from '../errors.ts';
 import type { Evaluation, Verdict } from '../evaluator/index.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '../http1/index.ts';
+import { KONG_FIELDS } from '../identity/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import { Answer, type AnswerOwner } from './answer.ts';
 import type { BodyBuffer } from './body-buffer.ts';
@@ -94,12 +96,13 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
         framing: framingOf(body),
         traceparent,
         identity: evaluation.facts.identity,
+        identityFields: identityFieldsOf(evaluation),
         trusted: evaluation.listener.trusts(this.host.peer),
         edits: evaluation.edits.requestEdits,
+        removedParameters: evaluation.edits.removedParameters,
         upgrade: this.#tunnelProtocol(),
       }),
     );
-        removedParameters: evaluation.edits.removedParameters,
     if (buffered !== undefined) dispatch.writeBytes(buffered.bytes, 0, buffered.bytes.length);
     if (body === undefined || body.done) dispatch.requestSent();
     else this.#owner.forwardBody();
@@ -117,8 +120,10 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
   bodyEnd(trailers: readonly string[]): void {
     const { head } = this.#owner;
     if (head.chunked) {
-      const { requestEdits } = this.evaluation.edits;
-      this.dispatch.write(lastChunk(travellingTrailers(trailers, head.connection, requestEdits)));
+      const { evaluation } = this;
+      const { names } = identityFieldsOf(evaluation);
+      const { requestEdits } = evaluation.edits;
+      this.dispatch.write(lastChunk(travellingTrailers(trailers, head.connection, requestEdits, names)));
     }
     this.dispatch.requestSent();
   }
@@ -253,6 +258,8 @@ export class Forwarding implements DispatchOwner, AnswerOwner {
     );
   }
 }
+
+const identityFieldsOf = ({ facts }: Evaluation): IdentityFields => facts.identityFields ?? KONG_FIELDS;
 
 function framingOf(body: RequestBody | undefined): RequestFraming {
   if (body === undefined) return { kind: 'none' };

@@ -18,27 +18,36 @@ export function travelTable(kinds: readonly FieldKind[]): TravelTable {
   return table;
 }
 
+const MARKS = /[^a-z0-9]/g;
+/** No names that only the gateway may say, beside those of known kinds. */
+export const NO_NAMES: ReadonlySet<string> = new Set();
+
 /**
- * The field lines that go on to the next hop: without what is for this hop only (RFC 9110 §7.6.1), with `added`
- * and then the policies' edits. Removal comes first, so that `Connection: x` can never take away what a policy
- * or the gateway sets.
+ * The field lines that go on to the next hop: without what is for this hop only (RFC 9110 §7.6.1) and what only the
+ * gateway may say (`owned`: lower case, `-` for `_`), with `added` and then the policies' edits. Removal comes first,
+ * so that `Connection: x` can never take away what a policy or the gateway sets.
  */
 export function travellingFields(
   source: FieldSource,
   table: TravelTable,
   added: readonly string[],
   edits: readonly string[],
+  owned: ReadonlySet<string> = NO_NAMES,
 ): string {
   const { nominated } = source.connection;
-  if (edits.length === 0 && nominated.length === 0) return plainFields(source, table) + fieldLines(added);
+  if (edits.length === 0 && nominated.length === 0 && owned.size === 0)
+    return plainFields(source, table) + fieldLines(added);
   const { kinds } = source;
   const { flat } = source.headers;
   // A set, since a sender can name thousands: comparing each with each field would hold the worker.
   const dropped = nominated.length === 0 ? undefined : new Set(nominated);
   const kept: string[] = [];
   for (let i = 0; i < flat.length; i += 2) {
-    if (table[kinds[i >> 1]] === 1 && dropped?.has(flat[i].toLowerCase()) !== true)
-      kept.push(flat[i], flat[i + 1]);
+    if (table[kinds[i >> 1]] !== 1) continue;
+    const name = flat[i].toLowerCase();
+    // Servers of CGI's kind read every mark in a name as `_`: all its spellings are one name to them.
+    if (owned.size > 0 && owned.has(name.replace(MARKS, '-'))) continue;
+    if (dropped?.has(name) !== true) kept.push(flat[i], flat[i + 1]);
   }
   for (const text of added) kept.push(text);
   applyEdits(new HeaderList(kept), edits);
@@ -46,14 +55,15 @@ export function travellingFields(
 }
 
 /**
- * The trailer fields that go on to the next hop: none that the sender's Connection named, none that a policy has
- * set or removed, or a sender could say behind the body what the head may not; and none with `_`, which servers
- * that fold it with `-` would read as one of those.
+ * The trailer fields that go on to the next hop: none that the sender's Connection named, none that only the gateway
+ * may say or a policy has set or removed, or a sender could say behind the body what the head may not; and none with
+ * `_`, which servers that fold it with `-` would read as one of those.
  */
 export function travellingTrailers(
   trailers: readonly string[],
   { nominated }: ConnectionOptions,
   edits: readonly string[],
+  owned: ReadonlySet<string> = NO_NAMES,
 ): readonly string[] {
   if (trailers.length === 0) return trailers;
   const dropped = new Set(nominated);
@@ -61,7 +71,8 @@ export function travellingTrailers(
   const kept: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
     const name = trailers[i].toLowerCase();
-    if (!dropped.has(name) && !name.includes('_')) kept.push(trailers[i], trailers[i + 1]);
+    if (!dropped.has(name) && !owned.has(name.replace(MARKS, '-')) && !name.includes('_'))
+      kept.push(trailers[i], trailers[i + 1]);
   }
   return kept;
 }

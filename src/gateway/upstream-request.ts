@@ -1,4 +1,4 @@
-import type { Identity, RequestView, TargetPlan, UpstreamPlan } from '../contract/index.ts';
+import type { Identity, IdentityFields, RequestView, TargetPlan, UpstreamPlan } from '../contract/index.ts';
 import { FieldKind, type RequestHead } from '../http1/index.ts';
 import { withoutParameter } from '../lib/query-string.ts';
 import { travellingFields, travelTable } from './travelling-fields.ts';
@@ -17,24 +17,24 @@ export interface UpstreamRequest {
   readonly framing: RequestFraming;
   readonly traceparent: string;
   readonly identity: Identity | undefined;
+  readonly identityFields: IdentityFields;
   /** Whether the peer's own forwarding headers are believed and extended. */
   readonly trusted: boolean;
   /** Flat triples of the policies' edits. */
   readonly edits: readonly string[];
-  /** The protocol a tunnel is asked for, or ''. */
   /** Names of the parameters that the policies took out of the query. */
   readonly removedParameters: readonly string[];
+  /** The protocol a tunnel is asked for, or ''. */
   readonly upgrade: string;
 }
 
 /** Request fields that travel as they came; the rest is dropped or said anew by this hop. */
 const TRAVELS = travelTable([FieldKind.OTHER, FieldKind.NOT_IN_TRAILERS, FieldKind.DATE]);
-const NOTHING: readonly string[] = Object.freeze([]);
 
 /** The head the upstream receives: what was judged, no more. */
 export function upstreamRequestHead(request: UpstreamRequest): string {
   const { view, target } = request;
-  const query = view.query === '' ? '' : `?${view.query}`;
+  const query = queryOf(request);
   const host = request.upstream.hostHeader === 'preserve' ? view.authority : authorityOf(target);
   const start = `${view.method} ${target.basePath}${view.path}${query} HTTP/1.1\r\nHost: ${host}\r\n`;
   const { head, edits, identity, identityFields } = request;
@@ -76,20 +76,6 @@ function framingFields({ framing, upgrade, head }: UpstreamRequest): string {
   if (framing.kind === 'length') return `Content-Length: ${framing.bytes}\r\n`;
   // A client's explicit zero stays explicit: some servers answer 411 to a POST without it.
   return head.contentLength === 0 ? 'Content-Length: 0\r\n' : '';
-}
-
-/** Who calls, in the names Kong's upstreams know. */
-function identityFields(identity: Identity): string[] {
-  const fields = ['X-Consumer-Username', headerText(identity.consumer)];
-  if (identity.groups.length > 0) fields.push('X-Consumer-Groups', headerText(identity.groups.join(', ')));
-  if (identity.credential !== undefined)
-    fields.push('X-Credential-Identifier', headerText(identity.credential.id));
-  return fields;
-}
-
-/** Names come from the document or a token: what a header cannot carry is percent-encoded, never passed on. */
-function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text);
 }
 
 function authorityOf(target: TargetPlan): string {

@@ -1,11 +1,8 @@
 import type { CompileDeps, Consumer, Identity } from '../contract/index.ts';
 import { type Static, Type } from '../lib/schema.ts';
+import { CLAIM_MESSAGE, CLAIM_PATTERN, type ClaimPath, claimAt, parseClaimPath } from './claim-path.ts';
 
-const claim = Type.String({
-  pattern: '^([^/][^\\u0000-\\u001f]{0,199}|(/([^~/\\u0000-\\u001f]|~[01]){1,100}){1,10})$',
-  patternErrorMessage:
-    'must be the name of a claim, or a JSON Pointer to a nested one like /realm_access/roles',
-});
+const claim = Type.String({ pattern: CLAIM_PATTERN, patternErrorMessage: CLAIM_MESSAGE });
 
 const claims = (description: string, fallback: readonly string[]) =>
   Type.Optional(
@@ -152,35 +149,16 @@ export class TokenCaller {
   }
 }
 
-/** Names of the members on the way to a claim. */
-type ClaimPath = readonly string[];
-
 function pathsOf(written: string | readonly string[]): readonly ClaimPath[] {
-  return (typeof written === 'string' ? [written] : written).map(parsePath);
-}
-
-/** A name, or a JSON Pointer (RFC 6901): names with dots and URLs are common, so that dots cannot divide. */
-function parsePath(text: string): ClaimPath {
-  if (!text.startsWith('/')) return [text];
-  return text
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return (typeof written === 'string' ? [written] : written).map(parseClaimPath);
 }
 
 function first(claims: Claims, paths: readonly ClaimPath[]): unknown {
   for (const path of paths) {
-    let value: unknown = claims;
-    for (const name of path) value = memberOf(value, name);
-    if (value !== undefined && value !== null) return value;
+    const value = claimAt(claims, path);
+    if (value !== undefined) return value;
   }
   return undefined;
-}
-
-/** Own members only: `constructor` is no claim. */
-function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-  return Reflect.get(value, name);
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value);

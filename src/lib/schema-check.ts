@@ -1,4 +1,4 @@
-import type { Static, TSchema } from './schema.ts';
+import { MEMBER, type Static, type TSchema } from './schema.ts';
 
 /** Says whether a value matches, given its schema's keyword value and the whole schema. */
 type Rule = (keyword: unknown, value: unknown, schema: TSchema) => boolean;
@@ -39,6 +39,7 @@ const RULES: Readonly<Record<string, Rule>> = Object.freeze({
   type: (type, value) =>
     Array.isArray(type) ? type.some((one) => hasType(one, value)) : hasType(type, value),
   const: (expected, value) => value === expected,
+  $ref: (reference) => reference === MEMBER.$ref,
   enum: (choices, value) => Array.isArray(choices) && choices.includes(value),
   anyOf: (branches, value) => isSchemaList(branches) && branches.some((branch) => matches(branch, value)),
   pattern: (pattern, value) => typeof value !== 'string' || regexOf(pattern).test(value),

@@ -89,6 +89,12 @@ export const Type = Object.freeze({
   Unsafe: <T>(schema: SchemaOptions): TSchema<T> => ({ ...schema }),
 });
 
+/**
+ * An attachment inside a policy's config. Each is checked where it is compiled (`CompileDeps.members`); editors find
+ * its form in the document's published schema.
+ */
+export const MEMBER: TSchema = Object.freeze({ $ref: '#/definitions/member' });
+
 function patternOf(key: TString): string {
   return typeof key.pattern === 'string' ? key.pattern : '^.*$';
 }

@@ -1,8 +1,12 @@
 import type { PolicyDefinition } from '../contract/index.ts';
 import { acl } from './acl/policy.ts';
+import { allOf } from './all-of/policy.ts';
+import { anonymous } from './anonymous/policy.ts';
+import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
 import { cors } from './cors/policy.ts';
 import { headers } from './headers/policy.ts';
+import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
@@ -11,9 +15,13 @@ import { validate } from './validate/policy.ts';
 /** Every policy there is. A new one adds its folder and one line here. */
 export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   acl,
+  allOf,
+  anonymous,
+  anyOf,
   apiKey,
   cors,
   headers,
+  identityHeaders,
   ipList,
   rateLimit,
   securityHeaders,

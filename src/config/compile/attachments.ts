@@ -7,6 +7,8 @@ import type { DocumentPath } from '../document-path.ts';
 import type { IssueList } from '../issues.ts';
 import type { Pacer } from '../pacer.ts';
 import type { CompiledAttachment, Lease, PolicyCache } from '../policy-cache.ts';
+import { AttachmentIds } from './attachment-ids.ts';
+import { MemberCompiler, providedBy } from './members.ts';
 import { Reading, type World } from './world.ts';
 
 /** Where attachments stand. */
@@ -24,8 +26,6 @@ export interface PlacedAttachment {
   readonly needs: readonly FactKey[];
   readonly provides: readonly FactKey[];
 }
-
-const NO_FACTS: readonly FactKey[] = Object.freeze([]);
 
 /** Compiles the `policies` lists of one document. Keeps the leases, so that the snapshot can end them. */
 export class AttachmentCompiler {
@@ -47,7 +47,7 @@ export class AttachmentCompiler {
   /** In the order written, without those that are off. What cannot be compiled is left out, with an issue. */
   async compile(items: readonly unknown[], place: Place): Promise<readonly PlacedAttachment[]> {
     const placed: PlacedAttachment[] = [];
-    const ids = new AttachmentIds(place, this.#issues);
+    const ids = new AttachmentIds(`${place.kind}:${place.name}`, this.#issues);
     for (const [i, item] of items.entries()) {
       if (this.#pacer.isDue) await this.#pacer.breathe();
       const spec = readAttachment(item, [...place.path, i], this.#catalog, this.#issues);
@@ -75,15 +75,17 @@ export class AttachmentCompiler {
       return held.compiled;
     }
     const condition = this.#condition(spec);
-    const reading = new Reading(this.#world, id, place.kind === 'route' ? place.name : undefined);
-    const instance = await this.#instance(spec, reading);
+    const reading = new Reading(this.#world, place.kind === 'route' ? place.name : undefined);
+    const inside = new MemberCompiler(this.#catalog, reading);
+    const instance = await this.#instance(spec, inside, id);
     if (instance === undefined) return undefined;
     if (condition === undefined) {
       // Never cached: a policy that lost its condition would apply where nobody wanted it.
       await instance.dispose?.();
       return undefined;
     }
-    const lease = this.#cache.add(key, { instance, when: condition.when }, reading.stillValid);
+    const { body, needs } = inside.needsOf(spec);
+    const lease = this.#cache.add(key, { instance, body, needs, ...condition }, reading.stillValid);
     this.leases.push(lease);
     return lease.compiled;
   }
@@ -94,10 +96,9 @@ export class AttachmentCompiler {
     return this.#issues.collect([...path, 'when'], () => ({ when: compileCondition(when) }));
   }
 
-  async #instance(spec: AttachmentSpec, reading: Reading): Promise<Policy | undefined> {
+  async #instance(spec: AttachmentSpec, inside: MemberCompiler, id: string): Promise<Policy | undefined> {
     try {
-      const result = spec.definition.compile(spec.config, reading.deps);
-      return result instanceof Promise ? await result : result;
+      return await inside.compile(spec, id);
     } catch (error) {
       this.#issues.addError([...spec.path, spec.definition.name], error);
       return undefined;
@@ -111,9 +112,8 @@ function withFacts(
   id: string,
   compiled: CompiledAttachment,
 ): PlacedAttachment {
-  const { definition, config } = spec;
-  const { body, needs, provides } = definition;
-  const provided = (typeof provides === 'function' ? provides(config) : provides) ?? NO_FACTS;
+  const { definition } = spec;
+  const provides = providedBy(spec);
   const attachment = makeAttachment({
     id,
     policy: definition.name,
@@ -121,40 +121,13 @@ function withFacts(
     onError: spec.onError,
     when: compiled.when,
     instance: compiled.instance,
-    body: typeof body === 'function' ? body(config) : body,
-    authenticates: provided.includes('identity'),
+    body: compiled.body,
+    authenticates: provides.includes('identity'),
   });
   return {
     attachment,
     path: [...spec.path, definition.name],
-    needs: (typeof needs === 'function' ? needs(config) : needs) ?? NO_FACTS,
-    provides: provided,
+    needs: compiled.needs,
+    provides,
   };
-}
-
-/** Ids by place and policy, numbered in the order written, or by their own name. */
-class AttachmentIds {
-  readonly #place: Place;
-  readonly #issues: IssueList;
-  readonly #counts = new Map<string, number>();
-  readonly #names = new Set<string>();
-
-  constructor(place: Place, issues: IssueList) {
-    this.#place = place;
-    this.#issues = issues;
-  }
-
-  next(spec: AttachmentSpec): string {
-    const base = `${this.#place.kind}:${this.#place.name}/${spec.definition.name}`;
-    if (spec.name !== undefined) {
-      const id = `${base}@${spec.name}`;
-      if (this.#names.has(id))
-        this.#issues.add([...spec.path, 'name'], `the name "${spec.name}" is used twice here`);
-      this.#names.add(id);
-      return id;
-    }
-    const count = (this.#counts.get(base) ?? 0) + 1;
-    this.#counts.set(base, count);
-    return count === 1 ? base : `${base}#${count}`;
-  }
 }

@@ -3,10 +3,12 @@ import { ConfigError } from '../../errors.ts';
 import type { FingerprintedDirectory } from '../consumers.ts';
 import { sha256Hex } from '../digest.ts';
 import type { CompileWorld, StillValid } from '../policy-cache.ts';
+import type { GeoFiles } from './geo.ts';
 
 /** What a compiled policy stands in, beside what it reads. Handles: what is behind them changes, they do not. */
 export interface Surroundings extends Pick<CompileDeps, 'guard' | 'resources' | 'lists' | 'revocations'> {
-  /** Hash of the guard's rules and the names of the lists. */
+  readonly geo: GeoFiles;
+  /** Hash of the guard's rules, the lists with the entries that stand in the document, and the names of databases. */
   readonly fingerprint: string;
 }
 
@@ -47,6 +49,10 @@ export class World implements CompileWorld {
     return this.#hash(`file ${name}`, text);
   }
 
+  databaseHash(path: string): string {
+    return this.around.geo.hash(path);
+  }
+
   secretHash(reference: string): string {
     return this.#hash(`secret ${reference}`, this.secrets.resolve(reference));
   }
@@ -63,26 +69,37 @@ export class World implements CompileWorld {
 
 /** What one policy read while it compiled, so that a later compile knows whether it would read the same. */
 export class Reading {
-  readonly deps: CompileDeps;
+  readonly #world: World;
+  readonly #route: string | undefined;
   readonly #files = new Map<string, string>();
   readonly #secrets = new Map<string, string>();
+  readonly #databases = new Map<string, string>();
   readonly #around: string;
   #consumersHash: string | undefined = undefined;
 
-  constructor(world: World, attachment: string, route: string | undefined) {
+  constructor(world: World, route: string | undefined) {
+    this.#world = world;
+    this.#route = route;
+    this.#around = world.around.fingerprint;
+  }
+
+  /** What the policy itself, or one inside its config, is given. */
+  deps(attachment: string, members: CompileDeps['members']): CompileDeps {
+    const world = this.#world;
     const note = (): FingerprintedDirectory => {
       this.#consumersHash = world.consumersHash;
       return world.consumers;
     };
-    const { guard, resources, lists, revocations, fingerprint } = world.around;
-    this.#around = fingerprint;
-    this.deps = {
+    const { guard, resources, lists, revocations, geo } = world.around;
+    return {
       attachment,
-      route,
+      route: this.#route,
+      members,
       guard,
       resources,
       lists,
       revocations,
+      geo: geo.databases((path, hash) => this.#databases.set(path, hash)),
       files: {
         read: (name) => {
           this.#files.set(name, world.fileHash(name));
@@ -107,6 +124,7 @@ export class Reading {
     try {
       for (const [name, hash] of this.#files) if (world.fileHash(name) !== hash) return false;
       for (const [reference, hash] of this.#secrets) if (world.secretHash(reference) !== hash) return false;
+      for (const [path, hash] of this.#databases) if (world.databaseHash(path) !== hash) return false;
       return true;
     } catch (error) {
       if (error instanceof ConfigError) return false;

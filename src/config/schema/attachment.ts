@@ -42,6 +42,9 @@ export const ATTACHMENT_SETTINGS = {
   ),
 };
 
+/** What may stand beside a policy that is a member of another: how it acts is for the whole to say. */
+export const MEMBER_SETTINGS = { when: ATTACHMENT_SETTINGS.when, name: ATTACHMENT_SETTINGS.name };
+
 /** An attachment without a word about which policies exist; its policy key is checked against the catalog. */
 export const LooseAttachment = Type.Object(ATTACHMENT_SETTINGS);
 

@@ -1,0 +1,72 @@
+import type {
+  EditJournal,
+  EvaluationDeps,
+  FactKey,
+  Facts,
+  PolicyContext,
+  RequestView,
+  RouteContext,
+} from '../contract/index.ts';
+import { Journal } from './journal.ts';
+
+/**
+ * What one of several policies is given, of which one will do: its facts and edits count only once it is taken.
+ * After that it is as good as the context around it, so that the later phases of the policy can go on with it.
+ */
+export class Trial implements PolicyContext {
+  readonly #outer: PolicyContext;
+  readonly #journal: Journal = new Journal();
+  #facts: Readonly<Facts>;
+  #isTaken = false;
+  /** Whether who calls was established in it. */
+  identified = false;
+
+  constructor(outer: PolicyContext) {
+    this.#outer = outer;
+    this.#facts = outer.facts;
+  }
+
+  get request(): RequestView {
+    return this.#outer.request;
+  }
+
+  get route(): RouteContext {
+    return this.#outer.route;
+  }
+
+  get now(): number {
+    return this.#outer.now;
+  }
+
+  get shadow(): boolean {
+    return this.#outer.shadow;
+  }
+
+  get deps(): EvaluationDeps {
+    return this.#outer.deps;
+  }
+
+  get facts(): Readonly<Facts> {
+    return this.#isTaken ? this.#outer.facts : this.#facts;
+  }
+
+  get edits(): EditJournal {
+    return this.#isTaken ? this.#outer.edits : this.#journal;
+  }
+
+  provide<K extends FactKey>(key: K, value: Facts[K]): void {
+    if (key === 'identity') this.identified = value !== undefined;
+    if (this.#isTaken) this.#outer.provide(key, value);
+    else this.#facts = { ...this.#facts, [key]: value };
+  }
+
+  /** Hands on what was asked for. */
+  take(): void {
+    const { edits, facts } = this.#outer;
+    this.#isTaken = true;
+    this.#journal.replay(edits);
+    const { identity, identityFields } = this.#facts;
+    if (identity !== facts.identity) this.#outer.provide('identity', identity);
+    if (identityFields !== facts.identityFields) this.#outer.provide('identityFields', identityFields);
+  }
+}
