@@ -5,6 +5,7 @@ import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
 import { cors } from './cors/policy.ts';
+import { externalAuth } from './external-auth/policy.ts';
 import { headers } from './headers/policy.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
@@ -20,6 +21,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   anyOf,
   apiKey,
   cors,
+  externalAuth,
   headers,
   identityHeaders,
   ipList,
