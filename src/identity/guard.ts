@@ -31,9 +31,6 @@ export const NO_GUARD: CredentialGuard = Object.freeze({ check: () => undefined,
  */
 export const NAME_FACTOR = 10;
 
-const SCOPE = 'credential-guard';
-/** What attachments in shadow count slows down nobody. */
-const SHADOW_SCOPE = 'credential-guard in shadow';
 /** One subscriber commonly holds a whole /64. */
 const [V4_BITS, V6_BITS] = [32, 64];
 const SECOND_MS = 1000;
@@ -49,8 +46,8 @@ class CountingGuard implements CredentialGuard {
 
   constructor(rules: GuardRules) {
     const { failures, banAfter } = rules;
-    this.#address = new Threshold(rules);
-    this.#name = new Threshold({
+    this.#address = new Threshold('address', rules);
+    this.#name = new Threshold('name', {
       ...rules,
       failures: failures * NAME_FACTOR,
       banAfter: banAfter * NAME_FACTOR,
@@ -61,18 +58,37 @@ class CountingGuard implements CredentialGuard {
     const byAddress = this.#address.refusal(c, addressKey(c));
     if (name === undefined) return byAddress;
     if (byAddress instanceof Promise)
-      return byAddress.then((refused) => refused ?? this.#name.refusal(c, nameKey(name)));
-    return byAddress ?? this.#name.refusal(c, nameKey(name));
+      return byAddress.then((refused) => refused ?? this.#name.refusal(c, name));
+    return byAddress ?? this.#name.refusal(c, name);
   }
 
   async failed(c: PolicyContext, name?: string): Promise<void> {
     await this.#address.count(c, addressKey(c));
-    if (name !== undefined) await this.#name.count(c, nameKey(name));
+    if (name !== undefined) await this.#name.count(c, name);
   }
 }
 
+/**
+ * Names of the counters of one kind of key. A scope for each, so that no text is made for a check, which every
+ * presented credential pays for.
+ */
+interface Scopes {
+  readonly refused: string;
+  readonly slow: string;
+  readonly stop: string;
+}
+
+const scopesOf = (what: string): Scopes => ({
+  refused: `credential-guard refused ${what}`,
+  slow: `credential-guard slow ${what}`,
+  stop: `credential-guard stop ${what}`,
+});
+
 /** What one kind of key bears before it is refused. */
 class Threshold {
+  readonly #scopes: Scopes;
+  /** What attachments in shadow count slows down nobody. */
+  readonly #shadowScopes: Scopes;
   readonly #slow: GcraRule;
   readonly #stop: GcraRule;
   /** A key is refused while this bucket holds anything; a refusal of n seconds fills n of it, a second empties one. */
@@ -80,7 +96,9 @@ class Threshold {
   readonly #slowSeconds: number;
   readonly #banSeconds: number;
 
-  constructor({ failures, windowMs, banAfter, banWindowMs, banMs }: GuardRules) {
+  constructor(what: string, { failures, windowMs, banAfter, banWindowMs, banMs }: GuardRules) {
+    this.#scopes = scopesOf(what);
+    this.#shadowScopes = scopesOf(`${what} in shadow`);
     this.#slow = { limit: failures, windowMs, burst: failures };
     this.#stop = { limit: banAfter, windowMs: banWindowMs, burst: banAfter };
     this.#banSeconds = Math.max(1, Math.ceil(banMs / SECOND_MS));
@@ -90,27 +108,26 @@ class Threshold {
   }
 
   refusal(c: PolicyContext, key: string): Awaitable<Decision | undefined> {
-    const outcome = c.deps.state.gcra(scopeOf(c), `refused ${key}`, this.#refusal, 0, c.now);
+    const { refused } = c.shadow ? this.#shadowScopes : this.#scopes;
+    const outcome = c.deps.state.gcra(refused, key, this.#refusal, 0, c.now);
     return outcome instanceof Promise ? outcome.then(refusalOf) : refusalOf(outcome);
   }
 
   async count(c: PolicyContext, key: string): Promise<void> {
     const { state } = c.deps;
-    const scope = scopeOf(c);
-    const stop = await state.gcra(scope, `stop ${key}`, this.#stop, 1, c.now);
-    const slow = await state.gcra(scope, `slow ${key}`, this.#slow, 1, c.now);
+    const scopes = c.shadow ? this.#shadowScopes : this.#scopes;
+    const stop = await state.gcra(scopes.stop, key, this.#stop, 1, c.now);
+    const slow = await state.gcra(scopes.slow, key, this.#slow, 1, c.now);
     const seconds = stop.allowed ? (slow.allowed ? 0 : this.#slowSeconds) : this.#banSeconds;
     if (seconds === 0) return;
     // Only what is missing: guesses that were under way together must not fill it so that a ban finds no room.
-    const { resetMs } = await state.gcra(scope, `refused ${key}`, this.#refusal, 0, c.now);
+    const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, c.now);
     const missing = seconds - Math.floor(resetMs / SECOND_MS);
-    if (missing > 0) await state.gcra(scope, `refused ${key}`, this.#refusal, missing, c.now);
+    if (missing > 0) await state.gcra(scopes.refused, key, this.#refusal, missing, c.now);
   }
 }
 
-const scopeOf = (c: PolicyContext): string => (c.shadow ? SHADOW_SCOPE : SCOPE);
-const addressKey = (c: PolicyContext): string => `address ${networkKey(c.request.client, V4_BITS, V6_BITS)}`;
-const nameKey = (name: string): string => `name ${name}`;
+const addressKey = (c: PolicyContext): string => networkKey(c.request.client, V4_BITS, V6_BITS);
 
 /** Says the same whatever is presented meanwhile: a right credential is not told from a wrong one. */
 function refusalOf({ resetMs }: LimitOutcome): Decision | undefined {

@@ -1,14 +1,19 @@
 import { hash } from 'node:crypto';
 import {
+  type Awaitable,
   CONTINUE,
+  type CompileDeps,
   type ConsumerDirectory,
+  type CredentialGuard,
   type Decision,
   type Policy,
   type PolicyContext,
   type PolicyDefinition,
   reject,
 } from '../../contract/index.ts';
-import { ConfigError, PolicyRejection } from '../../errors.ts';
+import { PolicyRejection } from '../../errors.ts';
+import { challenge, REPEATED_CREDENTIAL, validityFault } from '../../identity/index.ts';
+import { KeyPlaces, type PresentedKey, type Repeated } from './places.ts';
 import { type ApiKeyConfig, apiKeySchema } from './schema.ts';
 
 /** Longer values are no key of ours: hashing them would be work for an attacker's asking. */
@@ -16,7 +21,7 @@ const MAX_KEY_LENGTH = 512;
 /** Visible US-ASCII, as keys are made; anything else could be read as different bytes by different readers. */
 const KEY = /^[!-~]+$/;
 
-/** Identifies a consumer by an API key in a header or in the query. */
+/** Identifies a consumer by an API key in a header, in the query or in a cookie. */
 export const apiKey: PolicyDefinition<typeof apiKeySchema> = {
   name: 'api-key',
   summary: 'Identifies consumers by an API key and refuses everybody else.',
@@ -24,78 +29,77 @@ export const apiKey: PolicyDefinition<typeof apiKeySchema> = {
   body: 'none',
   provides: ['identity'],
   compile(config, deps): Policy {
-    if (config.query !== undefined && config.hide !== false) {
-      const problem = 'a key in the query cannot be kept from the upstream';
-      throw ConfigError.at('query', problem, 'add hide: false, or take keys from a header');
-    }
-    return new ApiKeyPolicy(config, deps.consumers);
+    return new ApiKeyPolicy(config, deps);
   },
 };
 
-/** What is presented: nothing, one key, or something that is no key and why. */
-type Presented = { readonly key: string } | { readonly fault: Decision } | undefined;
+type Fault = 'repeated' | 'malformed' | 'unknown' | 'expired' | 'early';
 
 class ApiKeyPolicy implements Policy {
-  readonly #header: string;
-  readonly #query: string | undefined;
+  readonly #places: KeyPlaces;
   readonly #hides: boolean;
   readonly #consumers: ConsumerDirectory;
+  readonly #guard: CredentialGuard;
   readonly #missing: Decision;
-  readonly #faults: Readonly<Record<'repeated' | 'malformed' | 'unknown' | 'expired', Decision>>;
+  readonly #faults: Readonly<Record<Fault, Decision>>;
 
-  constructor(config: ApiKeyConfig, consumers: ConsumerDirectory) {
-    this.#header = (config.header ?? 'x-api-key').toLowerCase();
-    this.#query = config.query;
+  constructor(config: ApiKeyConfig, { consumers, guard }: CompileDeps) {
+    this.#places = new KeyPlaces(config);
     this.#hides = config.hide ?? true;
     this.#consumers = consumers;
-    const headers = Object.freeze(['WWW-Authenticate', `Key realm="${config.realm ?? 'api'}"`]);
+    this.#guard = guard;
+    const scheme = config.scheme ?? 'Key';
+    const headers = Object.freeze(['WWW-Authenticate', challenge(scheme, { realm: config.realm ?? 'api' })]);
     // Made once: how many are refused is the attacker's choice.
     this.#missing = reject(
       new PolicyRejection('unauthenticated', 'An API key is required.', { headers, rule: 'missing' }),
     );
-    const invalid = (reason: string) =>
-      // One text and one rule for all, so that an answer never tells a wrong key from one that was right once.
-      reject(
-        new PolicyRejection('invalid-credential', 'The API key is not valid.', {
-          headers,
-          rule: 'invalid',
-          reason,
-        }),
-      );
-    this.#faults = {
-      repeated: invalid('more than one key was sent'),
-      malformed: invalid('the value sent cannot be a key'),
-      unknown: invalid('no consumer has this key'),
-      expired: invalid('the key has expired'),
-    };
+    this.#faults = faults(headers);
   }
 
-  request(c: PolicyContext): Decision {
-    const presented = this.#presented(c);
+  /** Synchronous as long as the guard is and the key is right. */
+  request(c: PolicyContext): Awaitable<Decision> {
+    const presented = this.#places.find(c.request);
     if (presented === undefined) return this.#missing;
-    if ('fault' in presented) return presented.fault;
-    const { key } = presented;
-    if (key.length > MAX_KEY_LENGTH || !KEY.test(key)) return this.#faults.malformed;
+    if (presented !== 'repeated' && presented.key === '') return this.#missing;
+    const refused = this.#guard.check(c);
+    if (refused === undefined) return this.#identify(c, presented);
+    if (!(refused instanceof Promise)) return refused;
+    return refused.then((later) => later ?? this.#identify(c, presented));
+  }
+
+  #identify(c: PolicyContext, presented: PresentedKey | Repeated): Awaitable<Decision> {
+    if (presented === 'repeated') return this.#refuse(c, 'repeated');
+    const { key, place } = presented;
+    if (key.length > MAX_KEY_LENGTH || !KEY.test(key)) return this.#refuse(c, 'malformed');
+    // Looked up by its hash: how long that takes tells nothing about the keys there are.
     const match = this.#consumers.find('api-key', hash('sha256', key, 'base64url'));
-    if (match === undefined) return this.#faults.unknown;
-    if (match.expiresAtMs !== undefined && match.expiresAtMs <= c.now) return this.#faults.expired;
+    if (match === undefined) return this.#refuse(c, 'unknown');
+    const fault = validityFault(match, c.now);
+    if (fault !== undefined) return this.#refuse(c, fault);
     c.provide('identity', match.identity);
-    if (this.#hides) c.edits.removeRequestHeader(this.#header);
+    if (this.#hides) this.#places.hide(place, c.edits);
     return CONTINUE;
   }
 
-  /** Two keys are two identities, and which of them the upstream would believe is anybody's guess: refused. */
-  #presented(c: PolicyContext): Presented {
-    const { headers, query } = c.request;
-    const count = headers.count(this.#header);
-    if (count > 1) return { fault: this.#faults.repeated };
-    const inHeader = count === 1 ? headers.get(this.#header) : undefined;
-    const inQuery =
-      this.#query === undefined || query === '' ? undefined : new URLSearchParams(query).getAll(this.#query);
-    if (inQuery === undefined || inQuery.length === 0) {
-      return inHeader === undefined || inHeader === '' ? undefined : { key: inHeader };
-    }
-    if (inQuery.length > 1 || inHeader !== undefined) return { fault: this.#faults.repeated };
-    return inQuery[0] === '' ? undefined : { key: inQuery[0] };
+  #refuse(c: PolicyContext, fault: Fault): Awaitable<Decision> {
+    const decision = this.#faults[fault];
+    const counted = this.#guard.failed(c);
+    return counted instanceof Promise ? counted.then(() => decision) : decision;
   }
+}
+
+/** One text and one rule for all, so that an answer never tells a wrong key from one that was right once. */
+function faults(headers: readonly string[]): Readonly<Record<Fault, Decision>> {
+  const invalid = (reason: string): Decision => {
+    const more = { headers, rule: 'invalid', reason };
+    return reject(new PolicyRejection('invalid-credential', 'The API key is not valid.', more));
+  };
+  return {
+    repeated: invalid(REPEATED_CREDENTIAL),
+    malformed: invalid('the value sent cannot be a key'),
+    unknown: invalid('no consumer has this key'),
+    expired: invalid('the key has expired'),
+    early: invalid('the key is not valid yet'),
+  };
 }
