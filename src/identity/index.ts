@@ -7,6 +7,7 @@ export {
   readBearer,
 } from './bearer.ts';
 export { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
+export { CLAIM_MESSAGE, CLAIM_PATTERN, type ClaimPath, claimAt, parseClaimPath } from './claim-path.ts';
 export {
   ClaimMapping,
   type ClaimMappingConfig,
@@ -15,7 +16,26 @@ export {
   TokenCaller,
   type TokenFacts,
 } from './claims.ts';
+export { type CompactJws, mediaType, readClaims, readCompactJws, type Unreadable } from './compact-jws.ts';
+export { type Confirmation, certificateFault, readConfirmation } from './confirmation.ts';
+export { loadProofCheck, type ProofCheck, type ProofFault, type ProofRules, type Proven } from './dpop.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard.ts';
+export { fieldList, fieldText, KONG_FIELDS } from './identity-fields.ts';
+export {
+  discoverIssuer,
+  endpointOf,
+  type IssuerAccess,
+  type IssuerMetadata,
+  isEndpoint,
+  isIssuerUrl,
+} from './issuer-metadata.ts';
+export { KeySet, type KeySource, staticKeys, type VerificationKey } from './key-set.ts';
+export {
+  type ClientCredential,
+  type IssuedToken,
+  OAuthClient,
+  type OAuthClientRules,
+} from './oauth-client.ts';
 export {
   type Argon2Hash,
   digestVerifier,
@@ -25,6 +45,17 @@ export {
   readPasswordVerifier,
   verifyPassword,
 } from './password-hash.ts';
+export { ProofNonces } from './proof-nonces.ts';
+export {
+  type KeyFault,
+  PUBLIC_ALGORITHMS,
+  publicKeyOf,
+  SECRET_ALGORITHMS,
+  suitableAlgorithms,
+} from './public-jwk.ts';
+export { type ClaimRules, checkClaims, type Validity } from './registered-claims.ts';
+export { RemoteKeys, type RemoteKeysRules, remoteKeysRequest } from './remote-keys.ts';
+export { loadSignatureCheck, type SignatureCheck, verifyWith } from './signature.ts';
 export {
   publicKeyVerifier,
   readSignatureKey,
@@ -32,10 +63,5 @@ export {
   type SignatureKey,
   sharedSecretVerifier,
 } from './signature-key.ts';
+export { type OtherPlaces, type PlacedToken, TokenPlaces } from './token-places.ts';
 export { validityFault } from './validity.ts';
-export {
-  type ClientCredential,
-  type IssuedToken,
-  OAuthClient,
-  type OAuthClientRules,
-} from './oauth-client.ts';
