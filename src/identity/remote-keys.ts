@@ -73,7 +73,8 @@ export class RemoteKeys implements Resource, KeySource {
   renew(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
     const now = this.#world.clock.monotonic();
-    return now - this.#startedAtMs < this.#rules.cooldownMs ? undefined : this.#fetch();
+    const isTooSoon = now - this.#startedAtMs < this.#rules.cooldownMs;
+    return isTooSoon || this.#isClosed ? undefined : this.#fetch();
   }
 
   /** Seconds until it is tried again: when a caller who is told to come later may. */
