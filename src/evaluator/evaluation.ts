@@ -72,6 +72,8 @@ export class Evaluation implements PolicyContext {
   readonly #unrouted: RouteMatch | undefined;
   readonly #caller: Identity | undefined;
   #shadow: ShadowContext | undefined = undefined;
+  /** The policy that the request is for; nobody else judges it. */
+  #taker: Attachment | undefined = undefined;
   /** Where edits and facts stood before the attachment now asked. */
   #editsBefore = 0;
   #factsBefore: Readonly<Facts> = NO_FACTS;
@@ -120,18 +122,23 @@ export class Evaluation implements PolicyContext {
 
   /** Whether a policy has to see the whole body of this request. Asked after the request phase. */
   get buffersBody(): boolean {
+    if (this.#taker !== undefined) return true;
     if (!this.pipeline.buffersBody) return false;
     for (const a of this.pipeline.requestBody) {
-      if (a.instance.wantsBody === undefined) return true;
-      if (this.#caller !== undefined && a.authenticates) continue;
-      if (!this.#skipped?.has(a) && a.instance.wantsBody(this.#contextOf(a))) return true;
+      const isAsked = this.#caller === undefined || !a.authenticates;
+      if (a.body !== 'buffer' || !isAsked || this.#skipped?.has(a)) continue;
+      if (a.instance.wantsBody?.(this.#contextOf(a)) ?? true) return true;
     }
     return false;
   }
 
   /** Phase 2, only where `buffersBody` says so. */
   runRequestBody(body: BodyView): Awaitable<Verdict> {
-    return this.#run(this.pipeline.requestBody, 0, { phase: 'requestBody', body });
+    const step: Step = { phase: 'requestBody', body };
+    const taker = this.#taker;
+    if (taker === undefined) return this.#run(this.pipeline.requestBody, 0, step);
+    const verdict = this.#run([taker], 0, step);
+    return verdict instanceof Promise ? verdict.then((v) => answerOf(taker, v)) : answerOf(taker, verdict);
   }
 
   /** Phase 3: the upstream's head is known. */
@@ -152,7 +159,7 @@ export class Evaluation implements PolicyContext {
   }
 
   #routed(verdict: Verdict): Verdict {
-    if (verdict.kind !== 'forward') return verdict;
+    if (verdict.kind !== 'forward' || this.#taker !== undefined) return verdict;
     if (this.#unrouted === undefined) return FORWARD;
     if (this.request.path === '*') return SERVER_OPTIONS;
     return { kind: 'reject', error: refusalWithoutRoute(this.#unrouted), by: undefined };
@@ -236,6 +243,12 @@ export class Evaluation implements PolicyContext {
       this.entries.push(rule === undefined ? a.continued[phase] : { ...a.continued[phase], rule });
       return undefined;
     }
+    if (decision?.kind === 'take' && phase === 'request') {
+      this.entries.push(a.continued[phase]);
+      if (a.mode !== 'enforce') return undefined;
+      this.#taker = a;
+      return FORWARD;
+    }
     if (decision?.kind === 'respond') {
       checkFields(decision.response.headers);
       this.entries.push({ attachment: a.id, policy: a.policy, mode: a.mode, phase, outcome: 'respond' });
@@ -302,6 +315,13 @@ export class Evaluation implements PolicyContext {
 
 const brokenPolicy = (reason: string): PolicyRejection =>
   new PolicyRejection('policy-failed', 'A policy could not decide, so the request is refused.', { reason });
+
+/** What was taken does not go on, whatever `onError` says of a failure. */
+function answerOf(taker: Attachment, verdict: Verdict): Verdict {
+  if (verdict.kind !== 'forward') return verdict;
+  const error = brokenPolicy(`${taker.policy} took the request and has no answer to it`);
+  return { kind: 'reject', error, by: taker };
+}
 
 function rejectedEntry(a: Attachment, phase: Phase, error: PolicyRejection): DecisionEntry {
   return {
