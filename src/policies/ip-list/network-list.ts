@@ -7,26 +7,21 @@ const MAX_FAULTS = 100;
 /** How much of a faulty entry is repeated. */
 const MAX_QUOTED = 64;
 
-/** Networks written in the document. The value of an entry is its index. */
-export function* inlineNetworks(
-  key: string,
-  texts: readonly string[],
-  issues: ConfigIssue[],
-): Generator<CidrEntry> {
-  for (const [value, text] of texts.entries()) {
-    const path = `${key}[${value}]`;
-    if (FILE.test(text)) {
-      const suggestion = `write ${key}File: ${text}`;
-      issues.push({ path, message: `${quote(text)} is a file; networks stand here`, suggestion });
-      continue;
-    }
-    const network = readNetwork(text, path, '', issues);
-    if (network !== undefined) yield { network, value };
-  }
-}
-
 /** A path where a network should be: as other policies name files, or without `file:`. */
 const FILE = /^(?:file:|\.{0,2}\/)/;
+
+/** A network written in the document; when it is faulty, undefined and an issue. */
+export function readNetwork(
+  text: string,
+  path: string,
+  key: string,
+  issues: ConfigIssue[],
+): Cidr | undefined {
+  if (!FILE.test(text)) return parseNetwork(text, path, '', issues);
+  const suggestion = `write ${key}File: ${text}`;
+  issues.push({ path, message: `${quote(text)} is a file; networks stand here`, suggestion });
+  return undefined;
+}
 
 /** Networks of a list file. The value of an entry is `base` and its line, counted from 1. */
 export function* fileNetworks(
@@ -38,7 +33,7 @@ export function* fileNetworks(
   const faults: ConfigIssue[] = [];
   let faulty = 0;
   for (const [line, text] of entryLines(content)) {
-    const network = readNetwork(text, key, `line ${line}: `, faults);
+    const network = parseNetwork(text, key, `line ${line}: `, faults);
     if (network !== undefined) yield { network, value: base + line };
     else if (++faulty > MAX_FAULTS) faults.pop();
   }
@@ -69,7 +64,7 @@ function withoutComment(text: string): string {
 }
 
 /** One entry; when it is faulty, undefined and an issue: a skipped entry would be a rule that is silently off. */
-function readNetwork(text: string, path: string, prefix: string, issues: ConfigIssue[]): Cidr | undefined {
+function parseNetwork(text: string, path: string, prefix: string, issues: ConfigIssue[]): Cidr | undefined {
   const parsed = parseCidr(text);
   if (!('fault' in parsed)) return parsed;
   const suggestion = parsed.suggestion ?? FORM;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { geoDatabases } from '../../../test/fixtures/address-lists.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import { compileDeps, policyContext } from '../../../test/fixtures/policy-context.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, PolicyFailure } from '../../errors.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
 import { ipList } from './policy.ts';
 import type { IpListConfig } from './schema.ts';
@@ -79,6 +80,72 @@ describe('ip-list', () => {
   it('repeats no more than the beginning of an absurd entry', async () => {
     const [issue] = await issuesOf({ denyFile: 'deny.txt' }, { 'deny.txt': 'x'.repeat(1_000_000) });
     assert.ok(issue.message.length < 200);
+  });
+
+  const reasons: readonly (readonly [config: IpListConfig, reason: string])[] = [
+    [{ deny: ['203.0.113.0/24'] }, '203.0.113.7 is in 203.0.113.0/24'],
+    [
+      { deny: [{ network: '203.0.113.0/24', owner: 'ops', reason: 'scans' }] },
+      '203.0.113.7 is in 203.0.113.0/24 (scans, owner ops)',
+    ],
+    [{ deny: ['list:drop'] }, '203.0.113.7 is in 203.0.113.0/26 of list:drop'],
+    [
+      { deny: [{ network: 'list:drop', reason: 'policy 7' }] },
+      '203.0.113.7 is in 203.0.113.0/26 of list:drop (policy 7)',
+    ],
+    [{ deny: ['country:FR', 'country:DE'] }, '203.0.113.7 is in country:DE'],
+    [{ deny: ['asn:unknown'] }, '203.0.113.7 is in asn:unknown'],
+    [{ allow: ['192.0.2.1'] }, '203.0.113.7 is in nothing that is allowed'],
+  ];
+  for (const [config, reason] of reasons) {
+    it(`records: ${reason}`, async () => {
+      const known = { countries: { '203.0.113.7': 'DE' }, systems: {} };
+      const deps = compileDeps({ lists: { drop: ['203.0.113.0/26', '10.0.0.0/8'] }, ...known });
+      const policy = await ipList.compile(config, deps);
+      const decision = await policy.request?.(policyContext({ client: '203.0.113.7' }));
+      assert.ok(decision?.kind === 'reject');
+      assert.equal(decision.error.reason, reason);
+    });
+  }
+
+  it('cannot decide by a list that was never loaded, be it denied or allowed', async () => {
+    for (const config of [{ deny: ['list:drop'] }, { deny: ['192.0.2.0/24'], allow: ['list:drop'] }]) {
+      const policy = await ipList.compile(config, compileDeps({ lists: { drop: null } }));
+      assert.throws(
+        () => policy.request?.(policyContext({ client: '203.0.113.7' })),
+        (error) => error instanceof PolicyFailure && error.rejection.code === 'list-unavailable',
+      );
+    }
+  });
+
+  it('finds a mapped client in a named list (CHECKLIST 24)', async () => {
+    const policy = await ipList.compile(
+      { deny: ['list:drop'] },
+      compileDeps({ lists: { drop: ['203.0.113.0/24'] } }),
+    );
+    const client = parseIpAddress('::ffff:203.0.113.7');
+    assert.ok(client);
+    const decision = await policy.request?.(policyContext({ client }));
+    assert.ok(decision?.kind === 'reject');
+    assert.equal(decision.error.rule, 'list:drop');
+  });
+
+  it('lets go of the databases, also where a later one is missing', async () => {
+    const inUse = { count: 0 };
+    const more = (systems?: Record<string, number>) => ({
+      more: { geo: geoDatabases({ countries: {}, systems }, inUse) },
+    });
+    const config = { deny: ['country:DE', 'asn:1'], allow: ['country:FR', 'asn:2'] };
+    const policy = await ipList.compile(config, compileDeps(more({})));
+    assert.equal(inUse.count, 4);
+    await policy.dispose?.();
+    assert.equal(inUse.count, 0);
+    await assert.rejects(async () => ipList.compile(config, compileDeps(more())), ConfigError);
+    assert.equal(inUse.count, 0);
+  });
+
+  it('is compiled at once where nothing has to be opened', () => {
+    assert.ok(!(ipList.compile({ deny: ['192.0.2.0/24'] }, compileDeps()) instanceof Promise));
   });
 
   it('tells a refused client nothing about the lists', async () => {

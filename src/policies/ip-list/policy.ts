@@ -9,54 +9,51 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts';
 import { type CidrEntry, CidrSet } from '../../lib/cidr-set.ts';
-import { fileNetworks, inlineNetworks } from './network-list.ts';
+import { AddressRules } from './address-rules.ts';
+import { openTerms, type ReadEntries, readEntries } from './entries.ts';
+import { fileNetworks } from './network-list.ts';
 import { type IpListConfig, ipListSchema } from './schema.ts';
 
 /** Refuses or lets on by the client's address, as decided once by the listener's trusted proxies. */
 export const ipList: PolicyDefinition<typeof ipListSchema> = {
   name: 'ip-list',
-  summary: 'Refuses addresses and networks, or lets on only those listed.',
+  summary: 'Refuses addresses, networks, countries and named lists, or lets on only those listed.',
   schema: ipListSchema,
   body: 'none',
-  compile(config, deps): Policy {
+  compile(config, deps): Policy | Promise<Policy> {
     const issues: ConfigIssue[] = [];
-    const deny = compileList('deny', config, deps, issues);
-    const allow = compileList('allow', config, deps, issues);
-    if (allow?.set.size === 0 && issues.length === 0) {
-      const message = 'holds no network, so that nobody would be let on';
-      issues.push({ path: 'allowFile', message, suggestion: 'list who is let on, or leave allowFile out' });
-    }
+    const deny = readSide('deny', config, deps, issues);
+    const allow = readSide('allow', config, deps, issues);
     if (issues.length > 0) throw new ConfigError(issues);
-    return new IpListPolicy(deny, allow);
+    if (!hasTerms(deny) && !hasTerms(allow)) return policyOf(deny && rulesOf(deny), allow && rulesOf(allow));
+    return compileTerms(deny, allow, deps);
   },
 };
 
-/** The networks of `deny` and `denyFile`, or of `allow` and `allowFile`. */
-interface NetworkList {
-  readonly set: CidrSet;
-  /** Name of the rule behind a value of the set. */
-  ruleOf(value: number): string;
+/** `deny` and `denyFile`, or `allow` and `allowFile`, without a fault. */
+interface Side {
+  readonly key: 'deny' | 'allow';
+  readonly entries: ReadEntries;
+  readonly networks: CidrSet;
 }
 
-function compileList(
+function readSide(
   key: 'deny' | 'allow',
   config: IpListConfig,
   deps: CompileDeps,
   issues: ConfigIssue[],
-): NetworkList | undefined {
+): Side | undefined {
   const inline = config[key] ?? [];
   const fileKey = `${key}File` as const;
   const path = config[fileKey];
   if (config[key] === undefined && path === undefined) return undefined;
-  function* entries(): Generator<CidrEntry> {
-    yield* inlineNetworks(key, inline, issues);
+  const entries = readEntries(key, inline, deps, issues);
+  function* networks(): Generator<CidrEntry> {
+    yield* entries.plain;
     if (path !== undefined)
       yield* fileNetworks(fileKey, readFile(fileKey, path, deps), inline.length, issues);
   }
-  return {
-    set: CidrSet.from(entries()),
-    ruleOf: (value) => (value < inline.length ? `${key}[${value}]` : `${fileKey}:${value - inline.length}`),
-  };
+  return { key, entries, networks: CidrSet.from(networks()) };
 }
 
 /** The file's text; a fault of it is told at the key that names it. */
@@ -72,21 +69,61 @@ function readFile(key: string, path: string, deps: CompileDeps): string {
   }
 }
 
-class IpListPolicy implements Policy {
-  readonly #deny: NetworkList | undefined;
-  readonly #allow: CidrSet | undefined;
+const hasTerms = (side: Side | undefined): boolean =>
+  side !== undefined &&
+  side.entries.lists.length + side.entries.countries.size + side.entries.systems.size > 0;
 
-  constructor(deny: NetworkList | undefined, allow: NetworkList | undefined) {
+const rulesOf = ({ key, entries, networks }: Side): AddressRules => new AddressRules(key, entries, networks);
+
+async function compileTerms(
+  deny: Side | undefined,
+  allow: Side | undefined,
+  deps: CompileDeps,
+): Promise<Policy> {
+  const open = async ({ key, entries, networks }: Side): Promise<AddressRules> =>
+    new AddressRules(key, entries, networks, await openTerms(key, entries, deps));
+  const denied = deny === undefined ? undefined : await open(deny);
+  try {
+    return policyOf(denied, allow === undefined ? undefined : await open(allow));
+  } catch (error) {
+    denied?.release();
+    throw error;
+  }
+}
+
+function policyOf(deny: AddressRules | undefined, allow: AddressRules | undefined): Policy {
+  if (allow?.size === 0) {
+    const message = 'holds no network, so that nobody would be let on';
+    throw ConfigError.at('allowFile', message, 'list who is let on, or leave allowFile out');
+  }
+  return new IpListPolicy(deny, allow);
+}
+
+class IpListPolicy implements Policy {
+  readonly #deny: AddressRules | undefined;
+  readonly #allow: AddressRules | undefined;
+
+  constructor(deny: AddressRules | undefined, allow: AddressRules | undefined) {
     this.#deny = deny;
-    this.#allow = allow?.set;
+    this.#allow = allow;
   }
 
   request(c: PolicyContext): Decision {
     const { client } = c.request;
-    const hit = this.#deny === undefined ? -1 : this.#deny.set.lookup(client);
-    if (hit >= 0) return refuse(this.#deny?.ruleOf(hit) ?? 'deny', `${client.text} is in a denied network`);
-    if (this.#allow === undefined || this.#allow.lookup(client) >= 0) return CONTINUE;
-    return refuse('allow', `${client.text} is in no allowed network`);
+    if (this.#deny !== undefined) {
+      const hit = this.#deny.find(client, c.now);
+      if (hit !== -1) {
+        const where = this.#deny.describe(hit, client, c.now);
+        return refuse(this.#deny.ruleOf(hit), `${client.text} is in ${where}`);
+      }
+    }
+    if (this.#allow === undefined || this.#allow.find(client, c.now) !== -1) return CONTINUE;
+    return refuse('allow', `${client.text} is in nothing that is allowed`);
+  }
+
+  dispose(): void {
+    this.#deny?.release();
+    this.#allow?.release();
   }
 }
 

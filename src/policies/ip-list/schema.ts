@@ -1,11 +1,15 @@
+import { networkEntrySchema } from '../../lib/network-entry.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
-const networks = (description: string, example: string) =>
+const FORMS =
+  'an address, a CIDR network, `list:NAME`, `country:DE` (`country:unknown`) or `asn:64496`; or an object with it as `network`, and `owner`, `reason`, `expires`';
+
+const entries = (description: string, examples: readonly string[]) =>
   Type.Optional(
-    Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    Type.Array(networkEntrySchema(`What is listed: ${FORMS}.`), {
       description,
       minItems: 1,
-      examples: [[example]],
+      examples: [examples],
     }),
   );
 
@@ -14,15 +18,15 @@ const file = (description: string, example: string) =>
 
 export const ipListSchema = Type.Object(
   {
-    deny: networks(
-      'Addresses and CIDR networks that are refused, whatever `allow` says. IPv4 and IPv6.',
+    deny: entries(`Who is refused, whatever \`allow\` says. Each entry is ${FORMS}.`, [
       '203.0.113.0/24',
-    ),
+      'list:spamhaus-drop',
+    ]),
     denyFile: file(
       'Path of a list of refused networks: one a line, comments after `#` or `;`.',
       './lists/deny.txt',
     ),
-    allow: networks('The only addresses and CIDR networks that are let on.', '10.0.0.0/8'),
+    allow: entries('Who alone is let on. Entries are as in `deny`.', ['10.0.0.0/8']),
     allowFile: file(
       'Path of a list of the only networks that are let on: one a line, comments after `#` or `;`.',
       './lists/partners.txt',
