@@ -13,7 +13,12 @@ export type Decision =
   /** `rule`: which rule let it on, where there are several and the record should tell. */
   | { readonly kind: 'continue'; readonly rule?: string }
   | { readonly kind: 'reject'; readonly error: PolicyRejection }
-  | { readonly kind: 'respond'; readonly response: LocalResponse };
+  | { readonly kind: 'respond'; readonly response: LocalResponse }
+  /**
+   * The request is for the policy itself, which has a path of its own. Only in the request phase: no policy behind it is
+   * asked, the body is buffered, and its `requestBody` answers. Nothing of it ever reaches an upstream.
+   */
+  | { readonly kind: 'take' };
 
 /** What a policy says of one piece of a streamed answer. */
 export type ChunkDecision =
@@ -24,6 +29,7 @@ export type ChunkDecision =
 /** The one `continue`; policies return it without allocating. */
 export const CONTINUE: { readonly kind: 'continue' } = Object.freeze({ kind: 'continue' });
 
+export const TAKE: Decision = Object.freeze({ kind: 'take' });
 export const reject = (error: PolicyRejection): Decision => ({ kind: 'reject', error });
 export const respond = (response: LocalResponse): Decision => ({ kind: 'respond', response });
 

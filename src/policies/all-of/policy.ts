@@ -147,6 +147,10 @@ class Proofs {
     // Half a proof names nobody.
     c.provide('identity', before);
     if (said.kind === 'respond') return said;
+    if (said.kind === 'take') {
+      this.#later.takePart(c, [{ member, context: trial }]);
+      return said;
+    }
     if (said.kind !== 'reject') throw new InternalError(`${member.name} returned no decision`);
     return reject(namedRejection(member.name, said.error));
   }

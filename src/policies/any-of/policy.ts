@@ -104,6 +104,7 @@ class Ways {
   #isSuccess(at: number, tally: Tally, trial: Trial, said: Decision): boolean {
     const { name, instance } = this.#members[at];
     try {
+      if (said.kind === 'take') return true;
       if (said.kind === 'continue' && (trial.identified || instance.admitsStrangers === true)) return true;
       tally.note(name, said);
     } catch (cause) {
@@ -116,6 +117,7 @@ class Ways {
     const member = this.#members[at];
     trial.take();
     this.#later.takePart(c, [{ member, context: trial }]);
+    if (said.kind === 'take') return said;
     if (said.kind !== 'continue' || said.rule === undefined) return this.#successes[at];
     return { kind: 'continue', rule: `${member.name}/${said.rule}` };
   }
