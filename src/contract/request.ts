@@ -6,6 +6,11 @@ export interface RequestView {
   /** Request id: the caller's `X-Request-Id` where well-formed, else made. */
   readonly id: string;
   readonly method: string;
+  /**
+   * What fields like `X-HTTP-Method-Override` ask for in place of the method, as it came; several joined by commas.
+   * Undefined where there are none, and wherever the listener refuses them.
+   */
+  readonly methodOverride?: string;
   readonly scheme: 'http' | 'https';
   /** Host without port, lower case, no trailing dot; IPv6 in brackets. */
   readonly host: string;

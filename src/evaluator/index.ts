@@ -6,7 +6,7 @@ export { Evaluation, type Verdict } from './evaluation.ts';
 export { type HostParts, parseHost } from './host.ts';
 export { applyEdits, Journal } from './journal.ts';
 export { LaterPhases, type Participant } from './later-phases.ts';
-export { memberFailure } from './member-failure.ts';
+export { partFailure } from './part-failure.ts';
 export { normalisePath, type PathRefusal, type PathRules } from './path.ts';
 export { type RequestSource, viewOf } from './request-view.ts';
 export { buildRouter, type RouteEntry } from './router.ts';

@@ -39,10 +39,12 @@ const call = (request: Members, expect: Members): Members => ({
   expect,
 });
 
-async function run(...tests: Members[]) {
+const run = (...tests: Members[]) => runIn(DOCUMENT, tests);
+
+async function runIn(under: Members, tests: readonly Members[]) {
   const named = tests.map((test, i) => ({ name: `test ${i}`, ...test }));
   const deps = { ...bundleDeps(), catalog: new PolicyCatalog(POLICIES) };
-  const document = { ...DOCUMENT, tests: named };
+  const document = { ...under, tests: named };
   const { snapshot } = await createBundle(parsed(document), deps);
   assert.ok(deps.catalog.isDocument(document));
   const results = await runDocumentTests(snapshot, document.tests ?? [], {
@@ -238,5 +240,102 @@ describe('a document’s test', () => {
     const results = await run(call({}, { status: 401 }), call(noKey, { rule: 'x' }));
     assert.equal(testIssues(results).length, 2);
     assert.doesNotMatch(JSON.stringify([results, testIssues(results)]), new RegExp(KEY));
+  });
+});
+
+/** Who may do what, behind every way of asking who calls. */
+const GUARDED: Members = documentWith({
+  groups: ['staff'],
+  consumers: [{ name: 'app', groups: ['partners'], credentials: [{ 'api-key': { secret: 'env:KEY' } }] }],
+  routes: [
+    route('key', [{ 'api-key': {} }, ACL()]),
+    route('any', [
+      {
+        'any-of': [
+          { 'all-of': [{ 'api-key': {} }, { 'api-key': { header: 'x-other' } }] },
+          { 'api-key': {} },
+        ],
+      },
+      ACL(),
+    ]),
+    route('shadow', [
+      { 'api-key': {}, mode: 'shadow' },
+      { ...ACL(), mode: 'shadow' },
+    ]),
+    route('open', [{ acl: { allow: { methods: ['GET'] } }, when: 'consumer == ""' }]),
+  ],
+});
+
+function ACL(): Members {
+  const staff = { groups: ['staff'], claims: { level: [3] } };
+  return { acl: { allow: [{ consumers: ['app'] }, { scopes: ['orders.read'] }, staff] } };
+}
+
+function LIMIT(): Members {
+  return { 'rate-limit': { limit: 1, window: '1m', by: 'consumer' } };
+}
+
+function route(name: string, policies: readonly Members[]): Members {
+  return { name, match: { path: `/${name}` }, upstream: 'origin', policies };
+}
+
+describe('a test’s own caller', () => {
+  const holds: readonly [name: string, path: string, identity: Members | undefined, expect: Members][] = [
+    ['is nobody without one', '/key', undefined, { status: 401, policy: 'api-key' }],
+    ['is let on by name', '/key', { consumer: 'app' }, { forwarded: true }],
+    ['has no groups but its own', '/key', { consumer: 'other' }, { status: 403, policy: 'acl' }],
+    ['has its scopes', '/key', { consumer: 'other', scopes: ['orders.read'] }, { forwarded: true }],
+    [
+      'lacks a scope',
+      '/key',
+      { consumer: 'other', scopes: ['orders.write'] },
+      { status: 403, code: 'insufficient-scope' },
+    ],
+    [
+      'has its groups and claims',
+      '/key',
+      { consumer: 'ann', groups: ['staff'], claims: { level: 3 } },
+      { forwarded: true },
+    ],
+    ['lacks a claim', '/key', { consumer: 'ann', groups: ['staff'] }, { status: 403, policy: 'acl' }],
+    ['stands for several ways of proving it', '/any', { consumer: 'app' }, { forwarded: true }],
+    ['is held by what comes behind them', '/any', { consumer: 'other' }, { status: 403, policy: 'acl' }],
+    [
+      'proves nothing in enforce where only shadow asks',
+      '/shadow',
+      { consumer: 'other' },
+      { forwarded: true },
+    ],
+    ['is nobody where no policy asks who calls', '/open', { consumer: 'app' }, { forwarded: true }],
+  ];
+  for (const [name, path, identity, expect] of holds) {
+    it(name, async () => {
+      const request = identity === undefined ? { path } : { path, identity };
+      const [result] = await runIn(GUARDED, [{ request, expect }]);
+      assert.deepEqual(result.unmet, []);
+    });
+  }
+
+  it('is counted as the consumer it is', async () => {
+    const limited = documentWith({}, { policies: [{ 'api-key': {} }, LIMIT()] });
+    const as = (consumer: string) => ({ path: '/', identity: { consumer } });
+    const steps = [
+      { request: as('ann'), expect: { forwarded: true } },
+      { request: as('ben'), expect: { forwarded: true } },
+      { request: as('ann'), expect: { status: 429 } },
+    ];
+    const [{ unmet }] = await runIn(limited, [{ steps }]);
+    assert.deepEqual(unmet, []);
+  });
+
+  it('has to have a name', async () => {
+    const { catalog } = bundleDeps();
+    const withIdentity = (identity: unknown) => ({
+      ...DOCUMENT,
+      tests: [{ name: 'x', request: { path: '/', identity }, expect: { forwarded: true } }],
+    });
+    assert.equal(catalog.isDocument(withIdentity({ consumer: 'app' })), true);
+    for (const wrong of [{}, { consumer: '' }, { consumer: 'a', group: ['b'] }, 'app'])
+      assert.equal(catalog.isDocument(withIdentity(wrong)), false);
   });
 });

@@ -1,116 +1,100 @@
 import type { CompileDeps, Identity, PolicyContext } from '../../contract/index.ts';
-import type { ConfigIssue } from '../../errors.ts';
-import { parseCidr } from '../../lib/cidr.ts';
-import { type CidrEntry, CidrSet } from '../../lib/cidr-set.ts';
-import { PathTrie, parsePathPattern } from '../../lib/path-trie.ts';
+import { ConfigError, type ConfigIssue } from '../../errors.ts';
+import { compileCondition } from '../../evaluator/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
+import { type CallerTest, callerTests } from './caller.ts';
+import { type BlockKind, type RequestTest, requestTests } from './request.ts';
 import type { AclBlock } from './schema.ts';
-
-export type IdentityKey = 'consumers' | 'groups' | 'scopes';
 
 /** A block ready to be asked. Keys are ANDed, the values of one key ORed. */
 export interface Block {
   /** Place in the config, e.g. `deny[2]`: the rule that is recorded. */
   readonly rule: string;
   readonly config: AclBlock;
-  readonly needsIdentity: boolean;
-  /** Whether what needs no identity (method, path, address) holds. */
-  readonly matchesRequest: (c: PolicyContext) => boolean;
-  /** Keys that need an identity and do not hold for this one. */
-  readonly missed: (identity: Identity) => readonly IdentityKey[];
+  /** What needs no identity. */
+  readonly ofRequest: readonly RequestTest[];
+  /** What does. */
+  readonly ofCaller: readonly CallerTest[];
+  /** Asked last; throws where it cannot be decided. */
+  readonly when: ((c: PolicyContext) => boolean) | undefined;
 }
-
-const IDENTITY_KEYS: readonly IdentityKey[] = ['consumers', 'groups', 'scopes'];
-
-/** Whether a block names anything that only an identity can tell. */
-export const needsIdentity = (config: AclBlock): boolean =>
-  IDENTITY_KEYS.some((key) => config[key] !== undefined);
 
 /** Compiles one block; what is wrong with it is added to `issues`. */
 export function compileBlock(
   config: AclBlock,
   rule: string,
+  kind: BlockKind,
   deps: CompileDeps,
   issues: ConfigIssue[],
 ): Block {
   checkNames(config, rule, deps, issues);
-  const methods = config.methods && new Set(config.methods);
-  const paths = config.paths && compilePaths(config.paths, `${rule}.paths`, issues);
-  const addresses = config.addresses && compileAddresses(config.addresses, `${rule}.addresses`, issues);
-  const accepted = IDENTITY_KEYS.flatMap((key) => {
-    const names = config[key];
-    return names === undefined ? [] : [{ key, names: new Set(names) }];
-  });
   return {
     rule,
     config,
-    needsIdentity: accepted.length > 0,
-    matchesRequest: ({ request }) =>
-      (methods === undefined || methods.has(request.method)) &&
-      (paths === undefined || paths.find(request.path, accept) !== undefined) &&
-      (addresses === undefined || addresses.lookup(request.client) !== -1),
-    missed: (identity) => {
-      let missed: IdentityKey[] | undefined;
-      for (const { key, names } of accepted) {
-        if (holds(key, names, identity)) continue;
-        missed ??= [];
-        missed.push(key);
-      }
-      return missed ?? NONE;
-    },
+    ofRequest: requestTests(config, rule, kind, deps, issues),
+    ofCaller: callerTests(config),
+    when: config.when === undefined ? undefined : conditionOf(config.when, `${rule}.when`, issues),
   };
 }
 
-const NONE: readonly IdentityKey[] = Object.freeze([]);
-const accept = (): boolean => true;
+/** Whether the request is one the block is about, whoever calls. Throws where that cannot be decided. */
+export function isAbout(block: Block, c: PolicyContext): boolean {
+  for (const { holds } of block.ofRequest) if (!holds(c)) return false;
+  return true;
+}
 
-function holds(key: IdentityKey, names: ReadonlySet<string>, identity: Identity): boolean {
-  if (key === 'consumers') return names.has(identity.consumer);
-  for (const name of identity[key]) if (names.has(name)) return true;
-  return false;
+/** Whether the caller is one the block is about. */
+export function isFor(block: Block, identity: Identity): boolean {
+  for (const { holds } of block.ofCaller) if (!holds(identity)) return false;
+  return true;
+}
+
+/**
+ * Whether the block holds: `nobody` where it would hang on who calls, and nobody is identified. Throws where it cannot
+ * be decided.
+ */
+export function holds(block: Block, c: PolicyContext): boolean | 'nobody' {
+  if (!isAbout(block, c)) return false;
+  if (block.ofCaller.length > 0) {
+    const { identity } = c.facts;
+    if (identity === undefined) return 'nobody';
+    if (!isFor(block, identity)) return false;
+  }
+  return block.when === undefined || block.when(c);
+}
+
+function conditionOf(source: string, path: string, issues: ConfigIssue[]): Block['when'] {
+  try {
+    return compileCondition(source);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const issue of error.issues) issues.push({ ...issue, path });
+    return undefined;
+  }
 }
 
 /** Misspelt names that are compared with all others: a hostile document could have very many of both. */
 const MAX_COMPARED = 20;
-const DECLARE = 'declare it under consumers, or mend the name';
+const DECLARE = {
+  consumer: 'declare it under consumers, or mend the name',
+  group: 'declare it under groups or as one of a consumer, or mend the name',
+} as const;
 
 /** A name that nobody has would never match: a misspelt `deny` must not become a silent `allow`. */
 function checkNames(config: AclBlock, rule: string, deps: CompileDeps, issues: ConfigIssue[]): void {
-  const refuse = (what: string, name: string, path: string, known: Iterable<string>): void => {
+  const refuse = (what: keyof typeof DECLARE, name: string, path: string, known: Iterable<string>): void => {
     const near = issues.length < MAX_COMPARED ? didYouMean(name, known) : undefined;
-    issues.push({ path, message: `there is no ${what} "${name}"`, suggestion: near ?? DECLARE });
+    issues.push({ path, message: `there is no ${what} "${name}"`, suggestion: near ?? DECLARE[what] });
   };
   // The directory is asked only where a block names somebody: who asked is compiled anew when consumers change.
   config.consumers?.forEach((name, i) => {
     const { consumers } = deps;
     if (!consumers.has(name)) refuse('consumer', name, `${rule}.consumers[${i}]`, consumers.names);
   });
-  config.groups?.forEach((name, i) => {
-    const { consumers } = deps;
-    if (!consumers.hasGroup(name)) refuse('group', name, `${rule}.groups[${i}]`, consumers.groups);
-  });
-}
-
-function compilePaths(patterns: readonly string[], path: string, issues: ConfigIssue[]): PathTrie<true> {
-  const trie = new PathTrie<true>();
-  patterns.forEach((text, i) => {
-    const pattern = parsePathPattern(text);
-    if (typeof pattern === 'string') issues.push({ path: `${path}[${i}]`, message: pattern });
-    else trie.update(pattern, () => true);
-  });
-  return trie;
-}
-
-function compileAddresses(networks: readonly string[], path: string, issues: ConfigIssue[]): CidrSet {
-  const entries: CidrEntry[] = [];
-  networks.forEach((text, i) => {
-    const network = parseCidr(text);
-    if (!('fault' in network)) entries.push({ network, value: 0 });
-    else {
-      const { fault, suggestion } = network;
-      const issue = { path: `${path}[${i}]`, message: `"${text}" ${fault}` };
-      issues.push(suggestion === undefined ? issue : { ...issue, suggestion });
-    }
-  });
-  return CidrSet.from(entries);
+  for (const key of ['groups', 'allGroups'] as const) {
+    config[key]?.forEach((name, i) => {
+      const { consumers } = deps;
+      if (!consumers.hasGroup(name)) refuse('group', name, `${rule}.${key}[${i}]`, consumers.groups);
+    });
+  }
 }

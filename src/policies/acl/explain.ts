@@ -1,37 +1,51 @@
 import type { Identity, PolicyContext } from '../../contract/index.ts';
-import type { Block, IdentityKey } from './block.ts';
+import { type Block, isAbout } from './block.ts';
+import type { IdentityKey } from './caller.ts';
 
 /** A token may carry hundreds of scopes; the record needs only enough of them to see the mistake. */
 const MAX_NAMES = 10;
 
-/** Why no allowing block held, for the record: `none of groups [partners]; the caller has []`. */
+/** Why no allowing block held, for the record: `denied: none of groups [partners]; the caller has []`. */
 export function explainMiss(
   blocks: readonly Block[],
   c: PolicyContext,
   identity: Identity | undefined,
 ): string {
-  const reasons = blocks.map((block) => `${block.rule}: ${explainBlock(block, c, identity)}`);
-  return reasons.length === 1 ? reasons[0].slice(reasons[0].indexOf(': ') + 2) : reasons.join('; ');
+  const reasons = blocks.map((block) => explainBlock(block, c, identity));
+  if (reasons.length === 1) return `denied: ${reasons[0]}`;
+  return `denied: ${reasons.map((reason, i) => `${blocks[i].rule}: ${reason}`).join('; ')}`;
 }
 
 function explainBlock(block: Block, c: PolicyContext, identity: Identity | undefined): string {
-  if (!block.matchesRequest(c)) {
-    const keys = (['methods', 'paths', 'addresses'] as const).filter(
-      (key) => block.config[key] !== undefined,
-    );
+  if (!isAbout(block, c)) {
+    const keys = block.ofRequest.filter(({ holds }) => !holds(c)).map(({ key }) => key);
     return `the request is outside its ${keys.join(', ')}`;
   }
-  if (identity === undefined) return 'nobody is identified';
-  return block
-    .missed(identity)
-    .map((key) => `none of ${key} ${names(block.config[key] ?? [])}; the caller ${callerHas(key, identity)}`)
-    .join(', and ');
+  if (block.ofCaller.length > 0 && identity === undefined) return 'nobody is identified';
+  const missed = identity === undefined ? [] : block.ofCaller.filter(({ holds }) => !holds(identity));
+  if (identity === undefined || missed.length === 0) return 'its condition does not hold';
+  return missed.map(({ key }) => explainKey(key, block, identity)).join(', and ');
 }
 
-const callerHas = (key: IdentityKey, identity: Identity): string =>
-  key === 'consumers' ? `is ${identity.consumer}` : `has ${names(identity[key])}`;
+function explainKey(key: IdentityKey, { config }: Block, identity: Identity): string {
+  switch (key) {
+    case 'consumers':
+      return `none of consumers ${names(config.consumers)}; the caller is ${identity.consumer}`;
+    case 'groups':
+      return `none of groups ${names(config.groups)}; the caller has ${names(identity.groups)}`;
+    case 'allGroups':
+      return `not all of groups ${names(config.allGroups)}; the caller has ${names(identity.groups)}`;
+    case 'scopes':
+      return `none of ${names(config.scopes)}; the token has ${names(identity.scopes)}`;
+    case 'allScopes':
+      return `not all of ${names(config.allScopes)}; the token has ${names(identity.scopes)}`;
+    case 'claims':
+      // What the token claims is not told: a claim may be somebody's address.
+      return `not its values of the claims ${names(Object.keys(config.claims ?? {}))}`;
+  }
+}
 
-function names(list: readonly string[]): string {
+function names(list: readonly string[] = []): string {
   const more = list.length > MAX_NAMES ? `, and ${list.length - MAX_NAMES} more` : '';
   return `[${list.slice(0, MAX_NAMES).join(', ')}${more}]`;
 }

@@ -2,21 +2,24 @@ import {
   CONTINUE,
   type CompileDeps,
   type Decision,
-  type Identity,
   type Policy,
   type PolicyContext,
   type PolicyDefinition,
   reject,
 } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts';
-import { type Block, compileBlock, needsIdentity } from './block.ts';
+import { partFailure } from '../../evaluator/index.ts';
+import { challenge } from '../../identity/index.ts';
+import { type Block, compileBlock, holds, isAbout } from './block.ts';
+import { needsIdentity } from './caller.ts';
 import { explainMiss } from './explain.ts';
 import { type AclBlock, type AclConfig, aclSchema } from './schema.ts';
 
 /** Lets on only who is allowed, and nobody who is denied. */
 export const acl: PolicyDefinition<typeof aclSchema> = {
   name: 'acl',
-  summary: 'Lets on only the consumers, groups, scopes, methods, paths and addresses that are allowed.',
+  summary:
+    'Lets on only the consumers, groups, scopes, claims, methods, paths, addresses and times that are allowed.',
   schema: aclSchema,
   body: 'none',
   needs: (config) =>
@@ -29,6 +32,12 @@ export const acl: PolicyDefinition<typeof aclSchema> = {
 function blocksOf(part: AclConfig['allow']): readonly AclBlock[] {
   if (part === undefined || part === 'everyone') return [];
   return Array.isArray(part) ? part : [part];
+}
+
+/** A block that could not be decided, and why. */
+interface Undecided {
+  readonly rule: string;
+  readonly cause: unknown;
 }
 
 class AclPolicy implements Policy {
@@ -48,7 +57,7 @@ class AclPolicy implements Policy {
     const issues: ConfigIssue[] = [];
     const compile = (key: 'allow' | 'deny') =>
       blocksOf(config[key]).map((block, i) =>
-        compileBlock(block, Array.isArray(config[key]) ? `${key}[${i}]` : key, deps, issues),
+        compileBlock(block, Array.isArray(config[key]) ? `${key}[${i}]` : key, key, deps, issues),
       );
     this.#allow = compile('allow');
     this.#deny = compile('deny');
@@ -56,29 +65,57 @@ class AclPolicy implements Policy {
     if (issues.length > 0) throw new ConfigError(issues);
   }
 
+  /** What cannot be decided matters only where nothing else decides. */
   request(c: PolicyContext): Decision {
-    const { identity } = c.facts;
-    for (const block of this.#deny) {
-      if (!block.matchesRequest(c)) continue;
-      // Who nobody is cannot be told apart from who is denied.
-      if (block.needsIdentity && identity === undefined) return UNAUTHENTICATED;
-      if (identity !== undefined && block.missed(identity).length > 0) continue;
-      return denied(block);
+    if (this.#deny.length > 0) {
+      const denied = this.#denied(c);
+      if (denied !== undefined) return denied;
     }
-    if (this.#everyone) return CONTINUE;
-    for (const block of this.#allow) {
-      if (!block.matchesRequest(c)) continue;
-      if (!block.needsIdentity) return CONTINUE;
-      if (identity !== undefined && block.missed(identity).length === 0) return CONTINUE;
-    }
-    return this.#notAllowed(c, identity);
+    return this.#everyone ? CONTINUE : this.#allowed(c);
   }
 
-  #notAllowed(c: PolicyContext, identity: Identity | undefined): Decision {
-    const near = this.#allow.filter((block) => block.needsIdentity && block.matchesRequest(c));
-    if (identity === undefined && near.length > 0) return UNAUTHENTICATED;
+  #denied(c: PolicyContext): Decision | undefined {
+    let undecided: Undecided | undefined;
+    for (const block of this.#deny) {
+      try {
+        const answer = holds(block, c);
+        // Who nobody is cannot be told apart from who is denied.
+        if (answer === 'nobody') return UNAUTHENTICATED;
+        if (answer) return denied(block);
+      } catch (cause) {
+        undecided ??= { rule: block.rule, cause };
+      }
+    }
+    if (undecided !== undefined) throw partFailure(undecided.rule, undecided.cause);
+    return undefined;
+  }
+
+  #allowed(c: PolicyContext): Decision {
+    let undecided: Undecided | undefined;
+    let needsCaller = false;
+    for (const block of this.#allow) {
+      try {
+        const answer = holds(block, c);
+        if (answer === true) return CONTINUE;
+        if (answer === 'nobody') needsCaller = true;
+      } catch (cause) {
+        undecided ??= { rule: block.rule, cause };
+      }
+    }
+    if (needsCaller) return UNAUTHENTICATED;
+    if (undecided !== undefined) throw partFailure(undecided.rule, undecided.cause);
+    return this.#notAllowed(c);
+  }
+
+  #notAllowed(c: PolicyContext): Decision {
+    const { identity } = c.facts;
     const reason = explainMiss(this.#allow, c, identity);
-    const wanting = identity && near.find((block) => block.missed(identity).every((key) => key === 'scopes'));
+    const wanting =
+      identity &&
+      this.#allow.find((block) => {
+        const missed = block.ofCaller.filter((test) => !test.holds(identity));
+        return missed.length > 0 && missed.every(({ key }) => SCOPE_KEYS.has(key)) && isAbout(block, c);
+      });
     if (wanting === undefined) {
       return reject(
         new PolicyRejection('forbidden', 'The caller may not do this.', { rule: 'allow', reason }),
@@ -88,11 +125,13 @@ class AclPolicy implements Policy {
       new PolicyRejection('insufficient-scope', 'The credential lacks a scope.', {
         rule: wanting.rule,
         reason,
-        headers: insufficientScope(wanting.config.scopes ?? []),
+        headers: insufficientScope(wanting.config),
       }),
     );
   }
 }
+
+const SCOPE_KEYS: ReadonlySet<string> = new Set(['scopes', 'allScopes']);
 
 const UNAUTHENTICATED: Decision = reject(
   new PolicyRejection('unauthenticated', 'Authentication is required.', {
@@ -105,12 +144,12 @@ const denied = (block: Block): Decision =>
   reject(
     new PolicyRejection('forbidden', 'The caller may not do this.', {
       rule: block.rule,
-      reason: `every key of ${block.rule} (${Object.keys(block.config).join(', ')}) holds`,
+      reason: `denied: every key of ${block.rule} (${Object.keys(block.config).join(', ')}) holds`,
     }),
   );
 
 /** RFC 6750 §3.1. Scopes that could break the quotes are left out: the attribute is a hint. */
-function insufficientScope(scopes: readonly string[]): readonly string[] {
-  const listed = scopes.filter((scope) => /^[!#-[\]-~]+$/.test(scope)).join(' ');
-  return ['WWW-Authenticate', `Bearer error="insufficient_scope", scope="${listed}"`];
+function insufficientScope({ scopes = [], allScopes = [] }: AclBlock): readonly string[] {
+  const listed = [...new Set([...scopes, ...allScopes])].filter((scope) => /^[!#-[\]-~]+$/.test(scope));
+  return ['WWW-Authenticate', challenge('Bearer', { error: 'insufficient_scope', scope: listed.join(' ') })];
 }

@@ -1,3 +1,4 @@
+import { CLAIM_PATTERN } from '../../identity/index.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
 const list = (description: string, form: object = {}) =>
@@ -8,18 +9,78 @@ const METHOD = {
   patternErrorMessage: 'must be an HTTP method in capitals, like GET',
 };
 const PATH = { pattern: '^/', patternErrorMessage: 'must start with "/"' };
+const DAY = '(mon|tue|wed|thu|fri|sat|sun)';
+const DAYS = {
+  pattern: `^${DAY}(-${DAY})?$`,
+  patternErrorMessage: 'must be a day, like mon, or days, like mon-fri',
+};
+
+const clock = (description: string, fallback: string) =>
+  Type.Optional(
+    Type.String({
+      description,
+      default: fallback,
+      pattern: '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$',
+      patternErrorMessage: 'must be a time of day, HH:MM, from 00:00 to 24:00',
+    }),
+  );
+
+const time = Type.Object(
+  {
+    days: list(
+      'Days of the week, one by one or from one to another: `[mon-fri, sun]`. Every day by default.',
+      DAYS,
+    ),
+    from: clock('When it begins, on the clocks of the zone.', '00:00'),
+    to: clock('When it is over. One that is not after `from` is of the next day.', '24:00'),
+    zone: Type.Optional(
+      Type.String({
+        description: 'Time zone of the IANA database.',
+        default: 'UTC',
+        minLength: 1,
+        maxLength: 64,
+      }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
 
 const block = Type.Object(
   {
     consumers: list('Names of consumers.'),
-    groups: list('Groups the consumer is in.'),
-    scopes: list('Scopes the credential carries.'),
+    groups: list('Groups of which the caller is in one.'),
+    allGroups: list('Groups all of which the caller is in.'),
+    scopes: list('Scopes of which the credential carries one.'),
+    allScopes: list('Scopes all of which the credential carries.'),
+    claims: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: CLAIM_PATTERN }),
+        Type.Array(Type.Union([Type.String(), Type.Number(), Type.Boolean()]), { minItems: 1 }),
+        {
+          description:
+            'Claims by name, or by the way to a nested one (`realm_access.roles`, `/realm_access/roles`), and the values of which each has one. A claim that is a list has each of its items.',
+          additionalProperties: false,
+          minProperties: 1,
+          maxProperties: 32,
+        },
+      ),
+    ),
     methods: list('Request methods, in upper case.', METHOD),
     paths: list(
       'Path patterns as in routes: literal segments, `*` for one, `**` at the end for the rest.',
       PATH,
     ),
-    addresses: list('Client addresses or CIDR networks.'),
+    addresses: list('Client addresses, CIDR networks, or lists of the document as `list:NAME`.'),
+    times: Type.Optional(
+      Type.Array(time, { description: 'Times of day of which it is one.', minItems: 1, maxItems: 32 }),
+    ),
+    when: Type.Optional(
+      Type.String({
+        description: 'CEL condition with the names that the `when` of an attachment has.',
+        minLength: 1,
+        maxLength: 2000,
+      }),
+    ),
   },
   { additionalProperties: false, minProperties: 1 },
 );
@@ -42,3 +103,4 @@ export const aclSchema = Type.Object(
 
 export type AclConfig = Static<typeof aclSchema>;
 export type AclBlock = Static<typeof block>;
+export type AclTime = Static<typeof time>;

@@ -11,7 +11,7 @@ import {
   reject,
 } from '../../contract/index.ts';
 import { ConfigError, InternalError, PolicyRejection } from '../../errors.ts';
-import { LaterPhases, memberFailure, type Participant, Trial } from '../../evaluator/index.ts';
+import { LaterPhases, type Participant, partFailure, Trial } from '../../evaluator/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { mergeProofs, type Proof } from './merge.ts';
 import { type AllOfConfig, allOfSchema } from './schema.ts';
@@ -102,7 +102,7 @@ class Proofs {
         if (member.when !== undefined && !member.when(c)) continue;
         said = member.instance.request === undefined ? CONTINUE : member.instance.request(trial);
       } catch (cause) {
-        throw memberFailure(member.name, cause);
+        throw partFailure(member.name, cause);
       }
       if (said instanceof Promise) return this.#resume(c, i, shown, trial, said);
       const refused = this.#refusal(c, member, shown, trial, said);
@@ -123,7 +123,7 @@ class Proofs {
     try {
       said = await pending;
     } catch (cause) {
-      throw memberFailure(member.name, cause);
+      throw partFailure(member.name, cause);
     }
     return this.#refusal(c, member, shown, trial, said) ?? this.#ask(c, at + 1, shown);
   }

@@ -1,6 +1,6 @@
 import { type Decision, reject } from '../../contract/index.ts';
 import { InternalError, PolicyFailure, PolicyRejection } from '../../errors.ts';
-import { memberFailure } from '../../evaluator/index.ts';
+import { partFailure } from '../../evaluator/index.ts';
 
 /** A member's reason may hold what a caller sent; the record needs only enough of it to see the mistake. */
 const MAX_REASON_LENGTH = 200;
@@ -48,7 +48,7 @@ export class Tally {
   answer(): Decision {
     const unavailable = this.#refusals.find(({ error }) => error.code === 'identity-unavailable');
     if (unavailable !== undefined) return refusedBy(unavailable);
-    if (this.#failure !== undefined) throw memberFailure(this.#failure.member, this.#failure.cause);
+    if (this.#failure !== undefined) throw partFailure(this.#failure.member, this.#failure.cause);
     const definite = this.#refusals.find(({ error: { code } }) => !CREDENTIAL_CODES.has(code));
     if (definite !== undefined) return refusedBy(definite);
     const invalid = this.#refusals.find(({ error }) => error.code === 'invalid-credential');
