@@ -88,7 +88,9 @@ export interface ListenerPlan {
   readonly host: string;
   readonly port: number;
   readonly tls: TlsPlan | undefined;
-  /** Whether this peer's forwarding headers are believed. */
+  /** Whether every connection begins with a PROXY header of a trusted peer, which says whose it is. */
+  readonly proxyProtocol: boolean;
+  /** Whether this peer's forwarding headers, and its PROXY header, are believed. */
   readonly trusts: (peer: IpAddress) => boolean;
   readonly limits: ListenerLimits;
   /** Whether answers carry `x-policy-revision`. */
@@ -106,6 +108,18 @@ export interface ListenerPlan {
 
 export interface TlsPlan {
   readonly certificates: readonly { readonly cert: string; readonly key: string }[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** How clients prove themselves by certificates; undefined: they are not asked for any. */
+  readonly clients: ClientAuthPlan | undefined;
+}
+
+export interface ClientAuthPlan {
+  /** PEM of the authorities that may sign clients, roots included. */
+  readonly ca: string;
+  /** PEM, one list each. Where there is any, every authority of a chain needs one that is in force. */
+  readonly crl: readonly string[];
+  /** `required`: no handshake without a certificate; `optional`: without one, but never with a wrong one. */
+  readonly mode: 'required' | 'optional';
 }
 
 export interface TargetPlan {

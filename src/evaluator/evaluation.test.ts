@@ -56,6 +56,7 @@ function listener(attachments: readonly Attachment[], methods: readonly string[]
     host: '127.0.0.1',
     port: 0,
     tls: undefined,
+    proxyProtocol: false,
     trusts: () => false,
     limits: {
       headerBytes: 1,

@@ -1,6 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { DocumentFiles, ListenerLimits, ListenerPlan, Secrets, TlsPlan } from '../../contract/index.ts';
-import { ConfigError, InternalError } from '../../errors.ts';
+import type { DocumentFiles, ListenerLimits, ListenerPlan, Secrets } from '../../contract/index.ts';
+import { InternalError } from '../../errors.ts';
 import { parseByteSize } from '../../lib/byte-size.ts';
 import { parseCidr } from '../../lib/cidr.ts';
 import { CidrSet } from '../../lib/cidr-set.ts';
@@ -10,6 +9,7 @@ import type { DocumentPath } from '../document-path.ts';
 import type { IssueList } from '../issues.ts';
 import type { ListenerConfig } from '../schema/document.ts';
 import { DEFAULT_LIMITS } from '../schema/listener.ts';
+import { compileTls } from './tls.ts';
 
 /** A listener without its routes and policies. */
 export type ListenerFrame = Omit<ListenerPlan, 'router' | 'pipeline'>;
@@ -29,7 +29,8 @@ export function compileListener(
     name: config.name,
     host,
     port,
-    tls: tlsOf(config, [...path, 'tls', 'certificates'], files, secrets, issues),
+    tls: compileTls(config.tls, [...path, 'tls'], files, secrets, issues),
+    proxyProtocol: proxyProtocolOf(config, [...path, 'proxyProtocol'], issues),
     trusts: trustOf(config.trustedProxies ?? [], [...path, 'trustedProxies'], issues),
     limits: limitsOf(config.limits ?? {}, [...path, 'limits'], issues),
     revisionHeader: config.revisionHeader ?? true,
@@ -49,6 +50,14 @@ function addressOf(text: string, path: DocumentPath, issues: IssueList): { host:
   }
   if (port > 65_535) issues.add(path, 'has a port above 65535');
   return { host, port };
+}
+
+function proxyProtocolOf(config: ListenerConfig, path: DocumentPath, issues: IssueList): boolean {
+  if (config.proxyProtocol !== 'required') return false;
+  if (config.trustedProxies === undefined || config.trustedProxies.length === 0) {
+    issues.add(path, 'nobody is trusted to say whose a connection is', 'name the proxies in trustedProxies');
+  }
+  return true;
 }
 
 const trustsNobody = (): boolean => false;
@@ -112,39 +121,3 @@ export function positiveMs(text: string, path: DocumentPath, issues: IssueList):
 
 /** Timers take 31 bits of milliseconds; a longer one would fire at once. */
 const MAX_TIMER_MS = 24 * 86_400_000;
-
-function tlsOf(
-  config: ListenerConfig,
-  path: DocumentPath,
-  files: DocumentFiles,
-  secrets: Secrets,
-  issues: IssueList,
-): TlsPlan | undefined {
-  if (config.tls === undefined) return undefined;
-  const certificates = config.tls.certificates.flatMap((pair, i) => {
-    const cert = issues.collect([...path, i, 'cert'], () => files.read(pair.cert));
-    const key = issues.collect([...path, i, 'key'], () => secrets.resolve(pair.key));
-    if (cert === undefined || key === undefined) return [];
-    issues.collect([...path, i], () => checkPair(cert, key));
-    return [{ cert, key }];
-  });
-  return { certificates };
-}
-
-/** A pair that does not fit would only fail at the first handshake. The causes may hold key material: not told. */
-function checkPair(cert: string, key: string): void {
-  const certificate = readPem('cert', () => new X509Certificate(cert));
-  const privateKey = readPem('key', () => createPrivateKey(key));
-  if (!certificate.checkPrivateKey(privateKey)) {
-    throw ConfigError.at('key', 'is not the key of this certificate');
-  }
-}
-
-/** Reads PEM or says which of the two is none. */
-export function readPem<T>(key: string, read: () => T): T {
-  try {
-    return read();
-  } catch {
-    throw ConfigError.at(key, 'does not hold a readable PEM');
-  }
-}

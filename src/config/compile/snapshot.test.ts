@@ -26,6 +26,7 @@ describe('a snapshot', () => {
       host: '127.0.0.1',
       port: 8080,
       tls: undefined,
+      proxyProtocol: false,
       revisionHeader: true,
       encodedSlashes: 'reject',
       semicolons: 'reject',

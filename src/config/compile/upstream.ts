@@ -4,7 +4,8 @@ import type { DocumentPath } from '../document-path.ts';
 import type { IssueList } from '../issues.ts';
 import type { UpstreamConfig } from '../schema/document.ts';
 import { DEFAULT_UPSTREAM } from '../schema/upstream.ts';
-import { positiveMs, readPem } from './listener.ts';
+import { positiveMs } from './listener.ts';
+import { readPem } from './pem.ts';
 
 /** Turns an upstream's settings into plain values. Faults go to `issues`. */
 export function compileUpstream(

@@ -54,6 +54,8 @@ const LimitsSchema = Type.Object(
   },
 );
 
+export const DEFAULT_TLS = Object.freeze({ minVersion: 'TLSv1.2', clientAuth: 'required' });
+
 const TlsSchema = Type.Object(
   {
     certificates: Type.Array(
@@ -65,6 +67,29 @@ const TlsSchema = Type.Object(
         { additionalProperties: false },
       ),
       { description: 'Certificates to serve.', minItems: 1, maxItems: 100 },
+    ),
+    minVersion: Type.Optional(
+      Type.Union([Type.Literal('TLSv1.2'), Type.Literal('TLSv1.3')], {
+        description: 'The oldest version spoken.',
+        default: DEFAULT_TLS.minVersion,
+      }),
+    ),
+    clientCa: Type.Optional(
+      fileReference(
+        'PEM file of the authorities that may sign certificates of clients, up to their roots. With it clients are asked for one.',
+      ),
+    ),
+    clientAuth: Type.Optional(
+      Type.Union([Type.Literal('required'), Type.Literal('optional')], {
+        description:
+          'Whether a client without a certificate is refused, or let on to the policies. A wrong one is always refused. Needs `clientCa`.',
+        default: DEFAULT_TLS.clientAuth,
+      }),
+    ),
+    crl: Type.Optional(
+      fileReference(
+        'PEM file of revocation lists, one of each authority in a chain, the root included. A list that is out of date, or missing, refuses all its clients. Needs `clientCa`.',
+      ),
     ),
   },
   { additionalProperties: false, description: 'Serve HTTPS.' },
@@ -88,8 +113,15 @@ export const listenerSchema = <A extends TSchema>(attachment: A) =>
       trustedProxies: Type.Optional(
         Type.Array(Type.String(), {
           description:
-            'Networks (CIDR) of the proxies in front, whose X-Forwarded-For is believed. None by default.',
+            'Networks (CIDR) of the proxies in front, whose X-Forwarded-For and PROXY header are believed. None by default.',
           maxItems: 10_000,
+        }),
+      ),
+      proxyProtocol: Type.Optional(
+        Type.Union([Type.Literal('off'), Type.Literal('required')], {
+          description:
+            '`required`: every connection comes from one of `trustedProxies` and begins, before TLS, with a PROXY header (version 1 or 2) that says whose it is; all others are cut.',
+          default: 'off',
         }),
       ),
       limits: Type.Optional(LimitsSchema),
