@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto';
+import type { PolicyContext } from '../../contract/index.ts';
+import { RecentMap } from '../../lib/recent-map.ts';
+import { Marks } from './marks.ts';
+import type { ProviderDirectory } from './provider.ts';
+import type { NoTokens, ProviderClient, Tokens } from './provider-client.ts';
+import { type Session, subjectOf } from './session.ts';
+import type { Settings } from './settings.ts';
+import { tokenTimes } from './token-times.ts';
+
+/** What came of renewing a session's tokens. */
+export type Renewal =
+  | { readonly kind: 'renewed'; readonly session: Session }
+  /** The provider renews nothing any more: the user is gone there. */
+  | { readonly kind: 'over'; readonly reason: string }
+  /** Another worker renews it, or has just done so; the browser has, or will soon have, what it got. */
+  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export interface RenewalParts {
+  readonly settings: Settings;
+  readonly directory: ProviderDirectory;
+  readonly client: ProviderClient;
+  /** Scope of the marks: all routes that sign in at one provider as one client. */
+  readonly scope: string;
+}
+
+/** Renewing takes so many answers of the provider at most: metadata, tokens, keys and where they are. */
+const ANSWERS = 4;
+/** How long a browser may still send a session whose refresh token was used: requests that were under way together. */
+const OVERLAP_MS = 30_000;
+/** How long it is known that a refresh token was used. */
+const USED_MS = 600_000;
+const MAX_RESULTS = 1000;
+
+/**
+ * Renews sessions with their refresh tokens. A provider that rotates them takes one that comes twice for stolen and ends
+ * everything, so each is used once by all workers: requests of one worker share one renewal and its result, those of
+ * others see that it is taken and go on without.
+ */
+export class Renewals {
+  readonly #parts: RenewalParts;
+  readonly #underWay = new Map<string, Promise<Renewal>>();
+  readonly #results = new RecentMap<string, Renewal>(MAX_RESULTS);
+  readonly #taken: Marks;
+  readonly #used: Marks;
+
+  constructor(parts: RenewalParts) {
+    this.#parts = parts;
+    this.#taken = new Marks(`${parts.scope} renewing`, ANSWERS * parts.settings.timeoutMs);
+    this.#used = new Marks(`${parts.scope} renewed`, USED_MS);
+  }
+
+  /** Never rejects for what the provider does. */
+  async renew(c: PolicyContext, session: Session): Promise<Renewal> {
+    const { refreshToken } = session;
+    if (refreshToken === undefined) return NOTHING_TO_RENEW;
+    const key = hash('sha256', refreshToken, 'base64url');
+    const known = this.#results.get(key) ?? this.#underWay.get(key);
+    if (known !== undefined) return await known;
+    const renewal = this.#start(c, session, refreshToken, key).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, renewal);
+    return await renewal;
+  }
+
+  async #start(c: PolicyContext, session: Session, refreshToken: string, key: string): Promise<Renewal> {
+    const { state } = c.deps;
+    const usedAtMs = await this.#used.since(state, key, c.now);
+    if (usedAtMs !== undefined) return c.now - usedAtMs <= OVERLAP_MS ? ELSEWHERE : SUPERSEDED;
+    if (!(await this.#taken.place(state, key, c.now))) return ELSEWHERE;
+    const tokens = await this.#ask(c, refreshToken);
+    if (tokens.kind === 'unavailable') return { kind: 'unavailable', reason: tokens.reason };
+    const result = this.#resultOf(c, session, tokens);
+    this.#results.set(key, result);
+    await this.#used.renew(state, key, c.deps.clock.now());
+    return result;
+  }
+
+  async #ask(c: PolicyContext, refreshToken: string): Promise<Tokens | NoTokens> {
+    const { directory, client } = this.#parts;
+    const { network, clock } = c.deps;
+    if (directory.current === undefined) await directory.pending;
+    const provider = directory.current;
+    if (provider === undefined)
+      return { kind: 'unavailable', reason: `the provider is not known: ${directory.problem}` };
+    return await client.refresh({ provider, network, clock }, refreshToken);
+  }
+
+  #resultOf(c: PolicyContext, session: Session, tokens: Tokens | NoTokens): Renewal {
+    if (tokens.kind !== 'tokens') return { kind: 'over', reason: tokens.reason };
+    const { claims } = tokens;
+    // Somebody else must never get into a session (OpenID Connect Core §12.2).
+    if (claims !== undefined && claims.sub !== subjectOf(session))
+      return { kind: 'over', reason: 'the renewed ID token is of another subject' };
+    return {
+      kind: 'renewed',
+      session: renewed(session, tokens, this.#parts.settings.upstream, c.deps.clock.now()),
+    };
+  }
+}
+
+const NOTHING_TO_RENEW: Renewal = Object.freeze({ kind: 'over', reason: 'it has no refresh token' });
+const ELSEWHERE: Renewal = Object.freeze({ kind: 'elsewhere' });
+const SUPERSEDED: Renewal = Object.freeze({
+  kind: 'over',
+  reason: 'its refresh token was used some time ago: there is a newer session, or it was lost on its way',
+});
+
+/** The same session with newer tokens. What the provider does not tell anew stays. */
+function renewed(session: Session, tokens: Tokens, upstream: Settings['upstream'], nowMs: number): Session {
+  const refreshToken = tokens.refreshToken ?? session.refreshToken;
+  const claims = tokens.claims === undefined ? session.claims : { ...session.claims, ...tokens.claims };
+  return {
+    ...session,
+    claims,
+    idToken: tokens.idToken ?? session.idToken,
+    accessToken: upstream === 'access-token' ? tokens.accessToken : undefined,
+    refreshToken,
+    times: tokenTimes(upstream, { ...tokens, refreshToken }, claims, nowMs),
+  };
+}
