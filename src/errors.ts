@@ -23,6 +23,7 @@ export const ERRORS = Object.freeze({
   'bad-host': entry(400, 'client', false, 'Missing or invalid Host'),
   'bad-path': entry(400, 'client', false, 'Ambiguous path'),
   'header-underscore': entry(400, 'client', false, 'Header name with an underscore'),
+  'method-override': entry(400, 'client', false, 'Method override'),
   'request-timeout': entry(408, 'client', true, 'Request timeout'),
   'payload-too-large': entry(413, 'client', false, 'Payload too large'),
   'uri-too-long': entry(414, 'client', false, 'URI too long'),

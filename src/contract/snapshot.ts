@@ -101,6 +101,8 @@ export interface ListenerPlan {
   readonly semicolons: 'reject' | 'keep';
   /** Header names with `_`: refused (default), or kept. */
   readonly underscoreHeaders: 'reject' | 'keep';
+  /** Fields that ask for another method than the request line's: refused (default), or kept and seen by rules. */
+  readonly methodOverride: 'reject' | 'keep';
   readonly router: Router;
   /** Runs where no route matches, so that a listener's policies see every request. */
   readonly pipeline: Pipeline;

@@ -64,10 +64,10 @@ function admit(listener: ListenerPlan, request: WholeRequest, deps: EvaluationDe
   if (bytes.length > listener.limits.headerBytes) return { error: HEAD_TOO_LARGE };
   const head = parseRequestHead(bytes, 0, bytes.length, listener.limits);
   if (head instanceof RequestError) return { error: head };
-  const { method, target, headers, authority } = head;
+  const { method, methodOverride, target, headers, authority } = head;
   const httpVersion = head.minor === 1 ? '1.1' : '1.0';
-  const source = { id, method, scheme, authority, target, headers, httpVersion, peer, certificate } as const;
-  const view = viewOf(source, listener);
+  const sent = { id, method, methodOverride, target, headers, authority, httpVersion } as const;
+  const view = viewOf({ ...sent, scheme, peer, certificate }, listener);
   if (view instanceof RequestError) return { error: view };
   const error = refusalUnasked(head, view, deps);
   return error === undefined ? { view } : { error };

@@ -16,6 +16,7 @@ const RULES = {
   encodedSlashes: 'reject',
   semicolons: 'reject',
   underscoreHeaders: 'reject',
+  methodOverride: 'reject',
   trusts: (peer: IpAddress) => peer.text.startsWith('10.0.0.') || peer.text === '::1',
 } as const;
 
@@ -37,6 +38,8 @@ describe('refused', () => {
     ['bad host', { authority: 'a@b' }, 'bad-host host-invalid'],
     ['bad path', { target: '/a%2fb' }, 'bad-path path-encoded-slash'],
     ['no slash', { target: '*a' }, 'bad-path path-not-absolute'],
+    ['another method', { methodOverride: 'DELETE' }, 'method-override method-override'],
+    ['no other method', { methodOverride: '' }, 'method-override method-override'],
     ['underscore', { headers: new HeaderList(['X_A', '1']) }, 'header-underscore header-underscore'],
   ];
   for (const [name, more, reason] of cases) {
@@ -67,6 +70,15 @@ it('asterisk-form is kept, and no path of any route', () => {
   const view = viewOf(source({ target: '*', method: 'OPTIONS' }), RULES);
   assert.ok(!(view instanceof RequestError));
   assert.equal(view.path, '*');
+});
+
+it('another method where it is kept', () => {
+  const rules = { ...RULES, methodOverride: 'keep' } as const;
+  const view = viewOf(source({ method: 'POST', methodOverride: 'PUT' }), rules);
+  assert.ok(!(view instanceof RequestError));
+  assert.deepEqual([view.method, view.methodOverride], ['POST', 'PUT']);
+  const plain = viewOf(source(), rules);
+  assert.ok(!(plain instanceof RequestError) && !('methodOverride' in plain));
 });
 
 it('underscores where they are kept', () => {

@@ -9,6 +9,8 @@ import { normalisePath } from './path.ts';
 export interface RequestSource {
   readonly id: string;
   readonly method: string;
+  /** What fields ask for in its place; undefined when there are none. */
+  readonly methodOverride?: string | undefined;
   readonly scheme: 'http' | 'https';
   /** The Host value (or `:authority`). */
   readonly authority: string;
@@ -23,7 +25,10 @@ export interface RequestSource {
 /** Asterisk-form is about the server, and no route's. */
 const ASTERISK = Object.freeze({ path: '*' });
 
-type ViewRules = Pick<ListenerPlan, 'encodedSlashes' | 'semicolons' | 'underscoreHeaders' | 'trusts'>;
+type ViewRules = Pick<
+  ListenerPlan,
+  'encodedSlashes' | 'semicolons' | 'underscoreHeaders' | 'methodOverride' | 'trusts'
+>;
 
 /** The one normalised view of a request, or why it is refused. Used alike for live traffic, tests and replay. */
 export function viewOf(source: RequestSource, rules: ViewRules): RequestView | RequestError {
@@ -43,6 +48,13 @@ export function viewOf(source: RequestSource, rules: ViewRules): RequestView | R
       'Header names with "_" are not accepted here.',
     );
   }
+  if (source.methodOverride !== undefined && rules.methodOverride === 'reject') {
+    return new RequestError(
+      'method-override',
+      'method-override',
+      'Fields that ask for another method are not accepted here.',
+    );
+  }
   const client = rules.trusts(source.peer) ? forwardedClient(source, rules) : source.peer;
   if (client === undefined) {
     return new RequestError(
@@ -54,6 +66,7 @@ export function viewOf(source: RequestSource, rules: ViewRules): RequestView | R
   return {
     id: source.id,
     method: source.method,
+    ...(source.methodOverride !== undefined && { methodOverride: source.methodOverride }),
     scheme: source.scheme,
     host: host.host,
     authority: source.authority,

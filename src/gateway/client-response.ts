@@ -24,6 +24,7 @@ const TRAVELS = travelTable([
   FieldKind.VIA,
   FieldKind.FORWARDING,
   FieldKind.TRACEPARENT,
+  FieldKind.METHOD_OVERRIDE,
 ]);
 const NOTHING: readonly string[] = Object.freeze([]);
 

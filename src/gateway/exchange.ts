@@ -117,12 +117,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   #view(): RequestView | RequestError {
     const { head, host } = this;
-    const { method, target, headers, authority } = head;
+    const { method, methodOverride, target, headers, authority } = head;
     const { scheme, peer, certificate } = host;
     const httpVersion = head.minor === 1 ? '1.1' : '1.0';
     const { requestId: id } = this;
     return viewOf(
-      { id, method, scheme, authority, target, headers, httpVersion, peer, certificate },
+      { id, method, methodOverride, scheme, authority, target, headers, httpVersion, peer, certificate },
       this.plan,
     );
   }

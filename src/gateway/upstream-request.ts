@@ -29,7 +29,12 @@ export interface UpstreamRequest {
 }
 
 /** Request fields that travel as they came; the rest is dropped or said anew by this hop. */
-const TRAVELS = travelTable([FieldKind.OTHER, FieldKind.NOT_IN_TRAILERS, FieldKind.DATE]);
+const TRAVELS = travelTable([
+  FieldKind.OTHER,
+  FieldKind.NOT_IN_TRAILERS,
+  FieldKind.DATE,
+  FieldKind.METHOD_OVERRIDE,
+]);
 
 /** The head the upstream receives: what was judged, no more. */
 export function upstreamRequestHead(request: UpstreamRequest): string {

@@ -21,6 +21,8 @@ export const FieldKind = {
   DATE: 13,
   /** Told to clients by this gateway alone. */
   REVISION: 14,
+  /** Asks servers that know it for another method than the request line's. */
+  METHOD_OVERRIDE: 15,
 } as const;
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
@@ -69,6 +71,9 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['www-authenticate', FieldKind.NOT_IN_TRAILERS],
   ['date', FieldKind.DATE],
   ['x-policy-revision', FieldKind.REVISION],
+  ['x-http-method-override', FieldKind.METHOD_OVERRIDE],
+  ['x-http-method', FieldKind.METHOD_OVERRIDE],
+  ['x-method-override', FieldKind.METHOD_OVERRIDE],
 ];
 
 /** Whole families of names in which gateways tell servers who calls: nobody else may, whatever comes behind. */

@@ -44,6 +44,8 @@ export class RequestHead {
   expect = '';
   /** Value of Upgrade; '' when there is none. */
   upgrade = '';
+  /** Values of fields that ask for another method, joined by commas; undefined when there are none. */
+  methodOverride: string | undefined = undefined;
 
   constructor(method: string, target: string, minor: 0 | 1) {
     this.method = method;
@@ -163,6 +165,8 @@ function interpret(head: RequestHead): SyntaxFault | undefined {
       head.connection = parseConnectionOptions(value, head.connection);
     else if (kind === FieldKind.EXPECT) head.expect = value;
     else if (kind === FieldKind.UPGRADE) head.upgrade = value;
+    else if (kind === FieldKind.METHOD_OVERRIDE)
+      head.methodOverride = head.methodOverride === undefined ? value : `${head.methodOverride},${value}`;
   }
   return framingFault(head, hosts);
 }

@@ -37,6 +37,7 @@ export function compileListener(
     encodedSlashes: config.encodedSlashes ?? 'reject',
     semicolons: config.semicolons ?? 'reject',
     underscoreHeaders: config.underscoreHeaders ?? 'reject',
+    methodOverride: config.methodOverride ?? 'reject',
   };
 }
 

@@ -31,6 +31,7 @@ describe('a snapshot', () => {
       encodedSlashes: 'reject',
       semicolons: 'reject',
       underscoreHeaders: 'reject',
+      methodOverride: 'reject',
       limits: {
         headerBytes: 32_000,
         headers: 100,

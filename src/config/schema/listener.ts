@@ -133,6 +133,9 @@ export const listenerSchema = <A extends TSchema>(attachment: A) =>
         '`;` in a path, which some servers cut away before they match: refuse, or keep.',
       ),
       underscoreHeaders: rejectOrKeep('Header names with `_`: refuse the request, or keep them.'),
+      methodOverride: rejectOrKeep(
+        'Headers that ask for another method (`X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`): refuse the request, or keep them.',
+      ),
       policies: policiesOf(attachment, 'Apply to every request of this listener, before the route’s own.'),
     },
     { additionalProperties: false },
