@@ -10,8 +10,8 @@ const REQUEST: ContextOptions = {
   method: 'POST',
   path: '/orders/7',
   host: 'api.example.com',
-  query: 'a=1&a=2&name=J%C3%B6rg+K',
-  headers: ['X-Kind', 'first', 'x-kind', 'second'],
+  query: 'a=1&name=J%C3%B6rg+K&twice=1&%74wice=1',
+  headers: ['X-Kind', 'first', 'x-kind', 'second', 'X-One', '1'],
   params: { id: '7' },
   nowMs: 1_000,
   identity: identity({ groups: ['partners'], scopes: ['orders.read'], claims: { level: 3 } }),
@@ -76,6 +76,27 @@ describe('undecidable requests throw, without a value of theirs', () => {
     });
   }
 
+  const twice = 'request.query.twice';
+  for (const source of [
+    `${twice} == "1"`,
+    `${twice} != "2"`,
+    `!(${twice} in ["2"])`,
+    `${twice} == claims.level`,
+    `${twice}.startsWith("1")`,
+    `${twice}.matches("1")`,
+    `request.query[string("twice")] < "2"`,
+    'request.headers["x-kind"] == "first"',
+    'request.headers["x-kind"] != "third"',
+    'request.headers.all(h, request.headers[h] != "third")',
+  ]) {
+    it(`${source}, where it was sent more than once`, () => {
+      assert.throws(() => compileCondition(source)(policyContext(REQUEST)), {
+        name: 'UndecidedError',
+        message: /sent more than once$/,
+      });
+    });
+  }
+
   const kinds: [source: string, words: RegExp][] = [
     ['claims.absent == 1', /a key is not there$/],
     ['bool(request.query.token)', /cannot be converted$/],
@@ -117,7 +138,9 @@ describe('decides', () => {
     ['request.path.startsWith("/orders/")', true],
     ['request.host == "api.example.com" && request.scheme == "http"', true],
     ['request.query.a == "1" && request.query.name == "Jörg K"', true],
-    ['request.headers["x-kind"] == "first"', true],
+    ['request.headers["x-one"] == "1"', true],
+    ['"x-kind" in request.headers && has(request.query.twice)', true],
+    ['request.headers["x-kind"] == "first" || request.method == "POST"', true],
     ['"authorization" in request.headers', false],
     ['request.client == "192.0.2.1" && request.id == "req-1"', true],
     ['route.name == "orders" && route.params.id == "7"', true],

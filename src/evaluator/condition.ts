@@ -29,18 +29,13 @@ class RequestVariables {
   get id(): string {
     return this.#request.id;
   }
-  /** The first value of each query parameter, decoded. */
-  get query(): Map<string, string> {
-    return firstValues(new URLSearchParams(this.#request.query));
+  /** Query parameters, decoded. */
+  get query(): Map<string, unknown> {
+    return onlyValues(new URLSearchParams(this.#request.query), (name) => name);
   }
-  /** The first value of each header, by lower-case name. */
-  get headers(): Map<string, string> {
-    const lower = new Map<string, string>();
-    for (const [name, value] of this.#request.headers) {
-      const key = name.toLowerCase();
-      if (!lower.has(key)) lower.set(key, value);
-    }
-    return lower;
+  /** Headers by lower-case name. */
+  get headers(): Map<string, unknown> {
+    return onlyValues(this.#request.headers, (name) => name.toLowerCase());
   }
 }
 
@@ -153,8 +148,20 @@ function compiled(source: string): (variables: object) => unknown {
   }
 }
 
-function firstValues(pairs: Iterable<[string, string]>): Map<string, string> {
-  const first = new Map<string, string>();
-  for (const [name, value] of pairs) if (!first.has(name)) first.set(name, value);
-  return first;
+/**
+ * In place of the value of a name that was sent more than once. Which of its values a server behind goes by is anybody's
+ * guess, so that whatever asks for it cannot be decided: it is none of the types that a condition can look at.
+ */
+const REPEATED: unknown = Object.freeze(Object.create(null));
+
+function onlyValues(
+  pairs: Iterable<[string, string]>,
+  keyOf: (name: string) => string,
+): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [name, value] of pairs) {
+    const key = keyOf(name);
+    values.set(key, values.has(key) ? REPEATED : value);
+  }
+  return values;
 }

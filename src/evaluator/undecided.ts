@@ -1,5 +1,6 @@
 const KEY = 'a key is not there';
 const TYPES = 'values of types that do not go together';
+const REPEATED = 'a header or parameter was sent more than once';
 const CONVERSION = 'a value cannot be converted';
 
 /** The library's codes in words. A code that is not here is told as nothing at all. */
@@ -10,7 +11,8 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ['optional_value_missing', KEY],
   ['no_such_overload', TYPES],
   ['no_matching_overload', TYPES],
-  ['field_type_mismatch', TYPES],
+  // Headers and parameters have no other type than text (condition.ts, REPEATED).
+  ['field_type_mismatch', REPEATED],
   ['list_item_type_mismatch', TYPES],
   ['variable_type_mismatch', TYPES],
   ['invalid_comparison_type', TYPES],
