@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { policyContext } from '../../../test/fixtures/policy-context.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { type CookieRules, Cookies, type OwnCookies } from './cookies.ts';
 
@@ -118,11 +119,38 @@ describe('sign-ins under way', () => {
   });
 
   it('are at most four: the oldest are given up', () => {
-    const before = read('__Host-s.t3=c; __Host-s.t1=a; __Host-s.t5=e; __Host-s.t2=b; __Host-s.t4=d');
-    const fields = cookies.addTransaction('6', 'v', before).filter((_, i) => i % 2 === 1);
+    const id = (n: number) => `${n}`.padStart(15, '0');
+    const before = read([3, 1, 5, 2, 4].map((n) => `__Host-s.t${id(n)}=x`).join('; '));
+    const fields = cookies.addTransaction(id(6), 'v', before).filter((_, i) => i % 2 === 1);
     assert.deepEqual(
       fields.map((field) => field.split('; ')[0]),
-      ['__Host-s.t1=', '__Host-s.t2=', '__Host-s.t6=v'],
+      [`__Host-s.t${id(1)}=`, `__Host-s.t${id(2)}=`, `__Host-s.t${id(6)}=v`],
     );
+  });
+
+  it('of names that were not made here are never written back', () => {
+    const before = read(
+      '__Host-s.t=a; __Host-s.t"x"=b; __Host-s.tABCDEFGHIJKLMNO=c; __Host-s.t0=d; __Host-s.t1 2=e',
+    );
+    assert.equal(before.transactions.size, 0);
+    assert.equal(before.names.length, 5);
+  });
+});
+
+describe('a flood of cookies', () => {
+  const flood = read(
+    Array.from({ length: 1500 }, (_, i) => `__Host-s.t${`${i}`.padStart(15, '0')}=x`).join('; '),
+  );
+
+  it('is no session and no sign-in, and costs one edit and no field', () => {
+    assert.deepEqual([flood.session.kind, flood.transactions.size], ['repeated', 0]);
+    const edits: string[] = [];
+    const journal = {
+      removeRequestHeader: (name: string) => void edits.push(name),
+      removeRequestCookie: () => assert.fail('one by one'),
+    };
+    cookies.hide(flood, { ...policyContext().edits, ...journal });
+    assert.deepEqual(edits, ['cookie']);
+    assert.equal(cookies.addTransaction('1'.padStart(15, '0'), 'v', flood).length, 2);
   });
 });

@@ -17,6 +17,8 @@ export interface CookieRules {
 export interface OwnCookies {
   /** Every name found, each once: none of them goes on to the upstream. */
   readonly names: readonly string[];
+  /** More than there ever are: somebody makes them up. They are all other cookies' fault. */
+  readonly isFlood: boolean;
   /** What the session's cookies carry together; '' for none. `broken`: parts are missing or there twice. */
   readonly session:
     | { readonly kind: 'value'; readonly value: string }
@@ -32,12 +34,17 @@ const PART_LENGTH = 3800;
 const MAX_PARTS = 5;
 /** Sign-ins under way at once: tabs that were restored together. */
 const MAX_TRANSACTIONS = 4;
+/** Work per cookie is bounded by this: a request may have a thousand. */
+const MAX_OWN = 32;
+/** Names of sign-ins as they are made here; others are never written back. */
+const TRANSACTION_ID = /^[0-9a-z]{15}$/;
 /** A page may wait for its user so long. */
 export const TRANSACTION_MS = 600_000;
 
 const NO_SESSION: OwnCookies['session'] = Object.freeze({ kind: 'value', value: '' });
 const NO_COOKIES: OwnCookies = Object.freeze({
   names: Object.freeze([]),
+  isFlood: false,
   session: NO_SESSION,
   transactions: new Map<string, string>(),
 });
@@ -72,9 +79,10 @@ export class Cookies {
     return found === undefined ? NO_COOKIES : this.#sorted(found, repeated);
   }
 
-  /** Takes them all out of what the upstream receives. */
-  hide({ names }: OwnCookies, edits: EditJournal): void {
-    for (const name of names) edits.removeRequestCookie(name);
+  /** Takes them all out of what the upstream receives; in a flood the others with them. */
+  hide({ names, isFlood }: OwnCookies, edits: EditJournal): void {
+    if (isFlood) edits.removeRequestHeader('cookie');
+    else for (const name of names) edits.removeRequestCookie(name);
   }
 
   /**
@@ -120,10 +128,16 @@ export class Cookies {
   }
 
   #sorted(found: ReadonlyMap<string, string>, repeated: boolean): OwnCookies {
-    const transactions = [...found].filter(([name]) => name.startsWith(`${this.#rules.name}.t`));
+    const names = [...found.keys()];
+    const isFlood = names.length > MAX_OWN;
+    const prefix = this.transactionName('');
+    const isTransaction = (name: string) =>
+      name.startsWith(prefix) && TRANSACTION_ID.test(name.slice(prefix.length));
+    const transactions = isFlood ? [] : [...found].filter(([name]) => isTransaction(name));
     return {
-      names: [...found.keys()],
-      session: repeated ? { kind: 'repeated' } : this.#joined(found),
+      names,
+      isFlood,
+      session: repeated || isFlood ? { kind: 'repeated' } : this.#joined(found),
       transactions: new Map(transactions),
     };
   }

@@ -10,6 +10,8 @@ import {
 } from '../../../test/fixtures/login-stage.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import { DEFAULT_NOW_MS, type Edit } from '../../../test/fixtures/policy-context.ts';
+import type { CounterState } from '../../contract/index.ts';
+import { createLocalCounters } from '../../state/index.ts';
 import { oidcLogin } from './policy.ts';
 
 runPolicyCases(oidcLogin, new URL('cases.json', import.meta.url));
@@ -290,6 +292,21 @@ describe('the token for the upstream', () => {
     assert.deepEqual(authorization((await browser.fetch(worker, '/')).edits), []);
     stage.nowMs += 600_000;
     assert.equal((await browser.fetch(worker, '/')).told, 'continue');
+  });
+});
+
+describe('counters that answer later', () => {
+  it('change nothing', async () => {
+    const local = createLocalCounters();
+    const gcra: CounterState['gcra'] = async (...asked) => await local.gcra(...asked);
+    stage = new LoginStage({ state: { gcra, slidingWindow: local.slidingWindow } });
+    const worker = await stage.worker();
+    await browser.signIn(worker, stage);
+    const copy = new Map(browser.cookies);
+    assert.equal((await browser.fetch(worker, '/')).identity?.consumer, 'ann');
+    await browser.fetch(worker, '/.sallyport/logout', { method: 'POST' });
+    for (const [name, value] of copy) browser.cookies.set(name, value);
+    assert.equal((await browser.fetch(worker, '/')).reason, 'the session was ended');
   });
 });
 

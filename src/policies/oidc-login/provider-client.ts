@@ -212,12 +212,9 @@ export class ProviderClient {
     }
     if (cause instanceof library.WWWAuthenticateChallengeError)
       return { kind: 'unavailable', reason: `the provider refuses this client (${cause.status})` };
-    if (cause instanceof library.OperationProcessingError && cause.cause instanceof Response)
-      return {
-        kind: 'unavailable',
-        reason: `the provider answers ${cause.cause.status} without what was asked`,
-      };
-    // What is left is about the content of the response or of a token: it is not the one that was waited for.
+    if (cause instanceof library.OperationProcessingError && isAboutAnswer(cause.cause))
+      return { kind: 'unavailable', reason: 'the provider answers without what was asked' };
+    // What is left is about the way back or an ID token: it is not the one that was waited for.
     return {
       kind: 'refused',
       reason: cause instanceof Error ? bounded(cause.message) : 'the answer cannot be read',
@@ -231,6 +228,10 @@ interface Form {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
+
+/** The library says what it is unhappy with: a whole answer, or its body. */
+const isAboutAnswer = (subject: unknown): boolean =>
+  subject instanceof Response || (typeof subject === 'object' && subject !== null && 'body' in subject);
 
 /** What says that the provider is in trouble, rather than the user (RFC 6749 §4.1.2.1). */
 const TROUBLES: readonly string[] = ['server_error', 'temporarily_unavailable'];
