@@ -9,7 +9,9 @@ import { externalAuth } from './external-auth/policy.ts';
 import { headers } from './headers/policy.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
+import { jwt } from './jwt/policy.ts';
 import { rateLimit } from './rate-limit/policy.ts';
+import { resourceMetadata } from './resource-metadata/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
 import { validate } from './validate/policy.ts';
 
@@ -25,7 +27,9 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   headers,
   identityHeaders,
   ipList,
+  jwt,
   rateLimit,
+  resourceMetadata,
   securityHeaders,
   validate,
 ]);

@@ -24,7 +24,12 @@ const fieldName = (description: string) =>
     }),
   );
 
-const text = (description: string) => Type.String({ description, pattern: '^[^\\u0000-\\u0020]{1,2048}$' });
+const text = (description: string) =>
+  Type.String({
+    description,
+    pattern: '^[^\\u0000-\\u0020]{1,2048}$',
+    patternErrorMessage: 'must be a name without white space',
+  });
 
 const literals = <const L extends readonly string[]>(values: L): TSchema<L[number]> =>
   Type.Union(values.map((value) => Type.Literal(value)));
@@ -168,12 +173,15 @@ export const jwtSchema = Type.Object(
     keys,
     algorithms,
     types: optional(
-      Type.Array(Type.String({ pattern: '^[!-~]{1,100}$' }), {
-        description:
-          'Types of tokens (`typ`), without case and `application/`; `none` for a token that names none.',
-        default: ['at+jwt', 'JWT', 'none'],
-        minItems: 1,
-      }),
+      Type.Array(
+        Type.String({ pattern: '^[!-~]{1,100}$', patternErrorMessage: 'must be a type, like at+jwt' }),
+        {
+          description:
+            'Types of tokens (`typ`), without case and `application/`; `none` for a token that names none.',
+          default: ['at+jwt', 'JWT', 'none'],
+          minItems: 1,
+        },
+      ),
     ),
     clockTolerance: duration('How far the clocks of issuer and gateway may differ, at most 10m.', '30s'),
     expiry: optional(
@@ -187,9 +195,15 @@ export const jwtSchema = Type.Object(
       Type.Array(Type.String({ minLength: 1 }), { description: 'Claims that must be there.' }),
     ),
     scopes: optional(
-      Type.Array(Type.String({ pattern: '^[!#-\\[\\]-~]{1,256}$' }), {
-        description: 'Scopes that a token must have, all of them.',
-      }),
+      Type.Array(
+        Type.String({
+          pattern: '^[!#-\\[\\]-~]{1,256}$',
+          patternErrorMessage: 'must be a scope: printable ASCII without spaces, quotes and backslashes',
+        }),
+        {
+          description: 'Scopes that a token must have, all of them.',
+        },
+      ),
     ),
     claims: optional(claimMappingSchema),
     header: fieldName('Request header that may carry the token instead of `Authorization`.'),

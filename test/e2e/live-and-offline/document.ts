@@ -7,6 +7,7 @@ export const KEYS = {
   BEN_KEY: 'ben-key-0123456789abcdef',
   BEN_OLD_KEY: 'ben-old-key-0123456789abcdef',
   MAL_KEY: 'mal-key-0123456789abcdef',
+  TOKEN_SECRET: 'token-secret-0123456789abcdef-0123456789',
 } as const;
 
 export const FILES = {
@@ -49,6 +50,7 @@ export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
       NEW_REPORT,
       UNDECIDED,
       SHADOWED,
+      TOKENS,
       PLAIN,
       { name: 'inner', listeners: ['inner'], match: { path: '/**' }, upstream: 'origin', policies: INNER },
     ],
@@ -188,6 +190,31 @@ const SHADOWED = {
     { acl: { allow: { groups: ['staff'] } }, mode: 'shadow' },
     { 'rate-limit': { by: 'consumer', limit: 8, window: '1h', headers: 'none' }, mode: 'shadow' },
     { acl: { allow: { methods: ['GET'] } }, when: 'consumer == ""', name: 'nobody' },
+  ],
+};
+
+/** Whose tokens are taken is said beside the resource that takes them. */
+const TOKENS = {
+  name: 'tokens',
+  listeners: ['public'],
+  match: { path: '/tokens/**' },
+  upstream: 'origin',
+  policies: [
+    {
+      'resource-metadata': {
+        resource: 'https://api.test/tokens',
+        authorizationServers: ['https://login.test'],
+        path: '/tokens/metadata',
+      },
+    },
+    {
+      jwt: {
+        issuer: 'https://login.test',
+        audience: 'orders',
+        keys: [{ secret: 'env:TOKEN_SECRET' }],
+        scopes: ['orders.read'],
+      },
+    },
   ],
 };
 

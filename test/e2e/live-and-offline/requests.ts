@@ -1,3 +1,4 @@
+import { mintSecret } from '../../fixtures/tokens.ts';
 import { Dice } from '../../fuzz/generate.ts';
 import { KEYS, type ListenerPorts } from './document.ts';
 
@@ -117,12 +118,34 @@ const DRAFTS: readonly ((dice: Dice) => Draft)[] = [
   }),
   (dice) => ({
     method: dice.pick(['GET', 'POST']),
+    host: 'other.test',
+    path: dice.pick(['/tokens/a', '/tokens/a', '/tokens/metadata']),
+    fields: dice.pick(TOKENS).flatMap((token) => ['Authorization', `Bearer ${token}`]),
+  }),
+  (dice) => ({
+    method: dice.pick(['GET', 'POST']),
     host: 'deep.eu.api.test',
     path: dice.pick(['/plain/a', '/pages/a', '/nowhere']),
     body: dice.pick(['{"a":1}', '[1]', '{}']),
     fields: contentFields(dice),
   }),
 ];
+
+/** Until 2100. */
+const CLAIMS = {
+  iss: 'https://login.test',
+  aud: 'orders',
+  sub: 'ann',
+  scope: 'orders.read',
+  exp: 4_102_444_800,
+};
+const [SOUND, UNSCOPED, FORGED] = [
+  mintSecret(KEYS.TOKEN_SECRET, CLAIMS),
+  mintSecret(KEYS.TOKEN_SECRET, { ...CLAIMS, scope: 'orders.write' }),
+  mintSecret('another secret', CLAIMS),
+];
+/** Two at once are none. */
+const TOKENS: readonly (readonly string[])[] = [[SOUND], [SOUND], [UNSCOPED], [FORGED], [SOUND, SOUND], []];
 
 const TWO_TENANTS = ['X-Tenant', 'a', 'X-Tenant', 'b'];
 
