@@ -16,9 +16,10 @@ import type { Waiting } from '../lib/deadlines.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import type { Inlet, Receiver } from '../lib/read-buffer.ts';
 import { SocketWriter } from '../lib/socket-writer.ts';
-import { localHead } from './client-response.ts';
+import type { AnswerFields } from './client-response.ts';
 import { Exchange } from './exchange.ts';
 import type { ConnectionHome, ExchangeHost } from './host.ts';
+import { writeLocal } from './local-answer.ts';
 import { problemAnswer } from './respond.ts';
 
 /** Bytes kept of what a client sends ahead of its turn; beyond it the socket is not read. */
@@ -34,6 +35,16 @@ export interface ConnectionOwner extends ConnectionHome {
   gone(connection: ClientConnection): void;
 }
 
+/** Whose connection it is, as far as was decided when it was accepted. */
+export interface ConnectedClient {
+  readonly peer: IpAddress;
+  readonly scheme: 'http' | 'https';
+  /** Verified; undefined for none. */
+  readonly certificate?: ClientCertificate | undefined;
+  /** What carries a TLS socket, which cannot be reset itself. */
+  readonly below?: Socket | undefined;
+}
+
 const TOO_SLOW = new RequestError(
   'request-timeout',
   'head-timeout',
@@ -47,7 +58,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   readonly home: ConnectionOwner;
   readonly peer: IpAddress;
   readonly scheme: 'http' | 'https';
-  readonly certificate: ClientCertificate | undefined = undefined;
+  readonly certificate: ClientCertificate | undefined;
   deadlineMs = 0;
   #exchange: Exchange | undefined = undefined;
   #pending: Buffer | undefined = undefined;
@@ -58,28 +69,22 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   /** Not read until the answers it has were taken. */
   #unread = false;
   #tunnelled = false;
+  #outdated = false;
 
   readonly #inlet: Inlet | undefined;
-  /** The connection that carries TLS: a TLS socket cannot be reset itself. */
   readonly #below: Socket | undefined;
 
-  /** Reads come through `inlet` where there is one, else as the socket's own events. `below` carries a TLS socket. */
-  constructor(
-    socket: Socket,
-    inlet: Inlet | undefined,
-    home: ConnectionOwner,
-    peer: IpAddress,
-    scheme: 'http' | 'https',
-    below?: Socket,
-  ) {
+  /** Reads come through `inlet` where there is one, else as the socket's own events. */
+  constructor(socket: Socket, inlet: Inlet | undefined, home: ConnectionOwner, client: ConnectedClient) {
     this.socket = socket;
     this.writer = new SocketWriter(socket, home.services.io.writes);
     this.home = home;
-    this.peer = peer;
-    this.scheme = scheme;
+    this.peer = client.peer;
+    this.scheme = client.scheme;
+    this.certificate = client.certificate;
     this.#expectRequest();
     this.#inlet = inlet;
-    this.#below = below;
+    this.#below = client.below;
     if (inlet === undefined) socket.on('data', this.#onData);
     else inlet.receiver = this;
     socket.on('drain', this.#onDrain);
@@ -97,6 +102,10 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     return this.#exchange === undefined && this.#pending === undefined && !this.#tunnelled;
   }
 
+  get leaving(): boolean {
+    return this.#outdated || this.home.draining;
+  }
+
   /** The exchange now wants the body's bytes: those that came early first. */
   wantBody(): void {
     if (this.#reading) return;
@@ -107,7 +116,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   /** The exchange is over and the connection goes on. */
   exchangeEnded(): void {
     this.#exchange = undefined;
-    if (this.home.draining) {
+    if (this.leaving) {
       this.closeGently();
       return;
     }
@@ -130,6 +139,12 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
       this.deadlineMs = services.now() + LINGER_MS;
     });
     this.socket.resume();
+  }
+
+  /** What it proved when it was made is no longer asked as it was: it makes room for one that is. */
+  outdate(): void {
+    this.#outdated = true;
+    this.closeSoon();
   }
 
   /** Its listener takes no more: it closes with its next answer, or when there is nothing to answer for a moment. */
@@ -167,7 +182,7 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
 
   onDeadline(): void {
     if (this.#exchange !== undefined) this.#exchange.onClientDeadline();
-    else if (this.home.draining && this.idle && !this.#closing) this.closeGently();
+    else if (this.leaving && this.idle && !this.#closing) this.closeGently();
     else if (this.#closing || this.#unread || this.#pending === undefined) this.socket.destroy();
     else this.#refuse(TOO_SLOW);
   }
@@ -304,15 +319,9 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     const { serving, plan, services } = this.home;
     const requestId = services.random.hex(16);
     const problem = problemAnswer({ error, requestId, revision: serving.revision, by: undefined });
-    const answer = {
-      requestId,
-      revision: plan.revisionHeader ? serving.revision : '',
-      close: true,
-      minor: 1 as const,
-    };
-    const length = Buffer.byteLength(problem.body);
-    this.writer.text(localHead(problem.status, problem.fields, length, [], answer, services.date.imf()));
-    this.writer.text(problem.body);
+    const revision = plan.revisionHeader ? serving.revision : '';
+    const fields: AnswerFields = { requestId, revision, close: true, minor: 1 };
+    writeLocal(this.writer, problem, 'GET', [], fields, services.date);
     serving.meters.refused(plan.name, error.reason);
     serving.meters.route(plan.name, undefined).count(ERRORS[error.code].status, 'client');
     this.closeGently();

@@ -101,9 +101,10 @@ export class DataPlane {
     try {
       for (const plan of snapshot.listeners) {
         const key = listenerKey(plan);
-        if (plan.tls !== undefined) certificates.set(key, new Certificates(plan.tls));
+        const shown = plan.tls === undefined ? undefined : new Certificates(plan.tls);
+        if (shown !== undefined) certificates.set(key, shown);
         const known = this.#active.get(key);
-        const listener = known ?? new Listener(plan, this.#services);
+        const listener = known ?? new Listener(plan, this.#services, shown);
         listeners.set(key, listener);
         if (known !== undefined) continue;
         await listener.open();

@@ -258,9 +258,9 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   answerFields(framing: BodyFraming): AnswerFields {
     const { plan } = this;
-    const { draining } = this.host.home;
+    const { leaving } = this.host;
     this.#untilClose = framing === 'until-close';
-    this.#close = this.#mustClose || !this.head.keepAlive || draining || this.#untilClose || this.#bodyOpen;
+    this.#close = this.#mustClose || !this.head.keepAlive || leaving || this.#untilClose || this.#bodyOpen;
     const revision = plan.revisionHeader ? this.serving.revision : '';
     return { requestId: this.requestId, revision, close: this.#close, minor: this.head.minor };
   }

@@ -12,7 +12,7 @@ export interface ConnectionHome {
   readonly serving: Serving;
   /** This listener in it. */
   readonly plan: ListenerPlan;
-  /** No new requests are wanted: answers say `Connection: close`. */
+  /** No new requests are wanted: connections are leaving. */
   readonly draining: boolean;
   readonly services: DataPlaneServices;
 }
@@ -28,6 +28,8 @@ export interface ExchangeHost {
   readonly certificate: ClientCertificate | undefined;
   /** Monotonic; 0 for none. The host calls the exchange's `onClientDeadline` when it passes. */
   deadlineMs: number;
+  /** It closes with its next answer, which says so. */
+  readonly leaving: boolean;
   /** Whether input is being worked on: then what is written upstream leaves in one piece at the end. */
   readonly reading: boolean;
   /** The exchange now takes body bytes: those that came early first. */

@@ -1,59 +1,85 @@
 import { createServer as createTcpServer, type Server, Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls';
-import type { Counter, ListenerPlan, TlsPlan } from '../contract/index.ts';
+import { TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { ListenerPlan } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { type IpAddress, networkKey, parseIpAddress } from '../lib/ip-address.ts';
 import type { Inlet } from '../lib/read-buffer.ts';
-import type { Certificates } from './certificates.ts';
-import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
-import { Handshakes } from './handshakes.ts';
+import { type Certificates, clientRules } from './certificates.ts';
+import { ClientConnection, type ConnectedClient, type ConnectionOwner } from './client-connection.ts';
+import { type Carrier, Handshakes } from './handshakes.ts';
+import { ProxyHeaders, type ReadHeader } from './proxy-headers.ts';
+import { type ConnectionRefusal, Refusals } from './refusals.ts';
+import { createSecureServer, type SecureServerOwner, shownCertificate } from './secure-server.ts';
 import type { DataPlaneServices } from './services.ts';
 import type { Serving } from './serving.ts';
+import { UnnamedHome } from './unnamed-home.ts';
 
 /** Pending connections the kernel keeps for us. */
 const BACKLOG = 4096;
-/** Node's own limit is only a net below ours, `headerTimeout`. */
-const HANDSHAKE_MS = 120_000;
 
-/** What makes a listening socket: two plans with the same key share one across revisions, whatever their certificates. */
-export function listenerKey(plan: ListenerPlan): string {
-  return `${plan.tls === undefined ? 'tcp' : 'tls'} ${plan.host} ${plan.port}`;
+/**
+ * What makes a listening socket: two plans with the same key share one across revisions, whatever their certificates.
+ * Where connections begin otherwise, or clients are to prove what they were not asked for, none is taken over.
+ */
+export function listenerKey({ tls, host, port, proxyProtocol }: ListenerPlan): string {
+  const start = tls === undefined ? 'tcp' : `tls ${tls.clients?.mode ?? 'none'}`;
+  return `${proxyProtocol ? 'proxy ' : ''}${start} ${host} ${port}`;
+}
+
+/** An accepted socket that is read into `inlet`, or where there is none, by its events. */
+interface Reader {
+  readonly socket: Socket;
+  readonly inlet: Inlet | undefined;
 }
 
 /** One listening socket of this worker and the connections that came through it. */
-export class Listener implements ConnectionOwner {
+export class Listener implements ConnectionOwner, SecureServerOwner {
   readonly key: string;
   readonly services: DataPlaneServices;
-  readonly #server: Server | TlsServer;
+  /** Listens. */
+  readonly #server: Server;
+  /** Makes TLS connections of those that come in; the same server where nothing comes before TLS. */
+  readonly #secure: TlsServer | undefined;
   readonly #connections = new Set<ClientConnection>();
   readonly #perAddress = new Map<string, number>();
   readonly #handshakes: Handshakes;
+  readonly #headers: ProxyHeaders;
+  readonly #refusals: Refusals;
   /** Connections that came between opening and the first `serve`: they wait instead of being dropped. */
   readonly #early: Socket[] = [];
   #serving: Serving | undefined = undefined;
-  #certificates: Certificates | undefined = undefined;
+  #certificates: Certificates | undefined;
   #plan: ListenerPlan;
-  #refused: { readonly total: Counter; readonly address: Counter };
+  /** By what certificates of clients are judged now. */
+  #rules: string;
   /** The snapshot it keeps while it drains. */
   #held: Serving | undefined = undefined;
   draining = false;
 
-  constructor(plan: ListenerPlan, services: DataPlaneServices) {
+  /** `certificates`: of a listener that speaks TLS. */
+  constructor(plan: ListenerPlan, services: DataPlaneServices, certificates: Certificates | undefined) {
     this.key = listenerKey(plan);
     this.services = services;
     this.#handshakes = new Handshakes(services.deadlines);
+    this.#headers = new ProxyHeaders(services.deadlines);
+    this.#refusals = new Refusals(services);
     this.#plan = plan;
-    this.#refused = this.#refusalCounters(plan);
+    this.#rules = clientRules(plan.tls);
+    this.#certificates = certificates;
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
-    const accept = (socket: Socket): void => this.#accept(socket);
-    if (plan.tls === undefined)
-      this.#server = createTcpServer({ ...options, allowHalfOpen: true, pauseOnConnect: true }, accept);
-    else {
-      // Not half-open: a client that ends its side within the handshake would otherwise stay until it times out.
-      this.#server = createTlsServer({ ...options, ...this.#tlsOptions(plan.tls) }, accept);
-      this.#server.on('connection', (raw: Socket) => this.#beginHandshake(raw));
-      // A handshake that failed or took too long: Node only tells, and leaves the connection open.
-      this.#server.on('tlsClientError', (_cause, socket) => socket.destroy());
+    // Not half-open: a client that ends its side within the handshake would otherwise stay until it times out.
+    this.#secure =
+      certificates === undefined
+        ? undefined
+        : createSecureServer(certificates, plan.tls?.clients, options, this);
+    if (this.#secure === undefined || plan.proxyProtocol) {
+      const allowHalfOpen = this.#secure === undefined;
+      this.#server = createTcpServer({ ...options, allowHalfOpen, pauseOnConnect: true }, (socket) =>
+        this.#accept(socket),
+      );
+    } else {
+      this.#server = this.#secure;
+      this.#server.on('connection', (raw: Socket) => this.#acceptSecure(raw));
     }
   }
 
@@ -64,6 +90,10 @@ export class Listener implements ConnectionOwner {
 
   get plan(): ListenerPlan {
     return this.#plan;
+  }
+
+  get certificates(): Certificates | undefined {
+    return this.#certificates;
   }
 
   get openConnections(): number {
@@ -93,15 +123,17 @@ export class Listener implements ConnectionOwner {
 
   /** From now on requests are judged by this snapshot, and TLS clients are shown these certificates. */
   serve(serving: Serving, plan: ListenerPlan, certificates: Certificates | undefined): void {
+    const rules = clientRules(plan.tls);
+    const areOutdated = rules !== this.#rules;
     this.#serving = serving;
     this.#plan = plan;
     this.#certificates = certificates;
     // For clients that name no server.
-    if (plan.tls !== undefined && this.#server instanceof TlsServer) {
-      this.#server.setSecureContext(firstCertificate(plan.tls));
-    }
-    this.#refused = this.#refusalCounters(plan);
-    for (const socket of this.#early.splice(0)) this.#accept(socket);
+    if (certificates !== undefined) this.#secure?.setSecureContext(certificates.first);
+    this.#rules = rules;
+    // What was proved was proved to other authorities and lists than are in force now.
+    if (areOutdated) for (const connection of this.#connections) connection.outdate();
+    for (const socket of this.#early.splice(0)) this.#arrive(socket);
   }
 
   /**
@@ -113,6 +145,7 @@ export class Listener implements ConnectionOwner {
     this.#server.close();
     for (const socket of this.#early.splice(0)) socket.destroy();
     this.#handshakes.cut();
+    this.#headers.cut();
     // A head that has come in half is still to be judged by it.
     if (this.#connections.size > 0) this.#held = this.#serving;
     this.#held?.hold();
@@ -134,42 +167,110 @@ export class Listener implements ConnectionOwner {
     this.#held = undefined;
   }
 
+  onHandshake(socket: TLSSocket): void {
+    socket.on('error', noop);
+    if (this.draining) return void socket.destroy();
+    if (this.#serving === undefined) return void this.#early.push(socket);
+    this.#secured(socket);
+  }
+
+  onWrongCertificate(cause: string): void {
+    this.#refusals.count(this.#plan.name, 'client-certificate', cause);
+  }
+
   #accept(socket: Socket): void {
     socket.on('error', noop);
     const peer = parseIpAddress(socket.remoteAddress ?? '');
     // A peer without an address is already gone.
     if (peer === undefined || this.draining) return void socket.destroy();
     if (this.#serving === undefined) return void this.#early.push(socket);
-    const isPlain = this.#plan.tls === undefined;
-    if (isPlain && !this.#admits(socket, peer)) return;
-    const connection = isPlain ? this.#plain(socket, peer) : this.#secure(socket, peer);
-    this.#connections.add(connection);
-    this.services.deadlines.add(connection);
+    if (this.#plan.proxyProtocol) return this.#awaitHeader(socket, peer);
+    if (this.#admits(socket, peer)) this.#begin(this.#reader(socket), peer, this);
   }
 
-  /** A TLS client is counted from its first byte on, until the connection below TLS is closed. */
-  #beginHandshake(raw: Socket): void {
+  #acceptSecure(raw: Socket): void {
     raw.on('error', noop);
     const peer = parseIpAddress(raw.remoteAddress ?? '');
     if (peer === undefined || this.draining) return void raw.destroy();
-    if (!this.#admits(raw, peer)) return;
-    this.#handshakes.begin(raw, this.#plan.limits.headerTimeoutMs);
-    raw.once('close', () => this.#uncount(peer));
+    this.#beginHandshake({ below: raw, peer, isNamed: true, rules: this.#rules });
+  }
+
+  /** One that came early. */
+  #arrive(socket: Socket): void {
+    if (socket instanceof TLSSocket) this.onHandshake(socket);
+    else this.#accept(socket);
+  }
+
+  // Before the first byte of HTTP or TLS.
+
+  /** Only a proxy that is trusted may say whose a connection is: what anybody else sends is not even read. */
+  #awaitHeader(accepted: Socket, proxy: IpAddress): void {
+    if (!this.#plan.trusts(proxy)) return this.#turnAway(accepted, 'proxy-untrusted', `peer ${proxy.text}`);
+    if (this.#isFull) return this.#turnAway(accepted, 'connections');
+    const reader =
+      this.#secure === undefined ? this.#reader(accepted) : { socket: accepted, inlet: undefined };
+    const { socket, inlet } = reader;
+    socket.on('error', noop);
+    const receiver = this.#headers.await(socket, this.#plan.limits.headerTimeoutMs, {
+      onHeader: (header) => {
+        if (inlet === undefined) socket.off('data', onData).pause();
+        this.#named(reader, proxy, header);
+      },
+      onNoHeader: (cause) => {
+        if (cause !== 'ended') this.#refusals.count(this.#plan.name, 'proxy-header', cause);
+      },
+    });
+    const onData = (bytes: Buffer): void => receiver.receive(bytes);
+    if (inlet !== undefined) inlet.receiver = receiver;
+    else socket.on('data', onData).resume();
+  }
+
+  /** It is known whose connection it is, or that the proxy does not know. */
+  #named(reader: Reader, proxy: IpAddress, { source, rest }: ReadHeader): void {
+    const peer = source ?? proxy;
+    const isNamed = source !== undefined;
+    const { socket } = reader;
+    if (this.#secure === undefined) {
+      if (!this.#admits(socket, peer)) return;
+      const connection = this.#begin(reader, peer, isNamed ? this : new UnnamedHome(this));
+      if (rest.length > 0) connection.receive(rest);
+      return;
+    }
+    if (rest.length > 0) socket.unshift(rest);
+    const carrier = { below: socket, peer, isNamed, rules: this.#rules };
+    if (this.#beginHandshake(carrier)) this.#secure.emit('connection', socket);
+  }
+
+  /** A TLS client is counted from its first byte on, until the connection below TLS is closed. */
+  #beginHandshake(carrier: Carrier): boolean {
+    const { below, peer } = carrier;
+    if (!this.#admits(below, peer)) return false;
+    this.#handshakes.begin(carrier, this.#plan.limits.headerTimeoutMs);
+    below.once('close', () => this.#uncount(peer));
+    return true;
+  }
+
+  get #isFull(): boolean {
+    const open = this.#connections.size + this.#handshakes.size + this.#headers.size;
+    return open >= this.#plan.limits.connections;
   }
 
   /** Counts a connection, or turns it away. */
   #admits(socket: Socket, peer: IpAddress): boolean {
-    const { limits } = this.#plan;
     const key = networkKey(peer, 32, 64);
     const sameAddress = this.#perAddress.get(key) ?? 0;
-    const isFull = this.#connections.size + this.#handshakes.size >= limits.connections;
-    if (isFull || sameAddress >= limits.connectionsPerAddress) {
-      (isFull ? this.#refused.total : this.#refused.address).add(1);
-      socket.destroy();
+    const isFull = this.#isFull;
+    if (isFull || sameAddress >= this.#plan.limits.connectionsPerAddress) {
+      this.#turnAway(socket, isFull ? 'connections' : 'connections-per-address');
       return false;
     }
     this.#perAddress.set(key, sameAddress + 1);
     return true;
+  }
+
+  #turnAway(socket: Socket, reason: ConnectionRefusal, cause?: string): void {
+    this.#refusals.count(this.#plan.name, reason, cause);
+    socket.destroy();
   }
 
   #uncount(peer: IpAddress): void {
@@ -179,41 +280,45 @@ export class Listener implements ConnectionOwner {
     else this.#perAddress.set(key, left);
   }
 
-  /** Certificates are asked for at each handshake, so that new ones need no new socket. */
-  #tlsOptions(tls: TlsPlan): TlsOptions {
-    const pick = (name: string) => this.#certificates?.pick(name);
-    return {
-      ...firstCertificate(tls),
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_MS,
-      SNICallback: (name, done) => done(null, pick(name)),
-    };
-  }
+  // Connections.
 
-  #plain(accepted: Socket, peer: IpAddress): ClientConnection {
+  #reader(accepted: Socket): Reader {
     const inlet = this.services.io.reads.inlet();
     const socket = readInto(accepted, inlet);
-    if (socket !== undefined) return new ClientConnection(socket, inlet, this, peer, 'http');
-    const connection = new ClientConnection(accepted, undefined, this, peer, 'http');
-    accepted.resume();
+    return socket === undefined ? { socket: accepted, inlet: undefined } : { socket, inlet };
+  }
+
+  #begin({ socket, inlet }: Reader, peer: IpAddress, home: ConnectionOwner): ClientConnection {
+    const connection = this.#connect(socket, inlet, home, { peer, scheme: 'http' });
+    if (inlet === undefined) socket.resume();
     return connection;
   }
 
-  #secure(socket: Socket, peer: IpAddress): ClientConnection {
-    const below = this.#handshakes.finish(socket);
-    return new ClientConnection(socket, undefined, this, peer, 'https', below);
+  #secured(socket: TLSSocket): void {
+    const carrier = this.#handshakes.finish(socket);
+    // What carried it is gone.
+    if (carrier === undefined) return void socket.destroy();
+    const shown = shownCertificate(socket, this.#plan.tls?.clients);
+    if ('fault' in shown) return this.#turnAway(socket, 'client-certificate', shown.fault);
+    const { below, peer, isNamed, rules } = carrier;
+    const { certificate } = shown;
+    const home = isNamed ? this : new UnnamedHome(this);
+    const client = { peer, scheme: 'https', certificate, below } as const;
+    const connection = this.#connect(socket, undefined, home, client);
+    if (rules !== this.#rules) connection.outdate();
   }
 
-  #refusalCounters(plan: ListenerPlan): { readonly total: Counter; readonly address: Counter } {
-    const counter = (reason: string): Counter =>
-      this.services.meter.counter('sallyport_connections_refused_total', { listener: plan.name, reason });
-    return { total: counter('connections'), address: counter('connections-per-address') };
+  #connect(
+    socket: Socket,
+    inlet: Inlet | undefined,
+    home: ConnectionOwner,
+    client: ConnectedClient,
+  ): ClientConnection {
+    const connection = new ClientConnection(socket, inlet, home, client);
+    this.#connections.add(connection);
+    this.services.deadlines.add(connection);
+    return connection;
   }
-}
-
-function firstCertificate(tls: TlsPlan): { cert: string; key: string; minVersion: 'TLSv1.2' } {
-  const [{ cert, key }] = tls.certificates;
-  return { cert, key, minVersion: 'TLSv1.2' };
 }
 
 /**

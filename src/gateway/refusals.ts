@@ -1,0 +1,47 @@
+import type { Counter, Logger, Meter } from '../contract/index.ts';
+
+/** Why a connection is turned away before it could ask anything. */
+export type ConnectionRefusal =
+  /** Too many in all, or from one address. */
+  | 'connections'
+  | 'connections-per-address'
+  /** It does not come from a proxy that is trusted to say whose it is. */
+  | 'proxy-untrusted'
+  /** It does not begin with a PROXY header, or not in time. */
+  | 'proxy-header'
+  /** Its certificate is missing or wrong. */
+  | 'client-certificate';
+
+/** How often the log is told of one kind of refusal: how many there are is an attacker's choice. */
+const TOLD_EVERY_MS = 60_000;
+
+/** Counts the connections that a listener turns away, and tells the log why, now and then. */
+export class Refusals {
+  readonly #services: { readonly meter: Meter; readonly log: Logger; now(): number };
+  readonly #counters = new Map<string, Counter>();
+  readonly #toldAtMs = new Map<ConnectionRefusal, number>();
+
+  constructor(services: { readonly meter: Meter; readonly log: Logger; now(): number }) {
+    this.#services = services;
+  }
+
+  /** `cause`: a short word for the log; without it only the metrics are told. */
+  count(listener: string, reason: ConnectionRefusal, cause?: string): void {
+    const key = `${listener} ${reason}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = this.#services.meter.counter('sallyport_connections_refused_total', { listener, reason });
+      this.#counters.set(key, counter);
+    }
+    counter.add(1);
+    if (cause !== undefined) this.#tell(listener, reason, cause);
+  }
+
+  #tell(listener: string, reason: ConnectionRefusal, cause: string): void {
+    const now = this.#services.now();
+    const toldAt = this.#toldAtMs.get(reason);
+    if (toldAt !== undefined && now - toldAt < TOLD_EVERY_MS) return;
+    this.#toldAtMs.set(reason, now);
+    this.#services.log.warn('connection-refused', { listener, reason, cause });
+  }
+}
