@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { PolicyDefinition } from '../src/contract/index.ts';
+import { MEMBER } from '../src/lib/schema.ts';
 import { POLICIES } from '../src/policies/index.ts';
 
 const DOCS = new URL('../docs/policies/', import.meta.url);
@@ -37,7 +38,7 @@ function overview(): string {
 
 function page({ name, summary, schema }: PolicyDefinition): string {
   const readme = readFileSync(new URL(`../src/policies/${name}/README.md`, import.meta.url), 'utf8');
-  const rows = optionRows(readOption(schema), '');
+  const rows = rootRows(readOption(schema));
   const options = table(['option', 'type', 'default', ''], rows);
   return `${GENERATED}# \`${name}\`\n\n${summary}\n\n${readme.trim()}\n\n## Options\n\n${options}\n`;
 }
@@ -56,6 +57,13 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return lines.join('\n');
 }
 
+/** A config is an object of options, or a list, or may be written as either. */
+function rootRows(schema: OptionSchema): string[][] {
+  if (schema.anyOf !== undefined) return schema.anyOf.flatMap(rootRows);
+  if (schema.type !== 'array') return optionRows(schema, '');
+  return [['(the list itself)', typeName(schema), 'required', schema.description ?? '']];
+}
+
 function optionRows(schema: OptionSchema, path: string): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, option]) => {
     const required = schema.required?.includes(name) ? 'required' : '';
@@ -71,6 +79,7 @@ function inner(option: OptionSchema): readonly OptionSchema[] {
 }
 
 function typeName(option: OptionSchema): string {
+  if (option === MEMBER) return 'attachment';
   if (option.anyOf !== undefined) return [...new Set(option.anyOf.map(typeName))].join(' or ');
   if (option.const !== undefined) return `\`${JSON.stringify(option.const)}\``;
   if (option.type === 'array')

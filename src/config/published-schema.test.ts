@@ -21,6 +21,28 @@ describe('the published schema', () => {
     ],
     ['an attachment without config', withPolicy({ 'api-key': null }), true],
     ['an attachment without the config it needs', withPolicy({ 'rate-limit': null }), false],
+    [
+      'members',
+      withPolicy({
+        'any-of': [{ 'all-of': [{ 'api-key': null }] }, { anonymous: { consumer: 'a' }, when: 'true' }],
+      }),
+      true,
+    ],
+    [
+      'members and what is said of them',
+      withPolicy({ 'all-of': { members: [{ 'api-key': {} }], identity: 'a' } }),
+      true,
+    ],
+    ['a misspelt member', withPolicy({ 'any-of': [{ 'api-kye': {} }] }), false],
+    ['a misspelt option of a member', withPolicy({ 'any-of': [{ 'api-key': { heade: 'x' } }] }), false],
+    ['a member that proves nothing', withPolicy({ 'any-of': [{ cors: { origins: ['*'] } }] }), false],
+    ['a member with a mode', withPolicy({ 'any-of': [{ 'api-key': {}, mode: 'shadow' }] }), false],
+    [
+      'two policies in one member',
+      withPolicy({ 'any-of': [{ 'api-key': {}, anonymous: { consumer: 'a' } }] }),
+      false,
+    ],
+    ['no members', withPolicy({ 'any-of': null }), false],
     ['an unknown key', documentWith({ rout: [] }), false],
     ['an unknown policy', withPolicy({ 'rate-limt': {} }), false],
     ['two policies in one item', withPolicy({ 'api-key': {}, cors: { origins: ['*'] } }), false],
