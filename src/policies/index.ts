@@ -4,9 +4,11 @@ import { allOf } from './all-of/policy.ts';
 import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
+import { basicAuth } from './basic-auth/policy.ts';
 import { cors } from './cors/policy.ts';
 import { externalAuth } from './external-auth/policy.ts';
 import { headers } from './headers/policy.ts';
+import { hmacSignature } from './hmac-signature/policy.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
 import { jwt } from './jwt/policy.ts';
@@ -22,9 +24,11 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   anonymous,
   anyOf,
   apiKey,
+  basicAuth,
   cors,
   externalAuth,
   headers,
+  hmacSignature,
   identityHeaders,
   ipList,
   jwt,

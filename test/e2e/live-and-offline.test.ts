@@ -9,7 +9,7 @@ import { FORWARDED, type Outcome } from './live-and-offline/outcome.ts';
 import { type GeneratedRequest, generateRequests } from './live-and-offline/requests.ts';
 
 const SEED = 20_260_201;
-const REQUESTS = 1000;
+const REQUESTS = 1500;
 /** What happens less often than this was hardly tried. */
 const A_FEW = 5;
 

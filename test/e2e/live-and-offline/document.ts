@@ -7,6 +7,8 @@ export const KEYS = {
   BEN_KEY: 'ben-key-0123456789abcdef',
   BEN_OLD_KEY: 'ben-old-key-0123456789abcdef',
   MAL_KEY: 'mal-key-0123456789abcdef',
+  ANN_PASSWORD: 'ann-password-0123456789',
+  ANN_SIGNING_SECRET: 'ann-signing-secret-0123456789abcdef',
   TOKEN_SECRET: 'token-secret-0123456789abcdef-0123456789',
 } as const;
 
@@ -51,6 +53,8 @@ export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
       UNDECIDED,
       SHADOWED,
       TOKENS,
+      DESK,
+      SIGNED,
       PLAIN,
       { name: 'inner', listeners: ['inner'], match: { path: '/**' }, upstream: 'origin', policies: INNER },
     ],
@@ -62,7 +66,15 @@ const key = (name: keyof typeof KEYS, more: Readonly<Record<string, string>> = {
 });
 
 const CONSUMERS = [
-  { name: 'ann', groups: ['staff'], credentials: [key('ANN_KEY')] },
+  {
+    name: 'ann',
+    groups: ['staff'],
+    credentials: [
+      key('ANN_KEY'),
+      { 'basic-auth': { username: 'ann', password: 'env:ANN_PASSWORD' } },
+      { 'hmac-signature': { keyId: 'ann-signs', secret: 'env:ANN_SIGNING_SECRET' } },
+    ],
+  },
   {
     name: 'ben',
     groups: ['partners'],
@@ -216,6 +228,22 @@ const TOKENS = {
       },
     },
   ],
+};
+
+const DESK = {
+  name: 'desk',
+  listeners: ['public'],
+  match: { path: '/desk/**' },
+  upstream: 'origin',
+  policies: [{ 'basic-auth': { realm: 'desk' } }],
+};
+
+const SIGNED = {
+  name: 'signed',
+  listeners: ['public'],
+  match: { path: '/signed/**' },
+  upstream: 'origin',
+  policies: [{ 'hmac-signature': { maxAge: '1h' } }],
 };
 
 const PLAIN = {

@@ -1,5 +1,6 @@
 import { mintSecret } from '../../fixtures/tokens.ts';
 import { Dice } from '../../fuzz/generate.ts';
+import { sendPassword, sendSignature } from './claims.ts';
 import { KEYS, type ListenerPorts } from './document.ts';
 
 /** One request as it is sent, and as it is judged without being sent. */
@@ -18,7 +19,7 @@ export interface GeneratedRequest {
 }
 
 /** What a request is about, before it is bent. */
-interface Draft {
+export interface Draft {
   readonly method: string;
   readonly host: string;
   readonly path: string;
@@ -122,6 +123,7 @@ const DRAFTS: readonly ((dice: Dice) => Draft)[] = [
     path: dice.pick(['/tokens/a', '/tokens/a', '/tokens/metadata']),
     fields: dice.pick(TOKENS).flatMap((token) => ['Authorization', `Bearer ${token}`]),
   }),
+  (dice) => (dice.oneIn(2) ? sendPassword(dice) : sendSignature(dice)),
   (dice) => ({
     method: dice.pick(['GET', 'POST']),
     host: 'deep.eu.api.test',
