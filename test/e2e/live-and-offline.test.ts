@@ -9,12 +9,12 @@ import { FORWARDED, type Outcome } from './live-and-offline/outcome.ts';
 import { type GeneratedRequest, generateRequests } from './live-and-offline/requests.ts';
 
 const SEED = 20_260_201;
-const REQUESTS = 1500;
+const REQUESTS = 2500;
 /** What happens less often than this was hardly tried. */
 const A_FEW = 5;
 
-/** Policies that only edit: they refuse nothing. */
-const EDITING: readonly string[] = ['headers', 'security-headers'];
+/** Policies that refuse nothing: they edit, or say who nobody is. */
+const EDITING: readonly string[] = ['anonymous', 'headers', 'identity-headers', 'security-headers'];
 
 /** What else there must be of decisions: mode, policy, outcome. */
 const OUTCOMES: readonly string[] = [

@@ -1,5 +1,6 @@
 /** A document with every policy there is, at listeners and routes, in every mode, and what it refers to. */
 import type { Document } from '../../fixtures/gateway.ts';
+import { WAYS_IN } from './ways.ts';
 
 /** By the name in the environment that the document refers to. */
 export const KEYS = {
@@ -10,6 +11,8 @@ export const KEYS = {
   ANN_PASSWORD: 'ann-password-0123456789',
   ANN_SIGNING_SECRET: 'ann-signing-secret-0123456789abcdef',
   TOKEN_SECRET: 'token-secret-0123456789abcdef-0123456789',
+  SESSION_SECRET: 'session-secret-0123456789abcdef-0123',
+  LOGIN_SECRET: 'login-secret-0123456789abcdef',
 } as const;
 
 export const FILES = {
@@ -53,8 +56,10 @@ export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
       UNDECIDED,
       SHADOWED,
       TOKENS,
+      SIGNED_IN,
       DESK,
       SIGNED,
+      ...WAYS_IN,
       PLAIN,
       { name: 'inner', listeners: ['inner'], match: { path: '/**' }, upstream: 'origin', policies: INNER },
     ],
@@ -81,6 +86,7 @@ const CONSUMERS = [
     credentials: [key('BEN_KEY'), key('BEN_OLD_KEY', { expires: '2020-01-31' })],
   },
   { name: 'mal', credentials: [key('MAL_KEY')] },
+  { name: 'guest', groups: ['public'] },
 ];
 
 const publicListener = (port: number) => ({
@@ -91,7 +97,7 @@ const publicListener = (port: number) => ({
     { 'security-headers': {} },
     { 'ip-list': { denyFile: './deny.txt', deny: ['192.0.2.66'] } },
     { 'ip-list': { allow: ['198.51.100.0/24', '2001:db8::/32'] }, name: 'trial', mode: 'shadow' },
-    { 'rate-limit': { by: 'address', limit: 80, window: '1h', name: 'per-address' } },
+    { 'rate-limit': { by: 'address', limit: 240, window: '1h', name: 'per-address' } },
     { 'rate-limit': { by: 'address', limit: 5, window: '100ms', burst: 3 }, name: BRIEF, mode: 'shadow' },
     // Decided by the very millisecond: a request judged offline at another time than live is found out.
     { headers: { request: { set: { 'x-client': `\${client}` } } }, when: 'now % 2 == 0' },
@@ -225,6 +231,27 @@ const TOKENS = {
         audience: 'orders',
         keys: [{ secret: 'env:TOKEN_SECRET' }],
         scopes: ['orders.read'],
+      },
+    },
+  ],
+};
+
+export const SIGN_IN = { issuer: 'http://127.0.0.1:1', clientId: 'app' } as const;
+
+/** Nobody is sent to the provider, who is not there. */
+const SIGNED_IN = {
+  name: 'signed-in',
+  listeners: ['public'],
+  match: { path: '/signed-in/**' },
+  upstream: 'origin',
+  policies: [
+    {
+      'oidc-login': {
+        ...SIGN_IN,
+        publicUrl: 'https://app.test',
+        clientSecret: 'env:LOGIN_SECRET',
+        unauthenticated: 401,
+        session: { secrets: ['env:SESSION_SECRET'] },
       },
     },
   ],

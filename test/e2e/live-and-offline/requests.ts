@@ -1,7 +1,9 @@
+import { sealedSession } from '../../fixtures/sealed-session.ts';
 import { mintSecret } from '../../fixtures/tokens.ts';
 import { Dice } from '../../fuzz/generate.ts';
 import { sendPassword, sendSignature } from './claims.ts';
-import { KEYS, type ListenerPorts } from './document.ts';
+import { KEYS, type ListenerPorts, SIGN_IN } from './document.ts';
+import { sendWays } from './ways.ts';
 
 /** One request as it is sent, and as it is judged without being sent. */
 export interface GeneratedRequest {
@@ -123,7 +125,14 @@ const DRAFTS: readonly ((dice: Dice) => Draft)[] = [
     path: dice.pick(['/tokens/a', '/tokens/a', '/tokens/metadata']),
     fields: dice.pick(TOKENS).flatMap((token) => ['Authorization', `Bearer ${token}`]),
   }),
+  (dice) => ({
+    method: dice.pick(['GET', 'POST']),
+    host: 'other.test',
+    path: '/signed-in/here',
+    fields: dice.pick(SESSIONS).flatMap((cookie) => ['Cookie', cookie]),
+  }),
   (dice) => (dice.oneIn(2) ? sendPassword(dice) : sendSignature(dice)),
+  (dice) => sendWays(dice, [KEYS.ANN_KEY, KEYS.ANN_KEY, KEYS.ANN_KEY, KEYS.BEN_KEY, 'wrong']),
   (dice) => ({
     method: dice.pick(['GET', 'POST']),
     host: 'deep.eu.api.test',
@@ -148,6 +157,20 @@ const [SOUND, UNSCOPED, FORGED] = [
 ];
 /** Two at once are none. */
 const TOKENS: readonly (readonly string[])[] = [[SOUND], [SOUND], [UNSCOPED], [FORGED], [SOUND, SOUND], []];
+
+const session = (secret: string) => sealedSession({ ...SIGN_IN, secret, claims: { sub: 'ann' } });
+const [SIGNED_IN, SEALED_ELSEWHERE] = [session(KEYS.SESSION_SECRET), session('another secret')].map(
+  (value) => `theme=dark; __Host-sallyport=${value}`,
+);
+/** Two at once are none. */
+const SESSIONS: readonly (readonly string[])[] = [
+  [SIGNED_IN],
+  [SIGNED_IN],
+  [SIGNED_IN, SIGNED_IN],
+  [SEALED_ELSEWHERE],
+  ['theme=dark'],
+  [],
+];
 
 const TWO_TENANTS = ['X-Tenant', 'a', 'X-Tenant', 'b'];
 
