@@ -60,16 +60,28 @@ export interface Revocations {
   readonly version: number;
 }
 
+/** A credential that is kept live. */
+export interface LiveMatch extends CredentialMatch {
+  /**
+   * Its consumer is one of the document and not kept live: the identity here has its name only, and without such a
+   * consumer in the document the credential is nobody's.
+   */
+  readonly isOfDocument: boolean;
+}
+
 /** Consumers and credentials that are kept live, beside those of the document. */
 export interface LiveConsumers {
-  /** As in ConsumerDirectory; what was rotated away is not found. */
-  find(kind: CredentialKind, key: string): CredentialMatch | undefined;
-  consumer(name: string): Consumer | undefined;
+  /**
+   * By the same keys as ConsumerDirectory. What was revoked, and what belongs to a disabled consumer, is not found;
+   * what has expired is.
+   */
+  find(kind: CredentialKind, key: string): LiveMatch | undefined;
+  /** One that is kept live. */
+  consumer(name: string): Consumer | 'disabled' | undefined;
 }
 
 /** What changes at once, without a revision, and is the same for every request of a worker. */
 export interface LiveData {
-  /** Those kept in the store: what was revoked, disabled or has expired is found all the same, and told as such. */
   readonly consumers: LiveConsumers;
   readonly bans: BanList;
   readonly lists: AddressLists;

@@ -1,3 +1,11 @@
+export {
+  CredentialTable,
+  type TableConsumer,
+  type TableCredential,
+  type TableStats,
+} from './credentials/credential-table.ts';
+export type { CredentialBuffers } from './credentials/layout.ts';
+export { attachCredentials } from './credentials/live-credentials.ts';
 export { LiveState } from './live/live-state.ts';
 export { createLocalCounters } from './local-counters.ts';
 export { ruleFault } from './rule.ts';
