@@ -25,6 +25,10 @@ export interface StageParts {
   readonly answer?: Answer;
   readonly admin?: boolean;
   readonly workers?: number;
+  /** Beside the document. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** What every probe says before its request. */
+  readonly preface?: string;
 }
 
 /** How long a connection that should stay is watched for an answer too many or an end. */
@@ -42,7 +46,7 @@ export class Stage {
   }
 
   static async open(parts: StageParts = {}): Promise<Stage> {
-    const { answer, env, admin, workers, ...more } = parts;
+    const { answer, env, admin, workers, files, preface = '', ...more } = parts;
     const upstream = await RawUpstream.start(answer === undefined ? {} : { answer });
     const document = proxyDocument({ port: await freePort(), upstream: upstream.url, ...more });
     try {
@@ -52,6 +56,7 @@ export class Stage {
         ...(workers === undefined ? {} : { workers }),
       });
       return new Stage(gateway, upstream);
+        ...(files === undefined ? {} : { files }),
     } catch (error) {
       await upstream.stop();
       throw error;

@@ -32,6 +32,6 @@ export const BruteForceSchema = Type.Union(
   ],
   {
     description:
-      'Who guesses credentials, by address (IPv6: /64) and by the consumer claimed, is slowed down, then refused for a time. `off` for never.',
+      'Who guesses credentials, by address (IPv6: /64), is slowed down, then refused for a time; so is a user name that is guessed at, from ten times as many. `off` for never.',
   },
 );

@@ -107,7 +107,10 @@ describe('basic-auth', () => {
 
   it('never takes another user’s verifier for a stranger’s', async () => {
     credentials = { 'basic-auth:hashed': match(await hashPassword('right horse', Buffer.alloc(16))) };
-    assert.equal(told(await decide(compile(), as('nobody', 'right horse'))).code, 'invalid-credential');
+    credentials['basic-auth:broken'] = match(undefined);
+    for (const user of ['nobody', 'broken']) {
+      assert.equal(told(await decide(compile(), as(user, 'right horse'))).code, 'invalid-credential');
+    }
   });
 
   it('checks a right password once, then is synchronous', async () => {
