@@ -24,6 +24,11 @@ const widths: readonly (readonly [network: string, isTooWide: boolean])[] = [
   ['::/0', true],
   ['2000::/3', true],
   ['2001::/16', false],
+  ['2400::/12', true],
+  ['8000::/1', false],
+  ['fc00::/7', false],
+  ['ff00::/8', false],
+  ['::/1', true],
 ];
 for (const [text, expected] of widths) {
   it(`${text} is ${expected ? '' : 'not '}too wide`, () => {

@@ -1,4 +1,4 @@
-import { type Cidr, networkOf, parseCidr } from './cidr.ts';
+import { type Cidr, holdsNetwork, parseCidr } from './cidr.ts';
 
 /** A range of addresses that are nobody's on the internet, and what it is called. */
 export interface SpecialNetwork {
@@ -26,15 +26,16 @@ export const SPECIAL_NETWORKS: readonly SpecialNetwork[] = Object.freeze(
   }),
 );
 
-/** IPv4 above this is multicast or reserved: no rule about it shuts a caller out. */
-const [NO_CALLERS, NO_CALLERS_BITS] = [0xe0000000, 3];
+/** Where callers of the internet are: IPv4 below multicast and what is reserved, and global IPv6 (RFC 4291 §2.4). */
+const RESERVED_V4: Cidr = { family: 4, a: 0, b: 0, c: 0xffff, d: 0xe0000000, bits: 3 };
+const GLOBAL_V6: Cidr = { family: 6, a: 0x20000000, b: 0, c: 0, d: 0, bits: 3 };
 
 /**
  * Whether a network is so wide that nobody means it: more than a /8 of IPv4 or a /16 of IPv6, a default route among
- * them. Multicast and reserved IPv4 is no such: nobody calls from there.
+ * them. What nobody calls from may be as wide as it likes: lists of bogons hold it.
  */
 export function isTooWide(network: Cidr): boolean {
-  if (network.family === 6) return network.bits < 16;
-  if (network.bits >= NO_CALLERS_BITS && networkOf(network, NO_CALLERS_BITS).d === NO_CALLERS) return false;
-  return network.bits < 8;
+  if (network.family === 4) return network.bits < 8 && !holdsNetwork(RESERVED_V4, network);
+  if (network.bits >= 16) return false;
+  return holdsNetwork(GLOBAL_V6, network) || holdsNetwork(network, GLOBAL_V6);
 }

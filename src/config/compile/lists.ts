@@ -5,7 +5,7 @@ import type { FeedForm } from '../../lib/network-feed/index.ts';
 import type { Static } from '../../lib/schema.ts';
 import type { PolicyCatalog } from '../catalog.ts';
 import type { DocumentPath } from '../document-path.ts';
-import type { IssueList } from '../issues.ts';
+import { IssueList } from '../issues.ts';
 import { isObject, listOf, memberOf, textOf } from '../json-shape.ts';
 import { DEFAULT_LIST, ListSchema } from '../schema/list.ts';
 import { positiveMs, sizeOf } from './listener.ts';
@@ -48,6 +48,14 @@ export interface DocumentLists {
   /** Every list that is declared, by name, with the entries that stand in the document. */
   readonly inline: ReadonlyMap<string, readonly InlineEntry[]>;
   readonly feeds: readonly FeedPlan[];
+}
+
+/** The `lists` of a document that was found sound. */
+export function listsOf(document: unknown, catalog: PolicyCatalog, secrets: Secrets): DocumentLists {
+  const issues = new IssueList();
+  const lists = readLists(document, catalog, secrets, issues);
+  issues.throwIfAny();
+  return lists;
 }
 
 /** Reads the `lists` of a document. Lists of unsound form have no feed; the structure's own issues tell their faults. */
