@@ -4,6 +4,8 @@ import type { IdentityKey } from './caller.ts';
 
 /** A token may carry hundreds of scopes; the record needs only enough of them to see the mistake. */
 const MAX_NAMES = 10;
+/** As with names: a document may have thousands of blocks, and each refusal writes this. */
+const MAX_BLOCKS = 10;
 
 /** Why no allowing block held, for the record: `denied: none of groups [partners]; the caller has []`. */
 export function explainMiss(
@@ -11,9 +13,12 @@ export function explainMiss(
   c: PolicyContext,
   identity: Identity | undefined,
 ): string {
-  const reasons = blocks.map((block) => explainBlock(block, c, identity));
-  if (reasons.length === 1) return `denied: ${reasons[0]}`;
-  return `denied: ${reasons.map((reason, i) => `${blocks[i].rule}: ${reason}`).join('; ')}`;
+  if (blocks.length === 1) return `denied: ${explainBlock(blocks[0], c, identity)}`;
+  const told = blocks
+    .slice(0, MAX_BLOCKS)
+    .map((block) => `${block.rule}: ${explainBlock(block, c, identity)}`);
+  const more = blocks.length > MAX_BLOCKS ? `; and ${blocks.length - MAX_BLOCKS} more` : '';
+  return `denied: ${told.join('; ')}${more}`;
 }
 
 function explainBlock(block: Block, c: PolicyContext, identity: Identity | undefined): string {

@@ -61,6 +61,13 @@ describe('acl', () => {
     assert.ok(reason?.endsWith('g9, and 490 more]'));
   });
 
+  it('explains few of very many blocks', async () => {
+    const allow = Array.from({ length: 500 }, () => ({ groups: ['partners'] }));
+    const reason = await reasonOf({ allow }, []);
+    assert.ok(reason?.endsWith('; and 490 more'));
+    assert.ok((reason?.length ?? 0) < 1000);
+  });
+
   it('needs an identity only where a block asks for one', () => {
     const { needs } = acl;
     assert.ok(typeof needs === 'function');
