@@ -27,6 +27,12 @@ export function parseAdminName(text: string, before: readonly string[] = []): re
   throw new InvalidArgumentError(`"${text}" is no host name, such as gateway.example.com.`);
 }
 
+/** One more reference to a master key; the option may be repeated. */
+export function parseMasterKey(text: string, before: readonly string[] = []): readonly string[] {
+  if (/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text)) return [...before, text];
+  throw new InvalidArgumentError('It takes env:NAME or file:PATH, never the key itself.');
+}
+
 const MAX_WORKERS = 256;
 
 export function parseWorkers(text: string): number {

@@ -6,6 +6,7 @@ import {
   parseAdminName,
   parseDurationMs,
   parseHostPort,
+  parseMasterKey,
   parseWorkers,
 } from './options.ts';
 
@@ -20,6 +21,8 @@ export interface RunOptions {
   readonly workers: number;
   /** `stdout`, `none` or the path of a file. */
   readonly records: string;
+  /** `env:NAME` or `file:PATH` of the keys that secrets in the store are encrypted with, the current one first. */
+  readonly masterKey: readonly string[];
   /** Milliseconds that requests have to end in when the program ends. */
   readonly drain: number;
   /** Where the built-in demo upstream listens; undefined for no demo. */
@@ -56,6 +59,14 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
         .default(availableParallelism(), 'one per core'),
     )
     .option('-r, --records <stdout|FILE|none>', 'where one JSON line per request goes', 'stdout')
+    .addOption(
+      new Option(
+        '--master-key <env:NAME|file:PATH>',
+        'key that secrets in the store are encrypted with; repeat it for those that earlier ones were',
+      )
+        .argParser(parseMasterKey)
+        .default([], 'DIR/master-key, made when needed'),
+    )
     .addOption(
       new Option('--drain <DURATION>', 'how long requests may take to end after SIGTERM')
         .argParser(parseDurationMs)

@@ -419,6 +419,7 @@ describe('a consumer directory', () => {
       ['other', kept('live', false)],
       ['of the document', kept('app', true)],
       ['of nobody', kept('gone', true)],
+      ['declared since', kept('app', false)],
     ]);
     const consumers: LiveConsumers = {
       find: (kind, key) => (kind === 'api-key' ? all.get(key) : undefined),
@@ -436,6 +437,7 @@ describe('a consumer directory', () => {
       [['partners'], { id: 'live-1', kind: 'api-key' }, 7],
     );
     assert.equal(directory.find('api-key', 'of the document'), added);
+    assert.deepEqual(directory.find('api-key', 'declared since')?.identity.groups, ['partners']);
     assert.deepEqual(directory.consumer('live'), { name: 'live', groups: ['kept'] });
   });
 

@@ -164,11 +164,12 @@ class KeptCredentials {
 
   find(kind: CredentialKind, key: string): CredentialMatch | undefined {
     const match = this.#live.find(kind, key);
-    if (match === undefined || !match.isOfDocument) return match;
+    if (match === undefined) return undefined;
     let completed = this.#completed.get(match);
     if (completed === undefined) {
       const consumer = this.#consumers.get(match.identity.consumer);
-      if (consumer === undefined) return undefined;
+      // What the document says of its consumers counts, whoever keeps one of that name as well.
+      if (consumer === undefined) return match.isOfDocument ? undefined : match;
       const { id = '' } = match.identity.credential ?? {};
       completed = Object.freeze({ ...match, identity: identityOf(consumer, id, kind) });
       this.#completed.set(match, completed);

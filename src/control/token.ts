@@ -1,17 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
+import { makeOnce, readPrivate } from './private-file.ts';
 
 /** What the admin API asks of a token; the token itself is not kept. */
 export interface AdminToken {
@@ -26,7 +17,6 @@ export interface AdminToken {
 const FILE_NAME = 'admin-token';
 const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^[\w-]{43,128}$/;
-const OPEN_TO_OTHERS = 0o077;
 
 /**
  * Reads `DATA/admin-token`, or makes it at the first start: 32 random bytes as base64url, mode 0600.
@@ -36,8 +26,9 @@ const OPEN_TO_OTHERS = 0o077;
 export function loadAdminToken(dataDir: string, randomBytes: (size: number) => Uint8Array): AdminToken {
   const path = join(dataDir, FILE_NAME);
   try {
-    const isNew = createOnce(path, randomBytes);
-    return tokenOf(path, isNew, readPrivate(path));
+    const token = Buffer.from(randomBytes(TOKEN_BYTES)).toString('base64url');
+    const isNew = makeOnce(path, `${token}\n`, randomBytes);
+    return tokenOf(path, isNew, readPrivate(path, 'the admin token'));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -72,60 +63,12 @@ function readToken(path: string): string {
   }
 }
 
-/** A link appears whole or not at all, so that of two programs starting at once one token is kept. */
-function createOnce(path: string, randomBytes: (size: number) => Uint8Array): boolean {
-  const bytes = randomBytes(TOKEN_BYTES);
-  const temporary = `${path}.${Buffer.from(randomBytes(8)).toString('hex')}.tmp`;
-  writeSynced(temporary, `${Buffer.from(bytes).toString('base64url')}\n`);
-  try {
-    linkSync(temporary, path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
-function writeSynced(path: string, text: string): void {
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** A link would let who owns its directory choose the token; looser permissions would let others read it. */
-function readPrivate(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const { mode, uid } = fstatSync(fd);
-    if ((mode & OPEN_TO_OTHERS) !== 0) {
-      throw refusal(
-        path,
-        'others may read or change it',
-        `run: chmod 600 ${path}, or delete it to have a new one made`,
-      );
-    }
-    const self = process.geteuid?.();
-    if (self !== undefined && uid !== self) throw refusal(path, 'it belongs to another user');
-    return readFileSync(fd, 'utf8').trim();
-  } finally {
-    closeSync(fd);
-  }
-}
-
-const refusal = (path: string, reason: string, suggestion?: string): ConfigError =>
-  ConfigError.at('', `the admin token ${path} is refused: ${reason}`, suggestion);
-
 function tokenOf(path: string, isNew: boolean, token: string): AdminToken {
   if (!TOKEN_FORM.test(token)) {
-    throw refusal(
-      path,
-      'it holds no token of at least 43 base64url characters',
+    const problem = 'it holds no token of at least 43 base64url characters';
+    throw ConfigError.at(
+      '',
+      `the admin token ${path} is refused: ${problem}`,
       'delete it to have a new one made',
     );
   }

@@ -101,19 +101,24 @@ export interface CredentialUse {
 export interface ConsumerStore {
   putConsumer(consumer: ConsumerEntry): Promise<void>;
   updateConsumer(name: string, change: ConsumerChange): Promise<void>;
-  /** With all its credentials and what is known of their use. */
+  /** With all its credentials and what is known of their use; also where there are only these. */
   removeConsumer(name: string): Promise<void>;
   getConsumer(name: string): Promise<ConsumerEntry | undefined>;
   listConsumers(page: NamePage): Promise<readonly ConsumerEntry[]>;
 
   putCredential(credential: CredentialEntry): Promise<void>;
-  /** Puts the heir and sets when the one before it expires and who succeeds it: both or neither. */
-  succeedCredential(id: string, expiresAt: number, heir: CredentialEntry): Promise<void>;
+  /**
+   * Puts the heir and sets who succeeds the one before it and when that ends: by expiry, or revoked as the heir
+   * comes. Both or neither.
+   */
+  succeedCredential(id: string, heir: CredentialEntry, expiresAt: number | 'revoked'): Promise<void>;
   /** Marks it revoked and forgets what it was verified with. One that is revoked already keeps its time. */
   revokeCredential(id: string, at: number): Promise<void>;
   /** Replaces an encrypted secret by the same one under another key. */
   resealCredential(id: string, sealed: string): Promise<void>;
   getCredential(id: string): Promise<StoredCredential | undefined>;
+  /** Whether one that is not revoked is found by that. */
+  hasActive(kind: CredentialKind, lookup: string): Promise<boolean>;
   listCredentials(page: CredentialPage): Promise<readonly StoredCredential[]>;
   /** Those not revoked with a larger number, oldest first: how a start reads them all, at most 10,000 at a time. */
   activeCredentials(after: number, limit: number): Promise<readonly ActiveCredential[]>;

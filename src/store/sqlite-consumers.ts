@@ -1,3 +1,4 @@
+import type { CredentialKind } from '../contract/index.ts';
 import { parseActive, parseConsumer, parseCredential, parseRevocation } from './consumer-rows.ts';
 import type {
   ActiveCredential,
@@ -19,6 +20,8 @@ const MAX_PAGE = 10_000;
 
 const CREDENTIALS =
   'SELECT c.*, u.at AS used_at FROM credentials c LEFT JOIN credential_use u ON u.id = c.id';
+
+const REVOKED = 'revoked_at = coalesce(revoked_at, ?), verifier = NULL, sealed = NULL';
 
 /** Consumers and credentials in the embedded store. */
 export class SqliteConsumers implements ConsumerStore {
@@ -59,9 +62,9 @@ export class SqliteConsumers implements ConsumerStore {
           'DELETE FROM credential_use WHERE id IN (SELECT id FROM credentials WHERE consumer = ?)',
           [name],
         );
-        this.#write('DELETE FROM credentials WHERE consumer = ?', [name]);
+        const credentials = this.#write('DELETE FROM credentials WHERE consumer = ?', [name]);
         const gone = this.#write('DELETE FROM consumers WHERE name = ?', [name]);
-        if (gone === 0) throw missing(`consumer ${name}`);
+        if (gone + credentials === 0) throw missing(`consumer ${name}`);
       }),
     );
   }
@@ -83,13 +86,14 @@ export class SqliteConsumers implements ConsumerStore {
     return this.#connection.run(() => this.#insert(credential));
   }
 
-  succeedCredential(id: string, expiresAt: number, heir: CredentialEntry): Promise<void> {
+  succeedCredential(id: string, heir: CredentialEntry, expiresAt: number | 'revoked'): Promise<void> {
     return this.#connection.run(() =>
       this.#connection.transaction('BEGIN IMMEDIATE', () => {
-        const changed = this.#write(
-          'UPDATE credentials SET expires_at = ?, successor = ? WHERE id = ? AND revoked_at IS NULL',
-          [expiresAt, heir.id, id],
-        );
+        const where = 'successor = ? WHERE id = ? AND revoked_at IS NULL';
+        const changed =
+          expiresAt === 'revoked'
+            ? this.#write(`UPDATE credentials SET ${REVOKED}, ${where}`, [heir.createdAt, heir.id, id])
+            : this.#write(`UPDATE credentials SET expires_at = ?, ${where}`, [expiresAt, heir.id, id]);
         if (changed === 0) throw missing(`credential ${id}`);
         this.#insert(heir);
       }),
@@ -98,10 +102,7 @@ export class SqliteConsumers implements ConsumerStore {
 
   revokeCredential(id: string, at: number): Promise<void> {
     return this.#connection.run(() => {
-      const changed = this.#write(
-        'UPDATE credentials SET revoked_at = coalesce(revoked_at, ?), verifier = NULL, sealed = NULL WHERE id = ?',
-        [at, id],
-      );
+      const changed = this.#write(`UPDATE credentials SET ${REVOKED} WHERE id = ?`, [at, id]);
       if (changed === 0) throw missing(`credential ${id}`);
     });
   }
@@ -121,6 +122,11 @@ export class SqliteConsumers implements ConsumerStore {
       const row = this.#connection.prepare(`${CREDENTIALS} WHERE c.id = ?`).get(id);
       return row === undefined ? undefined : parseCredential(row);
     });
+  }
+
+  hasActive(kind: CredentialKind, lookup: string): Promise<boolean> {
+    const sql = 'SELECT 1 FROM credentials WHERE kind = ? AND lookup = ? AND revoked_at IS NULL';
+    return this.#connection.run(() => this.#connection.prepare(sql).get(kind, lookup) !== undefined);
   }
 
   listCredentials({ limit, before, consumer }: CredentialPage): Promise<readonly StoredCredential[]> {

@@ -70,7 +70,7 @@ export function consumerStoreContract(withStore: WithStore): void {
     await assert.rejects(store.removeConsumer('app'), notFound);
     await assert.rejects(store.revokeCredential('cr-1', AT), notFound);
     await assert.rejects(store.resealCredential('cr-1', 'sealed'), notFound);
-    await assert.rejects(store.succeedCredential('cr-1', AT, credential(2)), notFound);
+    await assert.rejects(store.succeedCredential('cr-1', credential(2), AT), notFound);
     assert.equal(await store.getCredential('cr-2'), undefined);
     assert.equal(await store.removeRevocation(revocation('token', 'a')), false);
   });
@@ -125,7 +125,10 @@ export function consumerStoreContract(withStore: WithStore): void {
     await assert.rejects(store.putCredential(credential(2, { lookup: 'lookup-1' })), conflict);
     await assert.rejects(store.putCredential(credential(3, { id: 'cr-1' })), conflict);
     await store.putCredential(credential(4, { lookup: 'lookup-1', kind: 'basic-auth' }));
+    assert.equal(await store.hasActive('api-key', 'lookup-1'), true);
+    assert.equal(await store.hasActive('mtls', 'lookup-1'), false);
     await store.revokeCredential('cr-1', AT);
+    assert.equal(await store.hasActive('api-key', 'lookup-1'), false);
     await store.putCredential(credential(5, { lookup: 'lookup-1' }));
     assert.deepEqual(idsOf(await store.activeCredentials(0, 10)), ['cr-4', 'cr-5']);
   });
@@ -142,17 +145,23 @@ export function consumerStoreContract(withStore: WithStore): void {
 
   test('lets one credential succeed another, whole or not at all', async (store) => {
     await store.putCredential(credential(1));
-    await assert.rejects(
-      store.succeedCredential('cr-1', AT + 5, credential(2, { lookup: 'lookup-1' })),
-      conflict,
-    );
+    const same = credential(2, { lookup: 'lookup-1' });
+    await assert.rejects(store.succeedCredential('cr-1', same, AT + 5), conflict);
     assert.equal((await store.getCredential('cr-1'))?.expiresAt, undefined);
-    await store.succeedCredential('cr-1', AT + 5, credential(2));
+    await store.succeedCredential('cr-1', credential(2), AT + 5);
     const { expiresAt, successor } = (await store.getCredential('cr-1')) ?? {};
     assert.deepEqual([expiresAt, successor], [AT + 5, 'cr-2']);
     await store.revokeCredential('cr-1', AT);
-    await assert.rejects(store.succeedCredential('cr-1', AT + 5, credential(3)), notFound);
+    await assert.rejects(store.succeedCredential('cr-1', credential(3), AT + 5), notFound);
     assert.equal(await store.getCredential('cr-3'), undefined);
+  });
+
+  test('lets one take the place of another at once, with the same look-up', async (store) => {
+    await store.putCredential(credential(1, { verifier: 'old' }));
+    await store.succeedCredential('cr-1', credential(2, { lookup: 'lookup-1' }), 'revoked');
+    const { revokedAt, successor, verifier } = (await store.getCredential('cr-1')) ?? {};
+    assert.deepEqual([revokedAt, successor, verifier], [AT + 2, 'cr-2', undefined]);
+    assert.deepEqual(idsOf(await store.activeCredentials(0, 9)), ['cr-2']);
   });
 
   test('replaces an encrypted secret', async (store) => {
@@ -196,6 +205,13 @@ export function consumerStoreContract(withStore: WithStore): void {
     assert.equal(await store.getCredential('cr-1'), undefined);
     assert.deepEqual([...(await store.lastUse(['cr-1', 'cr-2']))], [['cr-2', AT]]);
     assert.equal((await store.getCredential('cr-2'))?.lastUsedAt, AT);
+  });
+
+  test('removes credentials that have no consumer here by its name too', async (store) => {
+    await store.putCredential(credential(1));
+    await store.removeConsumer('app');
+    assert.equal(await store.getCredential('cr-1'), undefined);
+    await assert.rejects(store.removeConsumer('app'), notFound);
   });
 
   test('keeps the latest use of each credential, whoever’s it is', async (store) => {

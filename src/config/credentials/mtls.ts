@@ -18,7 +18,8 @@ export function readMtls(config: MtlsConfig, reading: CredentialReading): ReadCr
   return { kind: 'mtls', lookup, unique: { key, message } };
 }
 
-function thumbprintOf(pem: string): string {
+/** SHA-256 of the one certificate in a PEM text, base64url. Throws ConfigError. */
+export function thumbprintOf(pem: string): string {
   const count = pem.split('-----BEGIN CERTIFICATE-----').length - 1;
   if (count !== 1) throw ConfigError.at('', `holds ${count} certificates in PEM, not one`);
   try {

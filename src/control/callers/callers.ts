@@ -1,0 +1,45 @@
+import { CallerBook, type CallerDeps } from './caller-book.ts';
+import { ConsumerDesk } from './consumer-desk.ts';
+import { CredentialDesk } from './credential-desk.ts';
+import { loadCallers } from './load-callers.ts';
+import { RevocationDesk } from './revocation-desk.ts';
+
+/** Consumers and credentials that are kept live, and what was revoked: the control side of them. */
+export class Callers {
+  readonly consumers: ConsumerDesk;
+  readonly credentials: CredentialDesk;
+  readonly revocations: RevocationDesk;
+  readonly #deps: CallerDeps;
+  readonly #book: CallerBook;
+
+  constructor(deps: CallerDeps) {
+    this.#deps = deps;
+    this.#book = new CallerBook(deps);
+    this.revocations = new RevocationDesk(deps, this.#book);
+    this.consumers = new ConsumerDesk(deps, this.#book, this.revocations);
+    this.credentials = new CredentialDesk(deps, this.#book, this.revocations);
+  }
+
+  /**
+   * Brings what the store holds to the workers; to be done before the first request. Never rejects: without a store
+   * traffic goes on with the callers of the document, and changes are refused.
+   */
+  async load(): Promise<void> {
+    const { log, clock } = this.#deps;
+    const store = this.#deps.store();
+    if (store === undefined) return;
+    const startedMs = clock.monotonic();
+    try {
+      await loadCallers({ ...this.#deps, store: store.consumers });
+      this.#book.open();
+      await this.revocations.load();
+    } catch (error) {
+      this.#book.close();
+      return log.error('callers-not-loaded', { error });
+    }
+    const { consumers, credentials } = this.#deps.table.stats;
+    if (consumers === 0) return;
+    const durationMs = Math.round(clock.monotonic() - startedMs);
+    log.info('callers-loaded', { consumers, credentials, durationMs });
+  }
+}
