@@ -9,7 +9,7 @@ export interface HashCost {
 }
 
 /** What new hashes are made with (OWASP's first choice; about 50 ms and 19 MiB). */
-export const DEFAULT_COST: HashCost = Object.freeze({ memoryKiB: 19_456, passes: 2, lanes: 1 });
+const DEFAULT_COST: HashCost = Object.freeze({ memoryKiB: 19_456, passes: 2, lanes: 1 });
 
 /** Bounds of what a document may ask of a worker: 64 MiB, and about 0.4 s on one core. */
 const MAX_MEMORY_KIB = 65_536;

@@ -24,7 +24,7 @@ export interface SignatureKey {
 }
 
 /** A shorter shared secret could be searched for (RFC 2104 §3: not less than the length of the hash). */
-export const MIN_SHARED_SECRET_BYTES = 32;
+const MIN_SHARED_SECRET_BYTES = 32;
 const MIN_RSA_BITS = 2048;
 /** Beyond it a verification would hold the worker for longer than a request may. */
 const MAX_RSA_BITS = 8192;
