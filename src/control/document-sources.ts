@@ -1,8 +1,11 @@
-import { dirname } from 'node:path';
 import {
+  type BinaryFiles,
+  binariesOnDisk,
   type CheckedDocument,
   createBundle,
+  type FeedPlan,
   filesOnDisk,
+  listsOf,
   loadDocument,
   locateIssues,
   type ParsedDocument,
@@ -12,12 +15,14 @@ import {
   readersOf,
   secretsOf,
 } from '../config/index.ts';
-import type { Clock, DocumentFiles, Secrets, Snapshot } from '../contract/index.ts';
+import type { Clock, DocumentFiles, LiveData, Secrets, Snapshot } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
 import { runDocumentTests, testIssues } from '../lifecycle/index.ts';
 import { createLocalCounters } from '../state/index.ts';
 import type { LastGoodBundle } from '../store/index.ts';
+import { documentFolder } from './document-folder.ts';
 import { type ListenAddress, refuseTaken } from './listener-probe.ts';
+import type { ListsInService } from './live/feeds.ts';
 import type { OfferedBundle } from './offered-bundle.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,16 +36,22 @@ export interface DocumentSourcesDeps {
   readonly clock: Clock;
   /** Addresses that are served now; they are ours. */
   readonly bound: () => Promise<readonly { readonly host: string; readonly port: number }[]>;
+  /** What the tests of a document see of what is live. */
+  readonly live?: LiveData;
+  /** Loads the lists of a document that is about to be served. Rejects with ConfigError. */
+  readonly loadLists?: (plans: readonly FeedPlan[]) => Promise<void>;
 }
 
 /** Where documents come from. Each way ends in a bundle that was compiled once, tested and found servable. */
 export class DocumentSources {
   readonly #deps: DocumentSourcesDeps;
   readonly #cache = new PolicyCache();
+  readonly #binaries: BinaryFiles;
   #checked: Snapshot | undefined;
 
   constructor(deps: DocumentSourcesDeps) {
     this.#deps = deps;
+    this.#binaries = binariesOnDisk(this.#folder);
   }
 
   /** The document on disk as it is now. Throws ConfigError. */
@@ -54,7 +65,7 @@ export class DocumentSources {
     return await this.#check(parseDocument(text, 'document'), filesOnDisk(this.#folder), text);
   }
 
-  /** The last good revision, with the files as they were. Secrets are read anew. Throws ConfigError. */
+  /** The last good revision, with the files as they were. Secrets and databases are read anew. Throws ConfigError. */
   async fromLastGood({ document, files }: LastGoodBundle): Promise<OfferedBundle> {
     const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
     return await this.#check(parseDocument(document, 'last good revision'), kept, document);
@@ -67,14 +78,18 @@ export class DocumentSources {
   }
 
   get #folder(): string {
-    return /\.(ya?ml|json)$/.test(this.#deps.path) ? dirname(this.#deps.path) : this.#deps.path;
+    return documentFolder(this.#deps.path);
   }
 
   async #check(parsed: ParsedDocument, files: DocumentFiles, text: string): Promise<OfferedBundle> {
-    const { catalog, environment } = this.#deps;
+    const { catalog, environment, live } = this.#deps;
     const secrets = secretsOf(environment, filesOnDisk(this.#folder));
-    const checked = await createBundle(parsed, { catalog, cache: this.#cache, files, secrets });
+    const known = live === undefined ? {} : { live };
+    const parts = { catalog, cache: this.#cache, files, secrets, binaries: this.#binaries, ...known };
+    const checked = await createBundle(parsed, parts);
+    let lists: ListsInService;
     try {
+      lists = await this.#loadLists(checked, secrets);
       await this.#runTests(checked, secrets);
       await this.#refuseTaken(checked.snapshot);
     } catch (error) {
@@ -85,7 +100,14 @@ export class DocumentSources {
     // The one before is let go only now: policies that did not change are not compiled again.
     await this.#checked?.dispose();
     this.#checked = checked.snapshot;
-    return { ...checked.bundle, text };
+    return { ...checked.bundle, text, lists };
+  }
+
+  async #loadLists({ document }: CheckedDocument, secrets: Secrets): Promise<ListsInService> {
+    const { inline, feeds, proxies } = listsOf(document, this.#deps.catalog, secrets);
+    await this.#deps.loadLists?.(feeds);
+    const counts = [...inline].map(([name, entries]) => [name, entries.length]);
+    return { feeds, inline: Object.fromEntries(counts), proxies };
   }
 
   /** A document that fails its own tests is refused like one that cannot be compiled. */

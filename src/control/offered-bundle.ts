@@ -1,9 +1,11 @@
 import type { Bundle } from '../config/index.ts';
+import type { ListsInService } from './live/feeds.ts';
 
 /** What is offered to the workers, with its text for the store. */
 export interface OfferedBundle extends Bundle {
   /** The document as it was sent; of a folder, its parts as one JSON text. */
   readonly text: string;
+  readonly lists: ListsInService;
 }
 
 /** The files a bundle was read from beside the document, those of its secrets included: content by name. */

@@ -15,6 +15,7 @@ const bundle = (revision: string, text: string): OfferedBundle => ({
   fileHashes: {},
   secrets: { 'file:key': 'a secret', 'env:TOKEN': 'no file' },
   binaries: {},
+  lists: { feeds: [], inline: {}, proxies: [] },
 });
 
 describe('reload after a file has changed', () => {

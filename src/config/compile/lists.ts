@@ -48,6 +48,8 @@ export interface DocumentLists {
   /** Every list that is declared, by name, with the entries that stand in the document. */
   readonly inline: ReadonlyMap<string, readonly InlineEntry[]>;
   readonly feeds: readonly FeedPlan[];
+  /** Networks of the proxies that listeners trust. */
+  readonly proxies: readonly Cidr[];
 }
 
 /** The `lists` of a document that was found sound. */
@@ -78,7 +80,7 @@ export function readLists(
     if (config.source !== undefined)
       feeds.push(feedOf(name, config, config.source, proxies, path, secrets, issues));
   }
-  return { inline, feeds };
+  return { inline, feeds, proxies };
 }
 
 function checkSource(config: ListConfig, path: DocumentPath, issues: IssueList): void {

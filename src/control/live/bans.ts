@@ -71,7 +71,8 @@ export class Bans {
     const { store, clock } = this.#deps;
     const kept = await this.#try('bans-not-loaded', async () => await store()?.bans.active(clock.now()));
     for (const ban of kept ?? []) this.#bans.set(ban.network, ban);
-    await this.#enforce();
+    this.#deps.count.set(this.#bans.size);
+    if (this.#bans.size > 0) await this.#enforce();
   }
 
   /** Those that stand, newest first. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FeedPlan, formatPath } from '../../config/index.ts';
 import type { Gauge, ListContent, Meter, Random } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { formatCidr } from '../../lib/cidr.ts';
+import { type Cidr, formatCidr } from '../../lib/cidr.ts';
 import type { NetworkSelection } from '../../lib/sorted-networks.ts';
 import { finishInSlices } from '../../lib/steps.ts';
 import type { HeldVersion } from '../../store/index.ts';
@@ -25,7 +25,11 @@ export interface ListsInService {
   readonly feeds: readonly FeedPlan[];
   /** How many entries stand in the document itself, by the list's name; of every list that is declared. */
   readonly inline: Readonly<Record<string, number>>;
+  /** Networks of the proxies that listeners trust. */
+  readonly proxies: readonly Cidr[];
 }
+
+export const NO_LISTS: ListsInService = Object.freeze({ feeds: [], inline: {}, proxies: [] });
 
 /** One list as people see it. Times are milliseconds since the epoch. */
 export interface ListStatus {
@@ -92,7 +96,7 @@ export class Feeds {
   }
 
   /** These lists are in service from now on, and no others. */
-  follow({ feeds, inline }: ListsInService): void {
+  follow({ feeds, inline }: Pick<ListsInService, 'feeds' | 'inline'>): void {
     this.#inline = inline;
     const plans = new Map(feeds.map((plan) => [plan.name, plan]));
     for (const [name, { feed, schedule }] of this.#entries) {
