@@ -18,7 +18,12 @@ export function readAuthorization(headers: HeaderList): Authorization | 'malform
   const count = headers.count('authorization');
   if (count === 0) return undefined;
   if (count > 1) return 'repeated';
-  const match = FORM.exec(headers.get('authorization') ?? '');
+  return parseAuthorization(headers.get('authorization') ?? '');
+}
+
+/** The value of an `Authorization` field. */
+export function parseAuthorization(value: string): Authorization | 'malformed' {
+  const match = FORM.exec(value);
   if (match === null) return 'malformed';
   return { scheme: match[1].toLowerCase(), credentials: match[2] ?? '' };
 }

@@ -1,7 +1,7 @@
 import { type Decision, reject } from '../contract/index.ts';
 import { PolicyFailure, PolicyRejection } from '../errors.ts';
-import type { HeaderList } from '../lib/header-list.ts';
-import { readAuthorization } from './authorization.ts';
+import { type HeaderList, sameName } from '../lib/header-list.ts';
+import { parseAuthorization } from './authorization.ts';
 import { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
 
 /** Longer tokens are not looked at: hashing or parsing them would be work for an attacker's asking. */
@@ -27,14 +27,41 @@ export function readBearer(
   headers: HeaderList,
   schemes: readonly string[] = BEARER,
 ): PresentedToken | string | undefined {
-  const authorization = readAuthorization(headers);
-  if (authorization === undefined) return undefined;
-  if (authorization === 'repeated') return REPEATED_CREDENTIAL;
+  const presented = findBearer(headers, schemes);
+  if (typeof presented !== 'object') return presented;
+  return TOKEN.test(presented.token) ? presented : NO_TOKEN;
+}
+
+/** As `readBearer`, where what the token is made of is looked at later: a remembered token was looked at before. */
+export function findBearer(
+  { flat }: HeaderList,
+  schemes: readonly string[] = BEARER,
+): PresentedToken | string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i < flat.length; i += 2) {
+    if (!sameName(flat[i], 'authorization')) continue;
+    if (value !== undefined) return REPEATED_CREDENTIAL;
+    value = flat[i + 1];
+  }
+  if (value === undefined) return undefined;
+  for (const scheme of schemes) {
+    const end = scheme.length;
+    if (value.charCodeAt(end) === SPACE && sameName(value.slice(0, end), scheme)) return split(value, scheme);
+  }
+  const authorization = parseAuthorization(value);
   if (authorization === 'malformed') return 'the Authorization field is malformed';
-  const { scheme, credentials: token } = authorization;
-  if (!schemes.includes(scheme)) return undefined;
-  if (token.length > MAX_TOKEN_LENGTH) return `the token is longer than ${MAX_TOKEN_LENGTH} characters`;
-  return TOKEN.test(token) ? { scheme, token } : 'the value sent is not made of the characters of a token';
+  return schemes.includes(authorization.scheme) ? NO_TOKEN : undefined;
+}
+
+const SPACE = 0x20;
+const NO_TOKEN = 'the value sent is not made of the characters of a token';
+
+function split(value: string, scheme: string): PresentedToken | string {
+  let start = scheme.length + 1;
+  while (value.charCodeAt(start) === SPACE) start++;
+  if (value.length - start > MAX_TOKEN_LENGTH)
+    return `the token is longer than ${MAX_TOKEN_LENGTH} characters`;
+  return { scheme, token: value.slice(start) };
 }
 
 /** What stands in the challenges of a policy that asks for a token. */

@@ -2,6 +2,7 @@ export { type Authorization, readAuthorization } from './authorization.ts';
 export {
   type BearerChallenge,
   BearerRefusals,
+  findBearer,
   MAX_TOKEN_LENGTH,
   type PresentedToken,
   readBearer,

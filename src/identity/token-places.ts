@@ -1,7 +1,7 @@
 import type { PolicyContext, RequestView } from '../contract/index.ts';
 import { cookieValues } from '../lib/cookie.ts';
 import { parameterValues } from '../lib/query-string.ts';
-import { type PresentedToken, readBearer } from './bearer.ts';
+import { findBearer, type PresentedToken } from './bearer.ts';
 import { REPEATED_CREDENTIAL } from './challenge.ts';
 
 /** Where a token may be beside `Authorization`; names of headers in lower case. */
@@ -16,7 +16,10 @@ export interface PlacedToken extends PresentedToken {
   readonly place: 'authorization' | keyof OtherPlaces;
 }
 
-/** Finds the one token of a request. What is not in `Authorization` counts as a bearer token (RFC 6750 §2). */
+/**
+ * Finds the one token of a request. What is not in `Authorization` counts as a bearer token (RFC 6750 §2). What it is
+ * made of is looked at by who reads it.
+ */
 export class TokenPlaces {
   readonly #schemes: readonly string[];
   readonly #other: OtherPlaces;
@@ -31,7 +34,7 @@ export class TokenPlaces {
 
   /** Undefined when there is none, a text saying why what is there is none: of two, the upstream may believe the other. */
   read(request: RequestView): PlacedToken | string | undefined {
-    const presented = readBearer(request.headers, this.#schemes);
+    const presented = findBearer(request.headers, this.#schemes);
     if (typeof presented === 'string') return presented;
     if (!this.#hasOther) return presented === undefined ? undefined : inAuthorization(presented);
     const others = this.#others(request);
