@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { preflight, type RunOptions, runProgram } from './cli/index.ts';
 import type { Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
-import { createSharedCounters } from './state/index.ts';
+import { CredentialTable, createSharedCounters } from './state/index.ts';
 
 /**
  * Enough for what requests leave behind between two collections. V8's default lets each thread keep three times as
@@ -23,8 +23,10 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(options: RunOptions): Promise<void> {
   preflight(options);
   const counters = createSharedCounters({ random: createSystemRandom() });
+  const credentials = new CredentialTable();
+  const shared = { counters: counters.buffer, credentials: credentials.buffers };
   const start = (threadId: number): Worker => {
-    const setup: WorkerSetup = { threadId, counters: counters.buffer, records: options.records };
+    const setup: WorkerSetup = { threadId, ...shared, records: options.records };
     const thread = new Worker(entryOf('worker'), { workerData: setup, resourceLimits: WORKER_LIMITS });
     const { threadId: owner } = thread;
     thread.on('exit', () => counters.release(owner));
@@ -32,7 +34,7 @@ async function run(options: RunOptions): Promise<void> {
   };
   const early = new EarlyThreads(options.workers, start);
   const { serve } = await import('./serve.ts');
-  await serve(options, (threadId) => early.take(threadId) ?? start(threadId));
+  await serve(options, credentials, (threadId) => early.take(threadId) ?? start(threadId));
 }
 
 /** Threads that were started before there was somebody to look after them. */

@@ -10,15 +10,20 @@ import {
   startDemoUpstream,
 } from './cli/index.ts';
 import {
+  AddressControl,
   type AdminDeps,
+  type Callers,
   createAdminServer,
   type DocumentSources,
+  documentFolder,
   type FirstRevision,
   isLoopback,
   isSameBundle,
   loadAdminToken,
+  NO_LISTS,
   type OfferedBundle,
   obeySignals,
+  openCallers,
   openDocumentSources,
   Publisher,
   publishFirst,
@@ -41,14 +46,21 @@ import {
   processFacts,
   stderrWriter,
 } from './observability/index.ts';
+import { createNetwork } from './outbound/index.ts';
+import type { CredentialTable } from './state/index.ts';
+import { LiveState } from './state/index.ts';
 import { LastGood, lockDirectory, openSqliteStore, type Store, StoreError } from './store/index.ts';
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
 
 /** Serves until the process is told to end. Resolves when it serves; throws ConfigError when it cannot. */
-export async function serve(options: RunOptions, startThread: (threadId: number) => Thread): Promise<void> {
-  const gateway = new Gateway(options, startThread);
+export async function serve(
+  options: RunOptions,
+  credentials: CredentialTable,
+  startThread: (threadId: number) => Thread,
+): Promise<void> {
+  const gateway = new Gateway(options, credentials, startThread);
   try {
     await gateway.start();
   } catch (error) {
@@ -59,6 +71,8 @@ export async function serve(options: RunOptions, startThread: (threadId: number)
 
 class Gateway {
   readonly #options: RunOptions;
+  /** Read by every worker. */
+  readonly #credentials: CredentialTable;
   readonly #log = createLogger({ write: stderrWriter(), clock: systemClock });
   readonly #meter = createMeter();
   readonly #totals = new MetricTotals();
@@ -66,6 +80,9 @@ class Gateway {
   readonly #publisher: Publisher<OfferedBundle>;
   readonly #activation = new Activation<OfferedBundle>();
   readonly #lastGood: LastGood;
+  /** As the tests of a document see it: a list that was never loaded is without entries there. */
+  readonly #live = new LiveState(undefined, 'empty');
+  readonly #addresses: AddressControl;
   readonly #updateProcessMetrics = createProcessMetrics(this.#meter, processFacts());
   /** What else is to be closed at the end, last opened first. */
   readonly #open: (() => unknown)[] = [];
@@ -75,8 +92,9 @@ class Gateway {
   /** Undefined until a first revision is served. */
   #reload: Reload | undefined;
 
-  constructor(options: RunOptions, startThread: (threadId: number) => Thread) {
+  constructor(options: RunOptions, credentials: CredentialTable, startThread: (threadId: number) => Thread) {
     this.#options = options;
+    this.#credentials = credentials;
     this.#lastGood = new LastGood(join(options.data, 'last-good.json'));
     const parts = { clock: systemClock, log: this.#log, activation: this.#activation };
     this.#pool = new WorkerPool({
@@ -86,6 +104,19 @@ class Gateway {
       restarts: this.#meter.counter('sallyport_worker_restarts_total'),
       spawn: startThread,
       schedule: (work, delayMs) => void setTimeout(work, delayMs),
+    });
+    this.#addresses = new AddressControl({
+      ...parts,
+      random: createSystemRandom(),
+      meter: this.#meter,
+      network: createNetwork(),
+      store: () => this.#store,
+      folder: documentFolder(options.config),
+      version: packageVersion(),
+      update: async (update) => {
+        this.#live.apply(update);
+        await this.#pool.update(update);
+      },
     });
     const record = new RevisionRecord<OfferedBundle>({
       clock: systemClock,
@@ -98,6 +129,7 @@ class Gateway {
       isSame: isSameBundle,
       remember: async (request, bundle, result) => {
         if (result.outcome === 'activated') await this.#reload?.follow();
+        this.#addresses.follow(this.#activation.active?.lists ?? NO_LISTS);
         await record.keep(request, bundle, result);
       },
     });
@@ -113,14 +145,17 @@ class Gateway {
     const workers = this.#pool.start(this.#options.workers);
     this.#lockData();
     this.#store = this.#openStore();
+    await this.#addresses.start();
+    this.#open.push(() => this.#addresses.close());
     const demoKey = demo === undefined ? undefined : await this.#startDemo(demo);
     if (admin !== 'off') await refuseTaken([{ path: '--admin', ...admin }]);
     const { sources, catalog } = await this.#openSources();
+    const callers = await this.#openCallers();
     await workers;
     const parts = { publisher: this.#publisher, sources, lastGood: this.#lastGood, log: this.#log };
     this.#first = await publishFirst(parts);
     await this.#watch(sources);
-    const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog);
+    const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, callers);
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
@@ -185,8 +220,33 @@ class Gateway {
       environment: process.env,
       clock: systemClock,
       bound: () => this.#pool.addresses(),
+      live: this.#live,
+      loadLists: (plans, badFile) => this.#addresses.feeds.offer(plans, badFile),
     });
     return { sources, catalog: { policies: POLICIES, schema: () => publishedSchema(catalog) } };
+  }
+
+  /** Before the first request: a key that is not loaded yet would be refused as wrong. */
+  async #openCallers(): Promise<Callers> {
+    const callers = await openCallers(
+      {
+        clock: systemClock,
+        log: this.#log,
+        store: () => this.#store,
+        table: this.#credentials,
+        spread: (update) => this.#pool.update(update),
+        randomBytes,
+      },
+      () => this.#activation.active,
+      {
+        references: this.#options.masterKey,
+        dataDir: this.#options.data,
+        environment: process.env,
+        randomBytes,
+      },
+    );
+    await callers.load();
+    return callers;
   }
 
   /** Traffic does not need the lock: where there can be none (a read-only disk) that is told of and left alone. */
@@ -232,6 +292,7 @@ class Gateway {
     { host, port }: HostPort,
     sources: DocumentSources,
     catalog: { policies: AdminDeps['policies']; schema: AdminDeps['documentSchema'] },
+    callers: Callers,
   ): Promise<string> {
     const token = loadAdminToken(this.#options.data, randomBytes);
     const app = await createAdminServer({
@@ -244,8 +305,11 @@ class Gateway {
       allowedHosts: this.#options.adminName,
       publisher: this.#offers(sources),
       store: () => this.#store,
+      callers,
       metrics: () => this.#metrics(),
       workers: () => this.#pool.status(),
+      bans: this.#addresses.bans,
+      lists: this.#addresses.feeds,
       restartWorker: (id) => this.#pool.replace(id, this.#options.drain),
       readiness: () => this.#readiness(),
       policies: catalog.policies,
@@ -295,6 +359,7 @@ class Gateway {
   async #metrics(): Promise<string> {
     await this.#pool.collectMetrics('scrape');
     this.#updateProcessMetrics();
+    this.#addresses.feeds.measure();
     const revision = this.#activation.active?.revision;
     if (revision !== undefined) this.#meter.gauge('sallyport_config_info', { revision }).set(1);
     this.#totals.update('control', this.#meter.snapshot());

@@ -22,7 +22,7 @@ import {
 } from './observability/index.ts';
 import { createNetwork, ResourcePool } from './outbound/index.ts';
 import { POLICIES } from './policies/index.ts';
-import { attachSharedCounters, LiveState } from './state/index.ts';
+import { attachCredentials, attachSharedCounters, LiveState } from './state/index.ts';
 
 const setup: WorkerSetup = workerData;
 if (parentPort === null) throw new InternalError('a worker is started as a thread, by the program');
@@ -41,7 +41,7 @@ const records = createRecordSink({
 });
 const random = createSystemRandom();
 const network = createNetwork();
-const live = new LiveState();
+const live = new LiveState(attachCredentials(setup.credentials));
 const resources = new ResourcePool({
   network,
   clock: systemClock,

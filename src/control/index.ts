@@ -1,4 +1,6 @@
+import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
+import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 
 export {
   type AdminDeps,
@@ -9,8 +11,14 @@ export {
   type PolicySummary,
   type Readiness,
 } from './admin/index.ts';
+export type { Callers } from './callers/index.ts';
+export { documentFolder } from './document-folder.ts';
 export { type FirstRevision, publishFirst } from './first-revision.ts';
-export { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
+export { AddressControl } from './live/address-control.ts';
+export { judgeRefresh } from './live/feed-guard.ts';
+export { createFeedReader, NO_MARK } from './live/feed-reader.ts';
+export { NO_LISTS } from './live/feeds.ts';
+export { versionOf } from './live/list-shelf.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
 export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
@@ -25,6 +33,17 @@ export type {
 } from './worker-protocol.ts';
 export { WorkerPool, type WorkerPoolDeps, type WorkerStatus } from './workers.ts';
 export type { DocumentSources, DocumentSourcesDeps };
+export { isSameBundle, type OfferedBundle };
+
+/** Those who look after live callers. Loaded when asked for, once the workers are on their way. */
+export async function openCallers(
+  deps: Omit<CallerDeps, 'declared' | 'keys'>,
+  active: () => OfferedBundle | undefined,
+  masterKeys: MasterKeySource,
+): Promise<Callers> {
+  const { Callers, DeclaredCallers, openMasterKeys } = await import('./callers/index.ts');
+  return new Callers({ ...deps, declared: new DeclaredCallers(active), keys: openMasterKeys(masterKeys) });
+}
 
 /** Opens the ways a document comes. What compiles documents is loaded here, once the workers are on their way. */
 export async function openDocumentSources(deps: DocumentSourcesDeps): Promise<DocumentSources> {

@@ -14,12 +14,12 @@ import {
   parseDocument,
   secretsOf,
 } from '../../src/config/index.ts';
-import { type OfferedBundle, WorkerPool, type WorkerSetup } from '../../src/control/index.ts';
+import { NO_LISTS, type OfferedBundle, WorkerPool, type WorkerSetup } from '../../src/control/index.ts';
 import { createSystemRandom, systemClock } from '../../src/lib/system.ts';
 import { Activation } from '../../src/lifecycle/index.ts';
 import { createMeter, MetricTotals } from '../../src/observability/index.ts';
 import { POLICIES } from '../../src/policies/index.ts';
-import { createSharedCounters } from '../../src/state/index.ts';
+import { CredentialTable, createSharedCounters } from '../../src/state/index.ts';
 import { freePort, type Gateway, proxyDocument, startGateway } from '../fixtures/gateway.ts';
 import { eventually, Program, temporaryFolder } from '../fixtures/process.ts';
 
@@ -81,7 +81,7 @@ async function bundleOf(document: unknown): Promise<OfferedBundle> {
   };
   const { bundle, snapshot } = await createBundle(parseDocument(text, 'test'), deps);
   await snapshot.dispose();
-  return { ...bundle, text };
+  return { ...bundle, text, lists: NO_LISTS };
 }
 
 describe('real worker threads', () => {
@@ -102,7 +102,8 @@ describe('real worker threads', () => {
       serving: meter.gauge('sallyport_workers'),
       restarts: meter.counter('sallyport_worker_restarts_total'),
       spawn: (threadId) => {
-        const workerData: WorkerSetup = { threadId, counters: counters.buffer, records: 'none' };
+        const shared = { counters: counters.buffer, credentials: new CredentialTable().buffers };
+        const workerData: WorkerSetup = { threadId, ...shared, records: 'none' };
         return new Worker(new URL('../../src/worker.ts', import.meta.url), { workerData });
       },
       schedule: (work, delayMs) => void setTimeout(work, delayMs),

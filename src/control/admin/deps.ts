@@ -1,5 +1,8 @@
 import type { Clock, Logger, Random } from '../../contract/index.ts';
 import type { Store } from '../../store/index.ts';
+import type { Callers } from '../callers/index.ts';
+import type { Bans } from '../live/bans.ts';
+import type { Feeds } from '../live/feeds.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
 import type { AdminToken } from '../token.ts';
 import type { WorkerStatus } from '../workers.ts';
@@ -58,6 +61,9 @@ export interface AdminDeps {
   };
   /** Undefined while there is no usable store. */
   store(): Store | undefined;
+  readonly callers: Callers;
+  readonly bans: Pick<Bans, 'ban' | 'lift' | 'list'>;
+  readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   workers(): readonly WorkerStatus[];

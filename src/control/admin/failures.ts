@@ -18,6 +18,9 @@ export function createErrorHandler({ log }: AdminDeps) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     setGuardHeaders(reply);
     if (error instanceof ProblemError) return sendProblem(reply, error.code, error.message);
+    if (error instanceof StoreError && error.code === 'conflict') {
+      return sendProblem(reply, 'conflict', 'There is such a one already.');
+    }
     if (error instanceof StoreError) {
       log.error('store-failed', { requestId: request.id, error });
       return sendProblem(reply, 'store-unavailable', 'The store failed; traffic is served on.');

@@ -7,9 +7,14 @@ import { answerClientError, createErrorHandler } from './failures.ts';
 import { addGuard } from './guard.ts';
 import { sendProblem } from './problem.ts';
 import { addAuditRoutes } from './routes/audit.ts';
+import { addBanRoutes } from './routes/bans.ts';
 import { addCatalogRoutes } from './routes/catalog.ts';
+import { addConsumerRoutes } from './routes/consumers.ts';
+import { addCredentialRoutes } from './routes/credentials.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addListRoutes } from './routes/lists.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
+import { addRevocationRoutes } from './routes/revocations.ts';
 import { addStatusRoutes } from './routes/status.ts';
 import { Problem } from './schemas.ts';
 
@@ -47,6 +52,11 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addStatusRoutes,
     addRevisionRoutes,
     addAuditRoutes,
+    addConsumerRoutes,
+    addCredentialRoutes,
+    addRevocationRoutes,
+    addBanRoutes,
+    addListRoutes,
     addCatalogRoutes,
     addConsole,
   ]) {

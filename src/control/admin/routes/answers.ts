@@ -7,6 +7,20 @@ export const ADMIN = 'admin';
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 
+export const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : isoTime(ms));
+
+/**
+ * The time a caller of the API wrote, in milliseconds since the epoch.
+ * @throws ProblemError `invalid-request` for what has the form of a time and is none, e.g. 30 February
+ */
+export function timeOf<T extends string | undefined>(name: string, text: T): number | Extract<T, undefined>;
+export function timeOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new ProblemError('invalid-request', `${name} is no time.`);
+  return ms;
+}
+
 /** @throws ProblemError `store-unavailable` */
 export function storeOf(deps: AdminDeps): Store {
   const store = deps.store();
