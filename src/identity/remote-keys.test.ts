@@ -181,12 +181,20 @@ describe('keys of an issuer', () => {
   it('serve through an outage for the set time, then no longer, and come back by themselves', async () => {
     const { world, kids } = await open(serving(set(one.jwk)));
     world.script = () => DOWN;
+    const outage = () => world.logged.filter(({ event }) => event === 'issuer-keys-unavailable');
     await world.pass(24 * HOUR);
     assert.deepEqual(kids(), ['one']);
+    assert.equal(outage().length, 1, 'an outage is told once');
     await world.pass(15 * MINUTE);
     assert.equal(kids(), undefined);
-    const outage = world.logged.filter(({ event }) => event === 'issuer-keys-unavailable');
-    assert.equal(outage.length, 1, 'an outage is told once');
+    const problem = { issuer: ISSUER, failure: 'unreachable', problem: DOWN.message };
+    assert.deepEqual(
+      outage().map(({ fields }) => fields),
+      [
+        { ...problem, serving: true },
+        { ...problem, serving: false },
+      ],
+    );
     world.script = serving(set(one.jwk));
     await world.pass(MINUTE);
     assert.deepEqual(kids(), ['one']);

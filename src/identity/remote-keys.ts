@@ -136,10 +136,11 @@ export class RemoteKeys implements Resource, KeySource {
     const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS, this.#rules.refreshMs);
     this.#failures++;
     this.#schedule(pauseMs * (0.5 + 0.5 * this.#chance()));
-    // Told once per outage and cause, not with every try.
-    if (problem === this.#lastProblem) return;
-    this.#lastProblem = problem;
     const serving = this.current(this.#world.clock.now()) !== undefined;
+    // Told once per outage and cause, and when the keys are too old to serve; not with every try.
+    const told = `${problem} ${serving}`;
+    if (told === this.#lastProblem) return;
+    this.#lastProblem = told;
     this.#world.log.warn('issuer-keys-unavailable', {
       issuer: this.#rules.issuer,
       failure,
@@ -168,7 +169,7 @@ export class RemoteKeys implements Resource, KeySource {
 }
 
 /** Keys of a set for verifying signatures, and how many others there are, by why they are not taken. */
-export function readKeys(set: unknown): {
+function readKeys(set: unknown): {
   readonly keys: readonly VerificationKey[];
   readonly ignored: Readonly<Record<string, number>>;
 } {

@@ -77,6 +77,15 @@ describe('a config is refused', () => {
     ['with no tokens', { maxLength: '0B' }, 'maxLength'],
     ['with keys that are never kept', { keys: undefined, cache: { refresh: '0s' } }, 'cache.refresh'],
     ['with proofs for tokens in a cookie', { dpop: 'required', cookie: 'token' }, 'dpop'],
+    ['with keys that are kept too long', { keys: undefined, cache: { refresh: '25h' } }, 'cache.refresh'],
+    [
+      'with keys that are too old before they are new',
+      { keys: undefined, cache: { refresh: '1h', staleFor: '30m' } },
+      'cache.staleFor',
+    ],
+    ['with patience without end', { keys: undefined, cache: { timeout: '2m' } }, 'cache.timeout'],
+    ['with authorities that are not there', { keys: undefined, ca: 'file:nowhere' }, 'ca'],
+    ['with a secret for nonces that is not there', { dpop: { nonceSecret: 'env:NO' } }, 'dpop.nonceSecret'],
     ['with proofs of no age', { dpop: { maxAge: '0s' } }, 'dpop.maxAge'],
     ['with a short secret for nonces', { dpop: { nonceSecret: 'env:SHORT' } }, 'dpop.nonceSecret'],
   ];

@@ -17,7 +17,8 @@ import { parseByteSize } from '../../lib/byte-size.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { Possession, type ProofMode } from './possession.ts';
 import type { JwtConfig, ProofConfig } from './schema.ts';
-import { compileTrusts, positive, type Trusts } from './trust.ts';
+import { atPath } from './static-keys.ts';
+import { compileTrusts, duration, type Trusts } from './trust.ts';
 
 /** What a config means, ready to judge by. */
 export interface JwtRules {
@@ -38,6 +39,9 @@ export interface JwtRules {
 }
 
 const MAX_TOLERANCE_MS = 600_000;
+const MAX_AGE_MS = 366 * 86_400_000;
+/** Every proof is remembered for so long. */
+const MAX_PROOF_MS = 3_600_000;
 const MIN_NONCE_SECRET = 32;
 const PROOF_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 const ABSENT = 'none';
@@ -86,7 +90,7 @@ function claimRules(config: JwtConfig): ClaimRules {
     audiences: audience === 'any' ? undefined : typeof audience === 'string' ? [audience] : audience,
     toleranceMs,
     expiry,
-    maxAgeMs: maxAge === undefined ? undefined : positive(maxAge, 'maxAge'),
+    maxAgeMs: maxAge === undefined ? undefined : duration(maxAge, 'maxAge', MAX_AGE_MS),
     required: requiredClaims,
   };
 }
@@ -102,10 +106,11 @@ function proofConfig({ dpop = 'off' }: JwtConfig): Proofs {
 
 function compileNonces(proofs: Proofs, deps: CompileDeps): ProofNonces | undefined {
   if (proofs.nonceSecret === undefined) return undefined;
-  const secret = deps.secrets.resolve(proofs.nonceSecret);
+  const { nonceSecret } = proofs;
+  const secret = atPath('dpop.nonceSecret', () => deps.secrets.resolve(nonceSecret));
   if (secret.length < MIN_NONCE_SECRET)
     throw ConfigError.at('dpop.nonceSecret', `the secret is shorter than ${MIN_NONCE_SECRET} characters`);
-  return new ProofNonces(secret, positive(proofs.nonceLifetime ?? '5m', 'dpop.nonceLifetime'));
+  return new ProofNonces(secret, duration(proofs.nonceLifetime ?? '5m', 'dpop.nonceLifetime', MAX_PROOF_MS));
 }
 
 function challenges(config: JwtConfig, proofs: Proofs): readonly BearerChallenge[] {
@@ -130,7 +135,7 @@ async function compilePossession(
   const { nonces, verify, refusals, deps } = parts;
   const rules = {
     algorithms: proofs.algorithms ?? PROOF_ALGORITHMS,
-    maxAgeMs: positive(proofs.maxAge ?? '60s', 'dpop.maxAge'),
+    maxAgeMs: duration(proofs.maxAge ?? '60s', 'dpop.maxAge', MAX_PROOF_MS),
     toleranceMs: parseDuration(clockTolerance) ?? 0,
     publicUrl: proofs.publicUrl,
     nonces,

@@ -96,7 +96,7 @@ function secretKey(
 }
 
 /** What a file or secret lacks is told where it is named. */
-function atPath(path: string, read: () => string): string {
+export function atPath(path: string, read: () => string): string {
   try {
     return read();
   } catch (error) {

@@ -11,9 +11,11 @@ import {
   staticKeys,
   type VerificationKey,
 } from '../../identity/index.ts';
-import { parseDuration } from '../../lib/duration.ts';
+import { formatDuration, parseDuration } from '../../lib/duration.ts';
 import type { IssuerConfig, JwtConfig } from './schema.ts';
-import { readKey, readKeyFile } from './static-keys.ts';
+import { atPath, readKey, readKeyFile } from './static-keys.ts';
+
+const [MINUTE_MS, DAY_MS] = [60_000, 86_400_000];
 
 /** What is trusted of one issuer. */
 export interface Trust {
@@ -54,12 +56,18 @@ export function compileTrusts(config: JwtConfig, deps: CompileDeps): Trusts {
   const planned = issuersOf(config).map(({ issuer, path }) => plan(issuer, path, deps));
   checkDistinct(planned);
   const rules = {
-    ca: ca === undefined ? undefined : readCa(ca, deps),
-    refreshMs: positive(cache.refresh ?? '15m', 'cache.refresh'),
-    staleForMs: positive(cache.staleFor ?? '24h', 'cache.staleFor'),
-    cooldownMs: positive(cache.cooldown ?? '30s', 'cache.cooldown'),
-    timeoutMs: positive(cache.timeout ?? '5s', 'cache.timeout'),
+    ca: ca === undefined ? undefined : atPath('ca', () => deps.files.read(ca.slice('file:'.length))),
+    refreshMs: duration(cache.refresh ?? '15m', 'cache.refresh', DAY_MS),
+    staleForMs: duration(cache.staleFor ?? '24h', 'cache.staleFor', 30 * DAY_MS),
+    cooldownMs: duration(cache.cooldown ?? '30s', 'cache.cooldown', DAY_MS),
+    timeoutMs: duration(cache.timeout ?? '5s', 'cache.timeout', MINUTE_MS),
   };
+  // Else good keys would be too old before they are fetched again.
+  if (rules.staleForMs < rules.refreshMs)
+    throw ConfigError.at(
+      'cache.staleFor',
+      'is shorter than cache.refresh, so that keys would be too old in between',
+    );
   const held: Held<RemoteKeys>[] = [];
   const trusts = planned.map(({ keys, ...rest }): Trust => {
     if (keys instanceof KeySet) return { ...rest, keys: staticKeys(keys) };
@@ -70,11 +78,11 @@ export function compileTrusts(config: JwtConfig, deps: CompileDeps): Trusts {
   return new Trusts(trusts, held);
 }
 
-/** A duration that is not nothing: a cache of 0s would ask the issuer without a pause. */
-export function positive(text: string, path: string): number {
+/** A duration that is not nothing (a cache of 0s would ask the issuer without a pause) and not beyond `maxMs`. */
+export function duration(text: string, path: string, maxMs: number): number {
   const ms = parseDuration(text) ?? 0;
-  if (ms === 0) throw ConfigError.at(path, 'must be longer than nothing');
-  return ms;
+  if (ms > 0 && ms <= maxMs) return ms;
+  throw ConfigError.at(path, `must be longer than nothing, and at most ${formatDuration(maxMs)}`);
 }
 
 interface Written {
@@ -169,8 +177,4 @@ function checkDistinct(planned: readonly Planned[]): void {
     const first = planned.findIndex((other) => other.issuer === undefined || other.issuer === issuer);
     if (first < i) throw ConfigError.at(`issuers[${i}].issuer`, 'is already taken by an issuer before it');
   }
-}
-
-function readCa(reference: string, deps: CompileDeps): string {
-  return deps.files.read(reference.slice('file:'.length));
 }
