@@ -36,6 +36,11 @@ describe('a signed token is not read when', () => {
       `${header}.${payload}.${withTrailingBits(signature)}`,
       /base64url/,
     ],
+    [
+      'bits are left behind its payload',
+      `${header}.${withTrailingBits(b64('{"a":12}'))}.${signature}`,
+      /base64url/,
+    ],
     ['its header is no JSON', signed('{'), /syntax/],
     ['its header is no object', signed('["alg"]'), /no JSON object/],
     ['its header is null', signed('null'), /no JSON object/],
