@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
+  binariesOnDisk,
   type CheckedDocument,
   createBundle,
   filesOnDisk,
   type LoadedDocument,
+  listsOf,
   loadDocument,
+  locateIssues,
   PolicyCache,
   PolicyCatalog,
   secretsOf,
 } from '../config/index.ts';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { POLICIES } from '../policies/index.ts';
+import { LiveState } from '../state/index.ts';
+import { loadOfflineLists } from './offline-lists.ts';
 import { renderIssues } from './render-issues.ts';
-import { paint, processTerminal, type Terminal } from './terminal.ts';
+import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
 
 export type OutputFormat = 'text' | 'json';
 
@@ -51,11 +56,11 @@ export function addCheckCommand(program: Command, terminal: Terminal = processTe
 export async function check(file: string, format: OutputFormat, terminal: Terminal): Promise<number> {
   const opened = await openDocument(file);
   if ('issues' in opened) return printIssues(opened.issues, file, format, terminal);
-  const { snapshot, loaded } = opened;
+  const { snapshot, loaded, notes } = opened;
   const { revision, listeners, attachments } = snapshot;
   await snapshot.dispose();
   if (format === 'json') {
-    terminal.out(`${JSON.stringify({ valid: true, revision, issues: [] })}\n`);
+    terminal.out(`${JSON.stringify({ valid: true, revision, issues: [], notes })}\n`);
     return EXIT.ok;
   }
   const routes = loaded.document.routes;
@@ -64,13 +69,17 @@ export async function check(file: string, format: OutputFormat, terminal: Termin
     counted(Array.isArray(routes) ? routes.length : 0, 'route'),
     counted(attachments.length, 'policy', 'policies'),
   ];
-  terminal.out(`${paint(terminal, 'green', 'valid')} ${file}: ${counts.join(', ')}\nrevision ${revision}\n`);
+  terminal.out(
+    `${paint(terminal, 'green', 'valid')} ${file}: ${counts.join(', ')}\nrevision ${revision}\n${noteLines(notes)}`,
+  );
   return EXIT.ok;
 }
 
 /** A document that was found sound. Dispose the snapshot after use. */
 export interface OpenedDocument extends CheckedDocument {
   readonly loaded: LoadedDocument;
+  /** What a person should know of how it was judged. */
+  readonly notes: readonly string[];
 }
 
 /** Loads and compiles a document as the gateway would, or tells what is wrong with it. */
@@ -82,13 +91,37 @@ export async function openDocument(
     const files = filesOnDisk(loaded.folder);
     const secrets = secretsOf(process.env, files);
     const catalog = new PolicyCatalog(POLICIES);
-    const checked = await createBundle(loaded, { catalog, cache: new PolicyCache(), files, secrets });
-    return { ...checked, loaded };
+    const binaries = binariesOnDisk(loaded.folder);
+    const live = new LiveState(undefined, 'empty');
+    const cache = new PolicyCache();
+    const checked = await createBundle(loaded, { catalog, cache, files, secrets, binaries, live });
+    const notes = await readLists(checked, loaded, () =>
+      loadOfflineLists(listsOf(checked.document, catalog, secrets).feeds, loaded.folder, live),
+    );
+    return { ...checked, loaded, notes };
   } catch (error) {
     if (error instanceof ConfigError) return { issues: error.issues };
     throw error;
   }
 }
+
+/** A list that cannot be read refuses the document at its place. */
+async function readLists(
+  { snapshot }: CheckedDocument,
+  loaded: LoadedDocument,
+  read: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  try {
+    return await read();
+  } catch (error) {
+    await snapshot.dispose();
+    throw error instanceof ConfigError ? new ConfigError(locateIssues(error, loaded)) : error;
+  }
+}
+
+/** Notes as lines for people. */
+export const noteLines = (notes: readonly string[]): string =>
+  notes.map((note) => `note: ${printable(note)}\n`).join('');
 
 /** Prints why a document is not valid; gives the exit code. */
 export function printIssues(

@@ -42,13 +42,23 @@ export async function runProgram(argv: readonly string[], deps: ProgramDeps): Pr
 
 /** They load what compiles documents; `run` has its workers on their way before it does that. */
 async function addOtherCommands(program: Command): Promise<void> {
-  const [{ addCheckCommand }, { addTestCommand }, { addVersionCommand }] = await Promise.all([
+  const [
+    { addBanCommands },
+    { addCheckCommand },
+    { addListCommands },
+    { addTestCommand },
+    { addVersionCommand },
+  ] = await Promise.all([
+    import('./bans.ts'),
     import('./check.ts'),
+    import('./lists.ts'),
     import('./test.ts'),
     import('./version.ts'),
   ]);
   addCheckCommand(program);
   addTestCommand(program);
+  addBanCommands(program);
+  addListCommands(program);
   addVersionCommand(program);
 }
 

@@ -43,6 +43,15 @@ export function parseWorkers(text: string): number {
   return count;
 }
 
+const MAX_COUNT = 10_000;
+
+/** A whole number from 0 on. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d{1,5}$/.test(text) && count <= MAX_COUNT) return count;
+  throw new InvalidArgumentError(`"${text}" is no number from 0 to ${MAX_COUNT}.`);
+}
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /** `500ms`, `30s` or `5m`, as milliseconds. */

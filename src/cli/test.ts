@@ -8,6 +8,7 @@ import {
   EXIT,
   EXIT_CODES_HELP,
   formatOption,
+  noteLines,
   type OpenedDocument,
   type OutputFormat,
   openDocument,
@@ -40,11 +41,12 @@ export async function test(
 ): Promise<number> {
   const opened = await openDocument(file);
   if ('issues' in opened) return printIssues(opened.issues, file, format, terminal);
+  const { notes } = opened;
   const results = await run(opened, nowMs);
   await opened.snapshot.dispose();
   if (format === 'json')
-    terminal.out(`${JSON.stringify({ passed: !results.some(isFailed), tests: results })}\n`);
-  else terminal.out(render(results, file, terminal));
+    terminal.out(`${JSON.stringify({ passed: !results.some(isFailed), tests: results, notes })}\n`);
+  else terminal.out(`${render(results, file, terminal)}${noteLines(notes)}`);
   return results.some(isFailed) ? EXIT.failed : EXIT.ok;
 }
 

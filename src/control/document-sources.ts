@@ -38,8 +38,8 @@ export interface DocumentSourcesDeps {
   readonly bound: () => Promise<readonly { readonly host: string; readonly port: number }[]>;
   /** What the tests of a document see of what is live. */
   readonly live?: LiveData;
-  /** Loads the lists of a document that is about to be served. Rejects with ConfigError. */
-  readonly loadLists?: (plans: readonly FeedPlan[]) => Promise<void>;
+  /** Loads the lists of a document that is about to be served (`Feeds.offer`). Rejects with ConfigError. */
+  readonly loadLists?: (plans: readonly FeedPlan[], badFile: 'refuse' | 'go-on') => Promise<void>;
 }
 
 /** Where documents come from. Each way ends in a bundle that was compiled once, tested and found servable. */
@@ -68,7 +68,8 @@ export class DocumentSources {
   /** The last good revision, with the files as they were. Secrets and databases are read anew. Throws ConfigError. */
   async fromLastGood({ document, files }: LastGoodBundle): Promise<OfferedBundle> {
     const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
-    return await this.#check(parseDocument(document, 'last good revision'), kept, document);
+    // With a list that cannot be read most of it still serves; without it nothing does.
+    return await this.#check(parseDocument(document, 'last good revision'), kept, document, 'go-on');
   }
 
   /** Names of the listeners that speak TLS in the document last found servable. */
@@ -81,7 +82,12 @@ export class DocumentSources {
     return documentFolder(this.#deps.path);
   }
 
-  async #check(parsed: ParsedDocument, files: DocumentFiles, text: string): Promise<OfferedBundle> {
+  async #check(
+    parsed: ParsedDocument,
+    files: DocumentFiles,
+    text: string,
+    badFile: 'refuse' | 'go-on' = 'refuse',
+  ): Promise<OfferedBundle> {
     const { catalog, environment, live } = this.#deps;
     const secrets = secretsOf(environment, filesOnDisk(this.#folder));
     const known = live === undefined ? {} : { live };
@@ -89,7 +95,7 @@ export class DocumentSources {
     const checked = await createBundle(parsed, parts);
     let lists: ListsInService;
     try {
-      lists = await this.#loadLists(checked, secrets);
+      lists = await this.#loadLists(checked, secrets, badFile);
       await this.#runTests(checked, secrets);
       await this.#refuseTaken(checked.snapshot);
     } catch (error) {
@@ -103,9 +109,13 @@ export class DocumentSources {
     return { ...checked.bundle, text, lists };
   }
 
-  async #loadLists({ document }: CheckedDocument, secrets: Secrets): Promise<ListsInService> {
+  async #loadLists(
+    { document }: CheckedDocument,
+    secrets: Secrets,
+    badFile: 'refuse' | 'go-on',
+  ): Promise<ListsInService> {
     const { inline, feeds, proxies } = listsOf(document, this.#deps.catalog, secrets);
-    await this.#deps.loadLists?.(feeds);
+    await this.#deps.loadLists?.(feeds, badFile);
     const counts = [...inline].map(([name, entries]) => [name, entries.length]);
     return { feeds, inline: Object.fromEntries(counts), proxies };
   }

@@ -103,6 +103,17 @@ describe('a list that is offered', () => {
     assert.deepEqual(published, [2]);
   });
 
+  it('goes on without a file that cannot be read, where there is nothing better to serve', async () => {
+    const node = keeper();
+    node.source.text = 'nonsense';
+    await node.feeds.offer([filePlan()], 'go-on');
+    assert.deepEqual([node.published, node.only().lastAttempt?.outcome], [[], 'failed']);
+    node.source.text = addresses(3);
+    await node.tick();
+    await node.tick();
+    assert.deepEqual(node.published, [3]);
+  });
+
   it('does not where the file was good before', async () => {
     const store = openSqliteStore(':memory:');
     const before = keeper(store);

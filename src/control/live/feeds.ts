@@ -87,12 +87,12 @@ export class Feeds {
 
   /**
    * Loads what a document names that is about to be served: from the store, else from the source itself, for which a
-   * moment is waited. A file that cannot be read, and was never read before, rejects with ConfigError; of a URL the
-   * list then counts as never loaded, until it answers.
+   * moment is waited. A file that cannot be read, and was never read before, rejects with ConfigError where
+   * `badFile` is `refuse`; else, as of a URL that does not answer, the list counts as never loaded until it can be.
    */
-  async offer(plans: readonly FeedPlan[]): Promise<void> {
+  async offer(plans: readonly FeedPlan[], badFile: 'refuse' | 'go-on' = 'refuse'): Promise<void> {
     const fresh = plans.filter(({ name }) => !this.#entries.has(name));
-    await Promise.all(fresh.map((plan) => this.#introduce(plan)));
+    await Promise.all(fresh.map((plan) => this.#introduce(plan, badFile)));
   }
 
   /** These lists are in service from now on, and no others. */
@@ -152,11 +152,11 @@ export class Feeds {
     }
   }
 
-  async #introduce(plan: FeedPlan): Promise<void> {
+  async #introduce(plan: FeedPlan, badFile: 'refuse' | 'go-on'): Promise<void> {
     const { feed, schedule } = await this.#open(plan);
     if (plan.source.kind === 'file') {
       const { outcome, detail } = await schedule.run();
-      if (outcome !== 'failed' || feed.entries !== undefined) return;
+      if (outcome !== 'failed' || feed.entries !== undefined || badFile === 'go-on') return;
       this.#let(plan.name, feed);
       throw new ConfigError([
         { path: formatPath(['lists', plan.name, 'source']), message: `${plan.shown}: ${detail}` },

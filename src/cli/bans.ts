@@ -1,0 +1,102 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { DURATION_FORM, parseDuration } from '../lib/duration.ts';
+import { type Static, Type } from '../lib/schema.ts';
+import {
+  type AdminApi,
+  type AdminOptions,
+  type AdminResult,
+  addAdminOptions,
+  askAdmin,
+  expectAnswer,
+} from './admin-client.ts';
+import { columns } from './columns.ts';
+import { printable, processTerminal, type Terminal } from './terminal.ts';
+
+const Ban = Type.Object({
+  id: Type.String(),
+  network: Type.String(),
+  until: Type.String(),
+  reason: Type.String(),
+  by: Type.String(),
+});
+const BanMade = Type.Object({
+  network: Type.String(),
+  until: Type.String(),
+  id: Type.String(),
+  stored: Type.Boolean(),
+});
+const BanList = Type.Object({ bans: Type.Array(Ban) });
+
+export interface BanOptions extends AdminOptions {
+  readonly for: string;
+  readonly reason: string;
+  readonly force: boolean;
+}
+
+/** `sallyport ban`, `unban` and `bans`. */
+export function addBanCommands(program: Command, terminal: Terminal = processTerminal()): void {
+  const ban = program
+    .command('ban')
+    .summary('refuse an address at once, for a time')
+    .description(
+      'Refuses an address or a network in every worker of a running gateway, whatever its document says. It is in ' +
+        'force when the command returns. Of a bare IPv6 address its /64 is banned.',
+    )
+    .argument('<address>', 'address or CIDR network')
+    .option('--for <DURATION>', 'how long', duration, '1h')
+    .option('--reason <TEXT>', 'why, for the audit', '')
+    .option('--force', 'also loopback, private and your own networks, and very wide ones', false);
+  addAdminOptions(ban).action(async (address: string, options: BanOptions) => {
+    process.exitCode = await askAdmin(options, terminal, (api) => banAddress(api, address, options));
+  });
+  const unban = program
+    .command('unban')
+    .summary('end a ban')
+    .description('Ends a ban, named by its id, its network or an address of it, in every worker.')
+    .argument('<address|id>', 'what "sallyport bans" lists');
+  addAdminOptions(unban).action(async (which: string, options: AdminOptions) => {
+    process.exitCode = await askAdmin(options, terminal, (api) => unbanAddress(api, which));
+  });
+  const bans = program.command('bans').summary('list the bans').description('Lists the bans that stand.');
+  addAdminOptions(bans).action(async (options: AdminOptions) => {
+    process.exitCode = await askAdmin(options, terminal, listBans);
+  });
+}
+
+function duration(text: string): string {
+  if (parseDuration(text) !== undefined) return text;
+  throw new InvalidArgumentError(`"${text}" is no duration: ${DURATION_FORM}.`);
+}
+
+export async function banAddress(
+  api: AdminApi,
+  address: string,
+  { for: time, reason, force }: Pick<BanOptions, 'for' | 'reason' | 'force'>,
+): Promise<AdminResult> {
+  const data = await api.post('/api/bans', { address, for: time, reason, force });
+  const { network, until, id, stored } = expectAnswer(BanMade, data);
+  const caveat = stored ? '' : 'The store did not take it: it ends with the process.\n';
+  return { data, text: printable(`${network} is banned until ${until} (${id})\n${caveat}`) };
+}
+
+export async function unbanAddress(api: AdminApi, which: string): Promise<AdminResult> {
+  const data = await api.delete(`/api/bans/${encodeURIComponent(which)}`);
+  const { network } = expectAnswer(Ban, data);
+  return { data, text: printable(`${network} is no longer banned\n`) };
+}
+
+export async function listBans(api: AdminApi): Promise<AdminResult> {
+  const data = await api.get('/api/bans');
+  const { bans } = expectAnswer(BanList, data);
+  const text = bans.length === 0 ? 'Nobody is banned.\n' : columns([HEAD, ...bans.map(rowOf)]);
+  return { data, text };
+}
+
+const HEAD = ['id', 'network', 'until', 'by', 'reason'];
+const rowOf = ({ id, network, until, by, reason }: Static<typeof Ban>): string[] => [
+  id,
+  network,
+  until,
+  by,
+  reason,
+];
