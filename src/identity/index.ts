@@ -31,6 +31,7 @@ export {
   isIssuerUrl,
 } from './issuer-metadata.ts';
 export { KeySet, type KeySource, staticKeys, type VerificationKey } from './key-set.ts';
+export { nameList } from './name-list.ts';
 export {
   type ClientCredential,
   type IssuedToken,

@@ -1,4 +1,5 @@
 import type { Claims } from './claims.ts';
+import { nameList } from './name-list.ts';
 
 /** What the registered claims of a token must say (RFC 7519 §4.1). Times in milliseconds. */
 export interface ClaimRules {
@@ -32,11 +33,13 @@ export function checkClaims(claims: Claims, rules: ClaimRules): Validity | strin
 
 /** A token for somebody else is refused although it is genuine: whoever it was sent to could send it here. */
 function audienceFault(aud: unknown, audiences: readonly string[] | undefined): string | undefined {
-  const named: readonly unknown[] = Array.isArray(aud) ? aud : aud === undefined ? [] : [aud];
-  if (named.length > MAX_AUDIENCES || !named.every((one) => typeof one === 'string'))
+  const listed: readonly unknown[] = Array.isArray(aud) ? aud : aud === undefined ? [] : [aud];
+  const named = listed.filter((one) => typeof one === 'string');
+  if (listed.length > MAX_AUDIENCES || named.length < listed.length)
     return 'the audience of the token is no list of names';
   if (audiences === undefined || named.some((one) => audiences.includes(one))) return undefined;
-  return named.length === 0 ? 'the token names no audience' : 'the token is for another audience';
+  if (named.length === 0) return 'the token names no audience';
+  return `the token is for another audience: ${nameList(named)}, not ${nameList(audiences)}`;
 }
 
 function validityOf({ exp, nbf, iat }: Claims, rules: ClaimRules): Validity | string {

@@ -14,6 +14,7 @@ import {
   certificateFault,
   checkClaims,
   type KeySet,
+  nameList,
   type PlacedToken,
   type ProofFault,
   readClaims,
@@ -172,7 +173,8 @@ class JwtPolicy implements Policy {
     if (typeof identity === 'string') return this.#refuse(c, wrong(identity));
     if (scopes.length > 0 && !scopes.every((scope) => caller.scopes.includes(scope))) {
       const lacking = scopes.filter((scope) => !caller.scopes.includes(scope));
-      return refusals.insufficientScope(scopes, `the token has not the scopes [${lacking.join(', ')}]`);
+      const reason = `the token lacks the scopes ${nameList(lacking)}; it has ${nameList(caller.scopes)}`;
+      return refusals.insufficientScope(scopes, reason);
     }
     c.provide('identity', identity);
     if (hides) {
