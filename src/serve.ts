@@ -54,6 +54,9 @@ import { LastGood, lockDirectory, openSqliteStore, type Store, StoreError } from
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
 
+/** What a worker that dies has seen used is lost for so long. */
+const COLLECT_USES_MS = 10_000;
+
 /** Serves until the process is told to end. Resolves when it serves; throws ConfigError when it cannot. */
 export async function serve(
   options: RunOptions,
@@ -89,6 +92,8 @@ class Gateway {
   #store: Store | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
+  /** What is done while the workers are still there. */
+  #beforeEnd: () => Promise<void> = async () => {};
   /** Undefined until a first revision is served. */
   #reload: Reload | undefined;
 
@@ -172,6 +177,7 @@ class Gateway {
 
   /** Lets requests end for at most `drainMs`, then closes everything. */
   async close(drainMs: number): Promise<void> {
+    await this.#beforeEnd();
     await this.#pool.stop(drainMs);
     for (const close of this.#open.reverse()) await close();
   }
@@ -235,6 +241,7 @@ class Gateway {
         store: () => this.#store,
         table: this.#credentials,
         spread: (update) => this.#pool.update(update),
+        collectUses: () => this.#pool.collectUses(),
         randomBytes,
       },
       () => this.#activation.active,
@@ -246,6 +253,9 @@ class Gateway {
       },
     );
     await callers.load();
+    const collect = setInterval(() => void callers.uses.collect(), COLLECT_USES_MS);
+    this.#beforeEnd = () => callers.uses.collect();
+    this.#open.push(() => clearInterval(collect));
     return callers;
   }
 

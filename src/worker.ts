@@ -75,6 +75,7 @@ port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
     plane.measure();
     return answer({ order, ok: true, value: meter.snapshot() });
   }
+  if (body.kind === 'uses') return answer({ order, ok: true, value: { used: plane.takeCredentialUses() } });
   // Emergencies wait for no preparation of a revision.
   if (body.kind === 'live') return void take(order, body);
   tail = tail.then(() => take(order, body));
@@ -103,6 +104,7 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'live':
       live.apply(body.update);
+      if (body.update.subject === 'bans') plane.cutBanned();
       return undefined;
     case 'addresses':
       return plane.addresses();
@@ -111,6 +113,8 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'metrics':
       return meter.snapshot();
+    case 'uses':
+      return { used: plane.takeCredentialUses() };
     case 'drain':
       await plane.drain(body.deadlineMs);
       await records.close();

@@ -31,6 +31,8 @@ export type WorkerOrder<B> =
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** `isScrape`: gauges of the worst since the last scrape start anew. */
   | { readonly kind: 'metrics'; readonly isScrape: boolean }
+  /** Which credentials were used since the last such order. */
+  | { readonly kind: 'uses' }
   /** Takes effect at once, before any order that is still under way. */
   | { readonly kind: 'live'; readonly update: LiveUpdate }
   | { readonly kind: 'addresses' }
@@ -49,7 +51,12 @@ export interface WorkerFailure {
   readonly message: string;
 }
 
-export type AnswerValue = MeterSnapshot | readonly BoundAddress[] | undefined;
+/** Ids of credentials. */
+export interface CredentialUses {
+  readonly used: readonly string[];
+}
+
+export type AnswerValue = MeterSnapshot | readonly BoundAddress[] | CredentialUses | undefined;
 
 export type AnswerMessage =
   | { readonly order: number; readonly ok: true; readonly value: AnswerValue }

@@ -85,6 +85,11 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
     return addressesIn(await this.#order({ kind: 'addresses' }));
   }
 
+  /** Ids of the credentials that were used since this was last asked. */
+  async uses(): Promise<readonly string[]> {
+    return usesIn(await this.#order({ kind: 'uses' }));
+  }
+
   /** Resolves with the thread's last metrics when its requests have ended or the deadline has passed. */
   async drain(deadlineMs: number): Promise<MeterSnapshot> {
     return metricsIn(await this.#order({ kind: 'drain', deadlineMs }));
@@ -123,19 +128,23 @@ function errorOf(failure: WorkerFailure): Error {
   return new WorkerError(failure.message, failure.code);
 }
 
-const isMetrics = (value: readonly object[]): value is MeterSnapshot =>
-  value.every((entry) => 'values' in entry);
+const isMetrics = (value: AnswerValue): value is MeterSnapshot =>
+  Array.isArray(value) && value.every((entry) => 'values' in entry);
 
-const isAddresses = (value: readonly object[]): value is readonly BoundAddress[] =>
-  value.every((entry) => 'listener' in entry);
+const isAddresses = (value: AnswerValue): value is readonly BoundAddress[] =>
+  Array.isArray(value) && value.every((entry) => 'listener' in entry);
 
 function metricsIn(value: AnswerValue): MeterSnapshot {
-  if (value === undefined || !isMetrics(value)) throw new InternalError('a worker answered without metrics');
+  if (!isMetrics(value)) throw new InternalError('a worker answered without metrics');
   return value;
 }
 
 function addressesIn(value: AnswerValue): readonly BoundAddress[] {
-  if (value === undefined || !isAddresses(value))
-    throw new InternalError('a worker answered without addresses');
+  if (!isAddresses(value)) throw new InternalError('a worker answered without addresses');
   return value;
+}
+
+function usesIn(value: AnswerValue): readonly string[] {
+  if (value === undefined || !('used' in value)) throw new InternalError('a worker answered without uses');
+  return value.used;
 }

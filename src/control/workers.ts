@@ -152,6 +152,16 @@ export class WorkerPool<B extends Activatable> {
     });
   }
 
+  /** Ids of the credentials that were used since this was last asked; what a worker tells too late is lost. */
+  async collectUses(): Promise<ReadonlySet<string>> {
+    const deadline = this.#deps.deadline ?? withDeadline;
+    const used = new Set<string>();
+    await this.#each(async (thread) => {
+      for (const id of await deadline(thread.uses(), METRICS_TIMEOUT_MS, 'collecting uses')) used.add(id);
+    });
+    return used;
+  }
+
   /** Has every worker open its record file by its name again (after a rotation). */
   async reopenRecords(): Promise<void> {
     await this.#each((thread) => thread.reopenRecords());

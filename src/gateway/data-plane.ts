@@ -13,9 +13,11 @@ import type {
 } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
+import type { IpAddress } from '../lib/ip-address.ts';
 import { createSharedIo } from '../lib/shared-io.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
+import { CredentialUses } from './credential-uses.ts';
 import { HttpDate } from './http-date.ts';
 import { Listener, listenerKey } from './listener.ts';
 import type { DataPlaneServices } from './services.ts';
@@ -75,6 +77,7 @@ export class DataPlane {
       meter,
       log,
       records,
+      uses: new CredentialUses(),
       deadlines,
       date: new HttpDate(clock),
       io,
@@ -163,6 +166,19 @@ export class DataPlane {
       open.set(name, (open.get(name) ?? 0) + listener.openConnections);
     }
     for (const [name, count] of open) this.#connectionsGauge(name).set(count);
+  }
+
+  /** Ends what is under way for clients that are banned by now. Idle connections are told with their next request. */
+  cutBanned(): void {
+    const { bans, clock } = this.#services.evaluation;
+    const nowMs = clock.now();
+    const isBanned = (address: IpAddress): boolean => bans.find(address, nowMs) !== undefined;
+    for (const listener of [...this.#active.values(), ...this.#draining]) listener.cutIf(isBanned);
+  }
+
+  /** Ids of the credentials that were used since this was last asked. */
+  takeCredentialUses(): readonly string[] {
+    return this.#services.uses.take();
   }
 
   #connectionsGauge(listener: string): Gauge {

@@ -1,4 +1,4 @@
-import type { DecisionEntry, ListenerPlan } from '../contract/index.ts';
+import type { DecisionEntry, ListenerPlan, RequestView } from '../contract/index.ts';
 import { ERRORS, type PolicyRejection, type RequestError, type UpstreamError } from '../errors.ts';
 import type { Evaluation } from '../evaluator/index.ts';
 import type { RequestHead } from '../http1/index.ts';
@@ -20,6 +20,8 @@ export interface EndedExchange {
   readonly requestId: string;
   /** Undefined when the request was refused before it was judged. */
   readonly judged: Evaluation | undefined;
+  /** What is known of a request that was not judged since its client is banned. */
+  readonly banned: RequestView | undefined;
   readonly dispatch: Dispatch | undefined;
   readonly error: PolicyRejection | RequestError | UpstreamError | undefined;
   /** 0 when no head was sent. */
@@ -42,6 +44,8 @@ export function finishRecord(ended: EndedExchange): void {
   route.duration.observe(durationMs / 1000);
   const sum = route.sum(judged?.entries ?? NO_DECISIONS, meters.counterOf);
   for (const counter of sum.counters) counter.add(1);
+  const credential = judged?.facts.identity?.credential;
+  if (credential !== undefined) services.uses.note(credential);
   const target = dispatch === undefined ? undefined : countTarget(meters, dispatch);
   if (services.records === undefined) return;
   const record = factsOf(ended, status, durationMs);
@@ -60,7 +64,7 @@ function countTarget(meters: ServingMeters, dispatch: Dispatch): TargetMeters | 
 function factsOf(ended: EndedExchange, status: number, durationMs: number): RecordFacts {
   const { host, head, judged, dispatch } = ended;
   const { services } = host.home;
-  const view = judged?.request;
+  const view = judged?.request ?? ended.banned;
   const identity = judged?.facts.identity;
   return {
     time: services.date.iso(judged?.now ?? services.evaluation.clock.now() - durationMs),

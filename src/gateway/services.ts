@@ -1,6 +1,7 @@
 import type { EvaluationDeps, Logger, Meter, Random, RecordSink } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
 import type { SharedIo } from '../lib/shared-io.ts';
+import type { CredentialUses } from './credential-uses.ts';
 import type { HttpDate } from './http-date.ts';
 
 /** What every connection and exchange of a worker shares. */
@@ -11,6 +12,7 @@ export interface DataPlaneServices {
   readonly log: Logger;
   /** Undefined when records are off: then none is built. */
   readonly records: RecordSink | undefined;
+  readonly uses: CredentialUses;
   readonly deadlines: Deadlines;
   readonly date: HttpDate;
   /** What all sockets of the worker share. */

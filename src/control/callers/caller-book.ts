@@ -16,6 +16,8 @@ export interface CallerDeps {
   readonly declared: DeclaredCallers;
   /** Brings a change to every worker. */
   readonly spread: (update: LiveUpdate) => Promise<void>;
+  /** Ids of the credentials that workers saw used since this was last asked. */
+  readonly collectUses: () => Promise<ReadonlySet<string>>;
   /** From a cryptographic source. */
   readonly randomBytes: (size: number) => Uint8Array;
 }

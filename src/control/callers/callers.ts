@@ -3,12 +3,14 @@ import { ConsumerDesk } from './consumer-desk.ts';
 import { CredentialDesk } from './credential-desk.ts';
 import { loadCallers } from './load-callers.ts';
 import { RevocationDesk } from './revocation-desk.ts';
+import { UseKeeper } from './use-keeper.ts';
 
 /** Consumers and credentials that are kept live, and what was revoked: the control side of them. */
 export class Callers {
   readonly consumers: ConsumerDesk;
   readonly credentials: CredentialDesk;
   readonly revocations: RevocationDesk;
+  readonly uses: UseKeeper;
   readonly #deps: CallerDeps;
   readonly #book: CallerBook;
 
@@ -17,7 +19,11 @@ export class Callers {
     this.#book = new CallerBook(deps);
     this.revocations = new RevocationDesk(deps, this.#book);
     this.consumers = new ConsumerDesk(deps, this.#book, this.revocations);
-    this.credentials = new CredentialDesk(deps, this.#book, this.revocations);
+    this.uses = new UseKeeper(deps);
+    this.credentials = new CredentialDesk(deps, this.#book, {
+      revocations: this.revocations,
+      uses: this.uses,
+    });
   }
 
   /**

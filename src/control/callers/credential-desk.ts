@@ -8,6 +8,7 @@ import type { DeclaredOf } from './declared.ts';
 import { type CredentialRequest, type MadeCredential, makeCredential } from './new-credential.ts';
 import type { RevocationDesk } from './revocation-desk.ts';
 import { tableCredential } from './table-rows.ts';
+import type { UseKeeper } from './use-keeper.ts';
 
 /** A credential, wherever it is from. Nothing in it is secret. Times in milliseconds since the epoch. */
 export interface CredentialView {
@@ -55,11 +56,17 @@ export class CredentialDesk {
   readonly #deps: CallerDeps;
   readonly #book: CallerBook;
   readonly #revocations: RevocationDesk;
+  readonly #uses: UseKeeper;
 
-  constructor(deps: CallerDeps, book: CallerBook, revocations: RevocationDesk) {
+  constructor(
+    deps: CallerDeps,
+    book: CallerBook,
+    { revocations, uses }: { readonly revocations: RevocationDesk; readonly uses: UseKeeper },
+  ) {
     this.#deps = deps;
     this.#book = book;
     this.#revocations = revocations;
+    this.#uses = uses;
   }
 
   /** Live ones newest first, page by page; those of the document all before the first page. */
@@ -68,6 +75,7 @@ export class CredentialDesk {
     readonly before: number | undefined;
     readonly consumer: string | undefined;
   }): Promise<{ readonly credentials: readonly CredentialView[]; readonly next: number | undefined }> {
+    await this.#uses.refresh();
     const live = await this.#store.listCredentials(page);
     const declared = page.before === undefined ? await this.#declaredOf(page.consumer) : [];
     return {
@@ -78,6 +86,7 @@ export class CredentialDesk {
 
   /** @throws ProblemError `not-found` */
   async get(id: string): Promise<CredentialView> {
+    await this.#uses.refresh();
     const row = await this.#store.getCredential(id);
     if (row !== undefined) return this.#viewLive(row);
     const declared = this.#deps.declared.credential(id);
