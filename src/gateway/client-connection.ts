@@ -147,6 +147,12 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     this.closeSoon();
   }
 
+  /** A client that is banned by now gets nothing more of what is under way: an answer, a tunnel. */
+  cutIf(isBanned: (address: IpAddress) => boolean): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && isBanned(exchange.judged?.request.client ?? this.peer)) this.cut();
+  }
+
   /** Its listener takes no more: it closes with its next answer, or when there is nothing to answer for a moment. */
   closeSoon(): void {
     if (!this.idle || this.#closing) return;

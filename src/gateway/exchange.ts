@@ -55,6 +55,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   buffered: BodyBuffer | undefined = undefined;
   /** The judgement; undefined while (or when) the request is refused before it. */
   judged: Evaluation | undefined = undefined;
+  /** The request as it was seen where its client is banned; undefined for any other. */
+  banned: RequestView | undefined = undefined;
   /** Why the gateway answered by itself or cut the answer. */
   error: PolicyRejection | RequestError | UpstreamError | undefined = undefined;
   status = 0;
@@ -106,13 +108,22 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const view = this.#view();
     if (view instanceof RequestError) return this.#refuseUnread(view);
     const unasked = refusalUnasked(head, view, services.evaluation);
-    if (unasked !== undefined) return this.refuse(unasked);
+    if (unasked !== undefined) return this.#refuseUnasked(unasked, view);
     const evaluation = new Evaluation(plan, view, services.evaluation);
     this.judged = evaluation;
     const maxBodyBytes = evaluation.match.kind === 'found' ? evaluation.match.route.maxBodyBytes : undefined;
     if (maxBodyBytes !== undefined && head.hasBody)
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
     this.#settle('request', evaluation.runRequest());
+  }
+
+  #refuseUnasked(error: RequestError | PolicyRejection, view: RequestView): void {
+    if (error.code === 'address-banned') {
+      this.banned = view;
+      // Behind a proxy the connection is not the banned client's.
+      if (view.client.text === view.peer.text) this.#mustClose = true;
+    }
+    this.refuse(error);
   }
 
   #view(): RequestView | RequestError {

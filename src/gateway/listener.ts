@@ -152,6 +152,10 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     for (const connection of this.#connections) connection.closeSoon();
   }
 
+  cutIf(isBanned: (address: IpAddress) => boolean): void {
+    for (const connection of this.#connections) connection.cutIf(isBanned);
+  }
+
   /** Cuts whatever is left. */
   cut(): void {
     for (const connection of this.#connections) connection.cut();
