@@ -39,10 +39,12 @@ const ANSWER_MS = 3000;
 export class Stage {
   readonly gateway: Gateway;
   readonly upstream: RawUpstream;
+  readonly #preface: string;
 
-  private constructor(gateway: Gateway, upstream: RawUpstream) {
+  private constructor(gateway: Gateway, upstream: RawUpstream, preface: string) {
     this.gateway = gateway;
     this.upstream = upstream;
+    this.#preface = preface;
   }
 
   static async open(parts: StageParts = {}): Promise<Stage> {
@@ -54,9 +56,9 @@ export class Stage {
         ...(env === undefined ? {} : { env }),
         ...(admin === undefined ? {} : { admin }),
         ...(workers === undefined ? {} : { workers }),
-      });
-      return new Stage(gateway, upstream);
         ...(files === undefined ? {} : { files }),
+      });
+      return new Stage(gateway, upstream, preface);
     } catch (error) {
       await upstream.stop();
       throw error;
@@ -105,6 +107,7 @@ export class Stage {
   /** A plain request that must come through: the gateway still serves after whatever was done to it. */
   async probe(): Promise<void> {
     const client = await this.connect();
+    client.send(this.#preface);
     client.send('GET /probe HTTP/1.1\r\nHost: probe.test\r\nConnection: close\r\n\r\n');
     const response = await client.response(1, ANSWER_MS);
     client.close();
