@@ -35,6 +35,7 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
   #nextOrder = 1;
   #cause: string | undefined;
   #isAlive = true;
+  #hasAnswered = false;
 
   constructor(id: number, thread: Thread) {
     this.id = id;
@@ -51,6 +52,11 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
         resolve(why);
       });
     });
+  }
+
+  /** Whether it is up: it has answered an order. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   get isAlive(): boolean {
@@ -110,6 +116,7 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
   }
 
   #onAnswer(message: AnswerMessage): void {
+    this.#hasAnswered = true;
     const waiting = this.#waiting.get(message.order);
     if (waiting === undefined) return;
     this.#waiting.delete(message.order);

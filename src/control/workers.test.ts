@@ -59,10 +59,11 @@ const make = () => {
   const meter = createMeter();
   const activation = new Activation<Bundle>();
   const newcomer = { ready: Promise.resolve() };
+  const logged: string[] = [];
   let nowMs = 0;
   const pool = new WorkerPool<Bundle>({
     clock: { now: () => nowMs, monotonic: () => nowMs },
-    log: { info() {}, warn() {}, error() {} },
+    log: { info() {}, warn() {}, error: (event) => void logged.push(event) },
     activation,
     totals,
     serving: meter.gauge('sallyport_workers'),
@@ -87,7 +88,7 @@ const make = () => {
     newcomer.ready = promise;
     return resolve;
   };
-  return { pool, threads, scheduled, activation, served, tick, slowStart };
+  return { pool, threads, scheduled, activation, served, tick, slowStart, logged };
 };
 
 describe('worker pool', () => {
@@ -320,8 +321,9 @@ describe('live data', () => {
   });
 
   it('reaches every worker before the update is over', async () => {
-    const { pool, threads } = make();
+    const { pool, threads, activation } = make();
     await pool.start(2);
+    await activation.publish({ revision: 'r1' });
     await pool.update(bans('192.0.2.1'));
     assert.deepEqual(
       threads.map((thread) => thread.updates),
@@ -341,10 +343,20 @@ describe('live data', () => {
   });
 
   it('waits for no worker that does not answer', async () => {
-    const { pool, threads } = make();
+    const { pool, threads, activation, logged } = make();
     await pool.start(2);
+    await activation.publish({ revision: 'r1' });
     threads[0].hangs = true;
     await pool.update(revoked('key-1'));
     assert.deepEqual(threads[1].updates, [revoked('key-1')]);
+    assert.deepEqual(logged, ['live-update-failed']);
+  });
+
+  it('waits for no worker that is not up yet, which takes its orders in turn', async () => {
+    const { pool, threads, logged } = make();
+    await pool.start(1);
+    threads[0].hangs = true;
+    await pool.update(revoked('key-1'));
+    assert.deepEqual([threads[0].orders, logged], [['live'], []]);
   });
 });

@@ -137,15 +137,18 @@ export class WorkerPool<B extends Activatable> {
   }
 
   /**
-   * Brings a change of live data to every worker, and to each that is started later. Resolves when all have it; one
-   * that does not answer in time is left to the watch over silent ones, and logged.
+   * Brings a change of live data to every worker, and to each that is started later. Resolves when all that are up
+   * have it; one that does not answer in time is left to the watch over silent ones, and logged.
    */
   async update(update: LiveUpdate): Promise<void> {
     this.#live.set(subjectOf(update), update);
     const deadline = this.#deps.deadline ?? withDeadline;
     await this.#each(async (thread) => {
+      const applied = thread.live(update);
+      // One that is not up yet takes its orders in turn: this one before the first revision.
+      if (!thread.hasAnswered) return void applied.catch(() => {});
       try {
-        await deadline(thread.live(update), LIVE_TIMEOUT_MS, 'bringing live data to a worker');
+        await deadline(applied, LIVE_TIMEOUT_MS, 'bringing live data to a worker');
       } catch (error) {
         this.#deps.log.error('live-update-failed', { thread: thread.id, subject: update.subject, error });
       }
