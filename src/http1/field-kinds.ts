@@ -55,6 +55,9 @@ const KINDS: readonly (readonly [string, FieldKind])[] = [
   ['x-rewrite-url', FieldKind.FORWARDING],
   ['x-original-host', FieldKind.FORWARDING],
   ['x-anonymous-consumer', FieldKind.FORWARDING],
+  // A certificate that a proxy before us had verified (RFC 9440); Envoy's name for it is a vouched one.
+  ['client-cert', FieldKind.FORWARDING],
+  ['client-cert-chain', FieldKind.FORWARDING],
   ['via', FieldKind.VIA],
   ['x-request-id', FieldKind.REQUEST_ID],
   ['traceparent', FieldKind.TRACEPARENT],
