@@ -77,6 +77,13 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   counter('sallyport_records_dropped_total', 'Access records dropped since their sink was slow or failed.'),
   info('sallyport_config_info', 'Revision that is served; the value is always 1.', ['revision']),
   counter('sallyport_config_reloads_total', 'Documents offered for serving.', ['result']),
+  gauge('sallyport_list_entries', 'Networks of an address list, those in the document among them.', ['list']),
+  gauge('sallyport_list_age_seconds', 'Time since the source of a list was last read without a fault.', [
+    'list',
+  ]),
+  gauge('sallyport_list_held', '1 while a refresh of a list waits for a person.', ['list']),
+  counter('sallyport_list_refreshes_total', 'Refreshes of address lists.', ['list', 'outcome']),
+  gauge('sallyport_bans', 'Networks that are banned.'),
   gauge('sallyport_workers', 'Worker threads that serve.'),
   counter('sallyport_worker_restarts_total', 'Worker threads started in place of one that ended.'),
   gauge(

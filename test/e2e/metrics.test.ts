@@ -19,8 +19,13 @@ describe('the table of metrics', () => {
       port: await freePort(),
       upstream: `http://127.0.0.1:${port}`,
       policies: [{ headers: { response: { set: { 'x-a': 'b' } } } }],
+      document: { lists: { drop: { source: 'file:./drop.txt' } } },
     });
-    gateway = await startGateway(document, { admin: true, records: 'stdout' });
+    gateway = await startGateway(document, {
+      admin: true,
+      records: 'stdout',
+      files: { 'drop.txt': '203.0.113.0/24\n' },
+    });
   });
   after(async () => {
     await gateway.stop();
