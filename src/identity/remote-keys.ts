@@ -41,7 +41,7 @@ export class RemoteKeys implements Resource, KeySource {
   readonly #world: ResourceWorld;
   #keys: KeySet | undefined = undefined;
   #fetchedAtMs = 0;
-  #startedAtMs = Number.NEGATIVE_INFINITY;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined = undefined;
   #failures = 0;
   #nextAtMs = 0;
@@ -73,8 +73,10 @@ export class RemoteKeys implements Resource, KeySource {
   renew(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
     const now = this.#world.clock.monotonic();
-    const isTooSoon = now - this.#startedAtMs < this.#rules.cooldownMs;
-    return isTooSoon || this.#isClosed ? undefined : this.#fetch();
+    const isTooSoon = now - this.#renewedAtMs < this.#rules.cooldownMs;
+    if (isTooSoon || this.#isClosed) return undefined;
+    this.#renewedAtMs = now;
+    return this.#fetch();
   }
 
   /** Seconds until it is tried again: when a caller who is told to come later may. */
@@ -89,7 +91,6 @@ export class RemoteKeys implements Resource, KeySource {
 
   #fetch(): Promise<void> {
     this.#cancel();
-    this.#startedAtMs = this.#world.clock.monotonic();
     this.#fetching = this.#load()
       .then(
         (keys) => this.#loaded(keys),
@@ -122,7 +123,7 @@ export class RemoteKeys implements Resource, KeySource {
     if (isNew) this.#keys = keys;
     this.#fetchedAtMs = this.#world.clock.now();
     const { issuer, refreshMs } = this.#rules;
-    if (isNew || this.#failures > 0) this.#world.log.info('issuer-keys-loaded', { issuer, keys: keys.size });
+    if (isNew || this.#failures > 0) this.#world.log.info('issuer-keys-loaded', { issuer, count: keys.size });
     this.#failures = 0;
     this.#lastProblem = '';
     // A little ahead, and not all workers and nodes at once.
