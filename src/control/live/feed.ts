@@ -84,9 +84,9 @@ export class Feed {
     const networks = current === undefined ? undefined : await deps.shelf.networks(plan.name, current);
     const known = networks === undefined ? { ...state, current: undefined, pinned: false } : state;
     const feed = new Feed(plan, known, networks, deps);
-    if (networks === undefined) return feed;
+    if (networks === undefined || known.current === undefined) return feed;
     if (feed.isStale && plan.onStale === 'drop' && !known.pinned) await feed.tellIfStale();
-    else await feed.#publish(networks);
+    else await feed.#publish(known.current, networks);
     return feed;
   }
 
@@ -207,7 +207,8 @@ export class Feed {
     this.#isStaleTold = true;
     const { name: list, onStale } = this.#plan;
     this.#deps.log.error('list-stale', { list, onStale, refreshedAt: this.#state.refreshedAt });
-    if (onStale === 'drop') await this.#inTurn(() => this.#publish(SortedNetworks.EMPTY));
+    if (onStale === 'drop')
+      await this.#inTurn(() => this.#publish(versionOf(SortedNetworks.EMPTY), SortedNetworks.EMPTY));
   }
 
   async #refresh(): Promise<Attempt> {
@@ -240,7 +241,7 @@ export class Feed {
     const { current, held, rejected } = this.#state;
     this.#failures = 0;
     this.#state = { ...this.#state, ...mark, fetched: version, source: sourceKey(this.#plan) };
-    if (version === current) return await this.#unchanged(networks);
+    if (version === current) return await this.#unchanged(version, networks);
     if (version === rejected) {
       await this.#keep({});
       return this.#end('rejected', 'it is what a person has turned down');
@@ -262,8 +263,8 @@ export class Feed {
     return this.#end('applied', `${added} added, ${removed} removed`);
   }
 
-  async #unchanged(networks: SortedNetworks): Promise<Attempt> {
-    if (this.isDropped) await this.#publish(networks);
+  async #unchanged(version: string, networks: SortedNetworks): Promise<Attempt> {
+    if (this.isDropped) await this.#publish(version, networks);
     this.#isStaleTold = false;
     await this.#keep({ held: undefined, rejected: undefined, refreshedAt: this.#deps.clock.now() });
     return this.#end('unchanged', `${networks.size} entries`);
@@ -296,16 +297,15 @@ export class Feed {
     networks: SortedNetworks,
     refreshedAt = this.#state.refreshedAt,
   ): Promise<void> {
-    await this.#publish(networks);
+    await this.#publish(version, networks);
     this.#current = networks;
     this.#isStaleTold = false;
     await this.#keep({ current: version, held: undefined, rejected: undefined, refreshedAt });
   }
 
-  async #publish(networks: SortedNetworks): Promise<void> {
+  async #publish(version: string, networks: SortedNetworks): Promise<void> {
     if (this.#isClosed) return;
     const set = await finishInSlices(networks.set());
-    const version = versionOf(networks);
     await this.#deps.publish(this.#plan.name, {
       version,
       networks: set.share(),

@@ -14,6 +14,8 @@ export class AddressRules {
   readonly #timed: TimedNetworks | undefined;
   readonly #timedPlaces: readonly number[];
   readonly #terms: readonly Terms[];
+  /** Nothing but networks that stay. */
+  readonly #isPlain: boolean;
 
   /** A value of `networks` is the place of its entry, or behind those the number of its line. */
   constructor(
@@ -28,6 +30,7 @@ export class AddressRules {
     this.#timed = timed.length === 0 ? undefined : new TimedNetworks(timed);
     this.#timedPlaces = timed.map(({ index }) => index);
     this.#terms = terms;
+    this.#isPlain = timed.length + terms.length === 0;
   }
 
   /** How many entries and lines there are. */
@@ -38,7 +41,10 @@ export class AddressRules {
   /** Which entry or line an address falls under, or -1. Throws where a list or database cannot say. */
   find(client: IpAddress, nowMs: number): number {
     const at = this.#set.lookup(client);
-    if (at !== -1) return at;
+    return at !== -1 || this.#isPlain ? at : this.#findFurther(client, nowMs);
+  }
+
+  #findFurther(client: IpAddress, nowMs: number): number {
     if (this.#timed !== undefined) {
       const timed = this.#timed.lookup(client, nowMs);
       if (timed !== -1) return this.#timedPlaces[timed];
@@ -61,8 +67,7 @@ export class AddressRules {
   describe(found: number, client: IpAddress, nowMs: number): string {
     if (found >= this.#names.length) return `a network of ${this.#key}File`;
     const { text, why } = this.#names[found];
-    const terms = this.#terms.find((t) => t.find(client, nowMs) === found);
-    const where = terms === undefined ? text : terms.describe(found, client, nowMs);
+    const where = this.#terms.find((t) => t.has(found))?.describe(client, nowMs) ?? text;
     return why === '' ? where : `${where} (${why})`;
   }
 

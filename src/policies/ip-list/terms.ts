@@ -12,8 +12,10 @@ export interface TermEntry {
 export interface Terms {
   /** The place of the entry that an address falls under, or -1. Throws where that cannot be said. */
   find(client: IpAddress, nowMs: number): number;
-  /** What it is in, for the record. */
-  describe(index: number, client: IpAddress, nowMs: number): string;
+  /** Whether the entry at that place is one of these. */
+  has(index: number): boolean;
+  /** What an address is in that was just found, for the record. */
+  describe(client: IpAddress, nowMs: number): string;
   /** No request asks any more. */
   release(): void;
 }
@@ -35,7 +37,11 @@ export class ListTerm implements Terms {
     return untilMs > nowMs && this.#list.lookup(client, nowMs) !== -1 ? index : -1;
   }
 
-  describe(_index: number, client: IpAddress, nowMs: number): string {
+  has(index: number): boolean {
+    return index === this.#entry.index;
+  }
+
+  describe(client: IpAddress, nowMs: number): string {
     const network = this.#list.describe(this.#list.lookup(client, nowMs), client);
     return `${network} of list:${this.#name}`;
   }
@@ -67,7 +73,11 @@ export class GeoTerms<T extends string | number> implements Terms {
     return entries?.find(({ untilMs }) => untilMs > nowMs)?.index ?? -1;
   }
 
-  describe(_index: number, client: IpAddress): string {
+  has(index: number): boolean {
+    return [...this.#entries.values()].some((entries) => entries.some((entry) => entry.index === index));
+  }
+
+  describe(client: IpAddress): string {
     return `${this.#kind}:${this.#lookup.find(client) ?? UNKNOWN}`;
   }
 
