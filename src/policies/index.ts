@@ -16,6 +16,7 @@ import { oidcLogin } from './oidc-login/policy.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { resourceMetadata } from './resource-metadata/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
+import { upstreamAuth } from './upstream-auth/policy.ts';
 import { validate } from './validate/policy.ts';
 
 /** Every policy there is. A new one adds its folder and one line here. */
@@ -37,5 +38,6 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   rateLimit,
   resourceMetadata,
   securityHeaders,
+  upstreamAuth,
   validate,
 ]);
