@@ -27,7 +27,7 @@ const BanMade = Type.Object({
 });
 const BanList = Type.Object({ bans: Type.Array(Ban) });
 
-export interface BanOptions extends AdminOptions {
+interface BanOptions extends AdminOptions {
   readonly for: string;
   readonly reason: string;
   readonly force: boolean;
@@ -68,7 +68,7 @@ function duration(text: string): string {
   throw new InvalidArgumentError(`"${text}" is no duration: ${DURATION_FORM}.`);
 }
 
-export async function banAddress(
+async function banAddress(
   api: AdminApi,
   address: string,
   { for: time, reason, force }: Pick<BanOptions, 'for' | 'reason' | 'force'>,
@@ -79,13 +79,13 @@ export async function banAddress(
   return { data, text: printable(`${network} is banned until ${until} (${id})\n${caveat}`) };
 }
 
-export async function unbanAddress(api: AdminApi, which: string): Promise<AdminResult> {
+async function unbanAddress(api: AdminApi, which: string): Promise<AdminResult> {
   const data = await api.delete(`/api/bans/${encodeURIComponent(which)}`);
   const { network } = expectAnswer(Ban, data);
   return { data, text: printable(`${network} is no longer banned\n`) };
 }
 
-export async function listBans(api: AdminApi): Promise<AdminResult> {
+async function listBans(api: AdminApi): Promise<AdminResult> {
   const data = await api.get('/api/bans');
   const { bans } = expectAnswer(BanList, data);
   const text = bans.length === 0 ? 'Nobody is banned.\n' : columns([HEAD, ...bans.map(rowOf)]);

@@ -112,7 +112,7 @@ export function addListCommands(program: Command, terminal: Terminal = processTe
   );
 }
 
-export async function showLists(api: AdminApi): Promise<AdminResult> {
+async function showLists(api: AdminApi): Promise<AdminResult> {
   const data = await api.get('/api/lists');
   const { lists } = expectAnswer(Lists, data);
   if (lists.length === 0) return { data, text: 'The document in service has no lists.\n' };
@@ -138,7 +138,7 @@ function stateOf({ source, entries, held, pinned, dropped, stale, lastAttempt }:
   return lastAttempt?.outcome === 'failed' ? 'refresh failed' : 'fresh';
 }
 
-export async function showList(api: AdminApi, name: string): Promise<AdminResult> {
+async function showList(api: AdminApi, name: string): Promise<AdminResult> {
   const data = await api.get(pathOf(name));
   return { data, text: listText(expectAnswer(List, data)) };
 }
@@ -165,7 +165,7 @@ function listText(list: List): string {
   return `${columns(facts)}\n${printable(told.join('\n'))}\n${printable(next.map((n) => `  sallyport lists ${n}`).join('\n'))}\n`;
 }
 
-export async function showVersions(api: AdminApi, name: string): Promise<AdminResult> {
+async function showVersions(api: AdminApi, name: string): Promise<AdminResult> {
   const data = await api.get(`${pathOf(name)}/versions`);
   const { versions } = expectAnswer(Versions, data);
   const rows = versions.map(({ id, entries, createdAt, source }) => [
@@ -177,7 +177,7 @@ export async function showVersions(api: AdminApi, name: string): Promise<AdminRe
   return { data, text: columns([['version', 'entries', 'since', 'source'], ...rows]) };
 }
 
-export async function diffList(
+async function diffList(
   api: AdminApi,
   name: string,
   { from, to, limit }: Pick<DiffOptions, 'from' | 'to' | 'limit'>,
@@ -201,18 +201,14 @@ function sideLines(sign: string, { count, networks }: Static<typeof Side>): stri
   return [...networks.map((network) => `${sign} ${network}`), ...(rest > 0 ? [`${sign} ${rest} more`] : [])];
 }
 
-export async function refreshList(
-  api: AdminApi,
-  name: string,
-  how: 'refresh' | 'release',
-): Promise<AdminResult> {
+async function refreshList(api: AdminApi, name: string, how: 'refresh' | 'release'): Promise<AdminResult> {
   const data = await api.post(`${pathOf(name)}/${how}`);
   const { outcome, detail, list } = expectAnswer(Refresh, data);
   const text = `${outcome}: ${detail}\n`;
   return { data, text: outcome === 'held' ? `${printable(text)}\n${listText(list)}` : printable(text) };
 }
 
-export async function decideList(
+async function decideList(
   api: AdminApi,
   name: string,
   version: string,
@@ -222,7 +218,7 @@ export async function decideList(
   return { data, text: listText(expectAnswer(List, data)) };
 }
 
-export async function rollBackList(
+async function rollBackList(
   api: AdminApi,
   name: string,
   version: string,

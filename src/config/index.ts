@@ -10,7 +10,7 @@ export {
 export { Capture, type Captured, readersOf } from './captured.ts';
 export { PolicyCatalog } from './catalog.ts';
 export { compile, type SnapshotDeps } from './compile/compile.ts';
-export { type DocumentLists, type FeedPlan, listsOf } from './compile/lists.ts';
+export { type FeedPlan, listsOf } from './compile/lists.ts';
 export { thumbprintOf } from './credentials/mtls.ts';
 export { type DeclaredConsumer, type DeclaredCredential, declaredConsumers } from './declared-consumers.ts';
 export { filesOnDisk, secretsOf } from './document-files.ts';

@@ -175,6 +175,17 @@ describe('what waits for a person', () => {
     assert.equal(logged.filter((line) => line.startsWith('list-refresh-held')).length, 1);
   });
 
+  it('is taken when its document allows for it', async () => {
+    const { feed, refresh, published, source } = await held();
+    assert.equal(feed.follow(feedPlan({ maxChange: 1.1 })), true);
+    assert.equal(await refresh(), 'held');
+    assert.equal(feed.follow(feedPlan({ maxChange: 1.2 })), true);
+    const asked = source.asked.length;
+    assert.equal(await refresh(), 'applied');
+    assert.deepEqual([source.asked[asked].etag, published], ['"2"', [100, 100]]);
+    assert.equal(feed.follow(feedPlan({ maxChange: 0.1 })), false);
+  });
+
   it('is taken when it is approved', async () => {
     const { feed, refresh, published, version, store } = await held();
     await feed.approve(version, 'admin');

@@ -5,7 +5,7 @@ import type { Cidr } from '../../lib/cidr.ts';
 import { readFeed } from '../../lib/network-feed/index.ts';
 import { SortedNetworks } from '../../lib/sorted-networks.ts';
 import { finishInSlices } from '../../lib/steps.ts';
-import type { ListState } from '../../store/index.ts';
+import type { HeldVersion, ListState } from '../../store/index.ts';
 import { judgeRefresh } from './feed-guard.ts';
 import { type FeedMark, type FeedReader, NO_MARK } from './feed-reader.ts';
 import { type ListShelf, versionOf } from './list-shelf.ts';
@@ -121,9 +121,11 @@ export class Feed {
     return this.#isStaleTold && this.#plan.onStale === 'drop';
   }
 
-  /** True: the source is another, so that it is to be asked at once. */
+  /** True: the source is to be asked at once, since it is another, or what waits may be taken by other settings. */
   follow(plan: FeedPlan): boolean {
-    const isOther = sourceKey(plan) !== sourceKey(this.#plan);
+    const isOther =
+      sourceKey(plan) !== sourceKey(this.#plan) ||
+      (this.#state.held !== undefined && guardKey(plan) !== guardKey(this.#plan));
     if (plan.onStale !== this.#plan.onStale) this.#isStaleTold = false;
     this.#plan = plan;
     return isOther;
@@ -246,15 +248,15 @@ export class Feed {
       await this.#keep({});
       return this.#end('rejected', 'it is what a person has turned down');
     }
-    if (version === held?.version) {
-      await this.#keep({});
-      return this.#end('held', held.reasons.join('; '));
-    }
-    await this.#keepVersion(version, networks);
+    const isWaiting = version === held?.version;
+    if (!isWaiting) await this.#keepVersion(version, networks);
+    // Again and again: what it is judged by may be other settings by now.
     const judgement = await finishInSlices(
       judgeRefresh(this.#current, networks, this.#plan, this.#deps.own()),
     );
-    if (judgement.reasons.length > 0) return await this.#hold(version, networks, judgement.reasons);
+    const { reasons } = judgement;
+    if (reasons.length > 0 && isWaiting) return await this.#holdOn({ ...held, reasons });
+    if (reasons.length > 0) return await this.#hold(version, networks, reasons);
     await this.#apply(version, networks, this.#deps.clock.now());
     const { added, removed } = judgement;
     const { name: list } = this.#plan;
@@ -268,6 +270,12 @@ export class Feed {
     this.#isStaleTold = false;
     await this.#keep({ held: undefined, rejected: undefined, refreshedAt: this.#deps.clock.now() });
     return this.#end('unchanged', `${networks.size} entries`);
+  }
+
+  /** It waited before, and was told then. */
+  async #holdOn(held: HeldVersion): Promise<Attempt> {
+    await this.#keep({ held });
+    return this.#end('held', held.reasons.join('; '));
   }
 
   async #hold(version: string, networks: SortedNetworks, reasons: readonly string[]): Promise<Attempt> {
@@ -361,6 +369,10 @@ const newState = (list: string): ListState => ({
   held: undefined,
   rejected: undefined,
 });
+
+/** What a refresh is judged by. */
+const guardKey = ({ maxChange, allowPrivate, protect }: FeedPlan): string =>
+  JSON.stringify([maxChange, allowPrivate, protect]);
 
 /** Of one key is what is read in one way from one place: a mark is good for that alone. A URL may hold a secret. */
 const sourceKey = ({ source, form }: FeedPlan): string =>
