@@ -1,10 +1,10 @@
 import type { AuthorizationServer, ClientAuth } from 'oauth4webapi';
-import type { Clock, Network, OutboundResponse } from '../contract/index.ts';
+import type { Clock, Network } from '../contract/index.ts';
 import { NetworkError } from '../errors.ts';
-import { parseStrictJson } from '../lib/strict-json.ts';
 import { MAX_TOKEN_LENGTH } from './bearer.ts';
 import type { Claims } from './claims.ts';
 import { discoverIssuer, endpointOf, type IssuerAccess } from './issuer-metadata.ts';
+import { type LibraryRequest, sendForLibrary } from './oauth-transport.ts';
 
 type Library = typeof import('oauth4webapi');
 
@@ -33,18 +33,10 @@ export interface IssuedToken {
   readonly lifetimeMs: number | undefined;
 }
 
-/** What the library sends. */
-interface Form {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: URLSearchParams;
-}
-
 type EndpointName = 'introspection_endpoint' | 'token_endpoint';
 
 /** Endpoints move rarely; where they moved is found within this. */
 const METADATA_MS = 3_600_000;
-const MAX_BYTES = 256 * 1024;
-const MAX_DEPTH = 32;
 const TOKEN = /^[!-~]+$/;
 
 /**
@@ -107,30 +99,12 @@ export class OAuthClient {
       client: { client_id: client.method === 'bearer' ? 'gateway' : client.id },
       auth: authentication(library, client),
       options: {
-        [library.customFetch]: (to: string, form: Form) => this.#post(network, to, form),
+        [library.customFetch]: (to: string, sent: LibraryRequest) =>
+          sendForLibrary(network, to, sent, this.#rules),
         // A document may name a server without TLS; metadata of one with it may not (`endpointOf`).
         [library.allowInsecureRequests]: url.startsWith('http:'),
       },
     };
-  }
-
-  async #post(network: Network, url: string, { headers, body }: Form): Promise<Response> {
-    const { timeoutMs, ca } = this.#rules;
-    const answer = await network.send({
-      method: 'POST',
-      url,
-      headers: Object.entries(headers).flat(),
-      body: body.toString(),
-      timeoutMs,
-      maxBytes: MAX_BYTES,
-      ca,
-    });
-    // What two parsers read differently is refused: `active` twice in one answer must not be anybody's choice. So is
-    // a signed answer (RFC 9701), which was not asked for: nobody here verifies one.
-    if (answer.status === 200 && !isStrictJson(answer)) throw this.#malformed('its answer is no sound JSON');
-    return (
-      responseOf(answer) ?? Promise.reject(this.#malformed(`its answer has the status ${answer.status}`))
-    );
   }
 
   /** Asked of the issuer once in an hour. One that was found keeps being used while the issuer does not answer. */
@@ -176,25 +150,6 @@ function authentication(library: Library, client: ClientCredential): ClientAuth 
   return method === 'client_secret_post'
     ? library.ClientSecretPost(secret)
     : library.ClientSecretBasic(secret);
-}
-
-const NO_BODY: readonly number[] = [204, 205, 304];
-
-/** Undefined for a status that the library's kind of answer cannot have. */
-function responseOf({ status, headers, body }: OutboundResponse): Response | undefined {
-  if (status < 200 || status > 599) return undefined;
-  const content = NO_BODY.includes(status) ? null : Buffer.from(body);
-  return new Response(content, { status, headers: [...headers] });
-}
-
-function isStrictJson({ headers, body }: OutboundResponse): boolean {
-  if (!/^application\/json *(;|$)/i.test(headers.get('content-type') ?? '')) return false;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    return !('fault' in parseStrictJson(text, MAX_DEPTH));
-  } catch {
-    return false;
-  }
 }
 
 /** `error` of RFC 6749 §5.2, where it is one: the rest of an answer is for nobody's log. */

@@ -1,8 +1,7 @@
 import type { AuthorizationServer, Client, ClientAuth, TokenEndpointResponse } from 'oauth4webapi';
-import type { Clock, Network, OutboundResponse } from '../../contract/index.ts';
+import type { Clock, Network } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
-import { type Claims, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
-import { parseStrictJson } from '../../lib/strict-json.ts';
+import { type Claims, type LibraryRequest, PUBLIC_ALGORITHMS, sendForLibrary } from '../../identity/index.ts';
 import { clientAuthentication } from './client-auth.ts';
 import { ID_TOKEN, idTokenFault } from './id-token.ts';
 import type { Provider } from './provider.ts';
@@ -46,9 +45,6 @@ export interface Asked {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-const MAX_BYTES = 256 * 1024;
-const MAX_DEPTH = 32;
-const NO_BODY: readonly number[] = [204, 205, 304];
 /** `error` of RFC 6749 §4.1.2.1 and §5.2: the rest of what a provider writes is for nobody's record. */
 const ERROR_CODE = /^[a-z_]{1,40}$/;
 
@@ -153,7 +149,7 @@ export class ProviderClient {
   }
 
   #around({ provider, network, clock }: Asked) {
-    const { clientId, issuer, toleranceMs } = this.#settings;
+    const { clientId, issuer, toleranceMs, ca, timeoutMs } = this.#settings;
     const library = this.#library;
     const as: AuthorizationServer = {
       issuer,
@@ -169,27 +165,11 @@ export class ProviderClient {
       [library.clockTolerance]: Math.floor(toleranceMs / 1000),
     };
     const options = {
-      [library.customFetch]: (url: string, form: Form) => this.#send(network, url, form),
+      [library.customFetch]: (url: string, sent: LibraryRequest) =>
+        sendForLibrary(network, url, sent, { ca, timeoutMs }),
       [library.allowInsecureRequests]: issuer.startsWith('http:'),
     };
     return { as, client, options };
-  }
-
-  async #send(network: Network, url: string, { method, headers, body }: Form): Promise<Response> {
-    const { timeoutMs, ca } = this.#settings;
-    const answer = await network.send({
-      method,
-      url,
-      headers: Object.entries(headers).flat(),
-      ...(body === undefined || body === null ? {} : { body: String(body) }),
-      timeoutMs,
-      maxBytes: MAX_BYTES,
-      ca,
-    });
-    // A member that is there twice must not be one thing here and another thing in the library.
-    if (answer.status === 200 && !isStrictJson(answer.body))
-      throw malformed(url, 'answers with no sound JSON');
-    return responseOf(answer) ?? Promise.reject(malformed(url, `answers with the status ${answer.status}`));
   }
 
   async #tried<T>(work: () => Promise<T>): Promise<T | NoTokens> {
@@ -222,13 +202,6 @@ export class ProviderClient {
   }
 }
 
-/** What the library sends. */
-interface Form {
-  readonly method: 'GET' | 'POST';
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
-
 /** The library says what it is unhappy with: a whole answer, or its body. */
 const isAboutAnswer = (subject: unknown): boolean =>
   subject instanceof Response || (typeof subject === 'object' && subject !== null && 'body' in subject);
@@ -242,22 +215,3 @@ function denial(code: string): NoTokens {
 
 const codeIn = (error: string): string => (ERROR_CODE.test(error) ? error : 'an error that is no code');
 const bounded = (text: string): string => text.replace(/[^ -~]/g, '?').slice(0, 200);
-
-function malformed(url: string, problem: string): NetworkError {
-  return new NetworkError('malformed', `${new URL(url).host} ${problem}`);
-}
-
-/** Undefined for a status that the library's kind of answer cannot have. */
-function responseOf({ status, headers, body }: OutboundResponse): Response | undefined {
-  if (status < 200 || status > 599) return undefined;
-  return new Response(NO_BODY.includes(status) ? null : Buffer.from(body), { status, headers: [...headers] });
-}
-
-function isStrictJson(body: Uint8Array): boolean {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    return !('fault' in parseStrictJson(text, MAX_DEPTH));
-  } catch {
-    return false;
-  }
-}
