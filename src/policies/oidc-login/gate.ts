@@ -110,6 +110,7 @@ export class Gate {
     return this.#pass(c, { session, caller: sessions.callerOf(session) }, sessions.write(c, session, own));
   }
 
+  /** Tokens that still hold are good enough; where the upstream gets none, so is that another worker asks or has asked. */
   #passUnrenewed(
     c: PolicyContext,
     known: Known,
@@ -117,8 +118,9 @@ export class Gate {
   ): Decision {
     const { settings } = this.#parts;
     const { untilMs = Number.POSITIVE_INFINITY } = known.session.times;
-    const overlap = renewal.kind === 'elsewhere' && settings.upstream === 'none' ? OVERLAP_MS : 0;
-    if (c.now < untilMs + overlap) return this.#pass(c, known, []);
+    const isElsewhere = renewal.kind === 'elsewhere' && settings.upstream === 'none';
+    if (c.now < untilMs + (isElsewhere ? OVERLAP_MS : 0)) return this.#pass(c, known, []);
+    if (isElsewhere && renewal.isDone) return this.#pass(c, known, []);
     throw cannotTell(renewal.kind === 'elsewhere' ? 'another worker renews the session' : renewal.reason);
   }
 

@@ -38,7 +38,8 @@ export const oidcLogin: PolicyDefinition<typeof oidcLoginSchema> = {
   name: 'oidc-login',
   summary: 'Signs browsers in at an OpenID provider, with a session in an encrypted cookie.',
   schema: oidcLoginSchema,
-  body: ({ backchannelPath }) => (backchannelPath === undefined ? 'none' : 'buffer'),
+  // Only what it takes for itself: nothing that goes on to an upstream.
+  body: 'none',
   provides: ['identity'],
   async compile(config, deps): Promise<Policy> {
     return await compileLogin(config, deps);
@@ -115,12 +116,9 @@ class LoginPolicy implements Policy {
     return this.#ownPath(c, own) ?? this.#gate.request(c, own);
   }
 
-  wantsBody(c: PolicyContext): boolean {
-    return c.request.path === this.#paths.backchannel;
-  }
-
   requestBody(c: PolicyContext, body: BodyView): Awaitable<Decision> {
-    return this.wantsBody(c) && !c.shadow ? this.#signOut.signOut(c, body) : CONTINUE;
+    const isNotice = c.request.path === this.#paths.backchannel && !c.shadow;
+    return isNotice ? this.#signOut.signOut(c, body) : CONTINUE;
   }
 
   /** Undefined where the request is not for the gateway itself. */

@@ -1,7 +1,13 @@
 import type { AuthorizationServer, Client, ClientAuth, TokenEndpointResponse } from 'oauth4webapi';
 import type { Clock, Network } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
-import { type Claims, type LibraryRequest, PUBLIC_ALGORITHMS, sendForLibrary } from '../../identity/index.ts';
+import {
+  type Claims,
+  type LibraryRequest,
+  MAX_TOKEN_LENGTH,
+  PUBLIC_ALGORITHMS,
+  sendForLibrary,
+} from '../../identity/index.ts';
 import { clientAuthentication } from './client-auth.ts';
 import { ID_TOKEN, idTokenFault } from './id-token.ts';
 import type { Provider } from './provider.ts';
@@ -45,6 +51,8 @@ export interface Asked {
   readonly clock: Pick<Clock, 'now'>;
 }
 
+/** What fits a header. */
+const TOKEN = /^[!-~]+$/;
 /** `error` of RFC 6749 §4.1.2.1 and §5.2: the rest of what a provider writes is for nobody's record. */
 const ERROR_CODE = /^[a-z_]{1,40}$/;
 
@@ -134,8 +142,8 @@ export class ProviderClient {
     nonce: string | undefined,
   ): Promise<Tokens | NoTokens> {
     const { access_token: accessToken, id_token: idToken, expires_in: seconds } = answer;
-    if (answer.token_type !== 'bearer')
-      return { kind: 'unavailable', reason: 'its access token is no bearer token' };
+    if (answer.token_type !== 'bearer' || accessToken.length > MAX_TOKEN_LENGTH || !TOKEN.test(accessToken))
+      return { kind: 'unavailable', reason: 'its access token is none that could be sent on' };
     const lifetimeMs = seconds === undefined ? undefined : seconds * 1000;
     const tokens = { kind: 'tokens', accessToken, lifetimeMs, refreshToken: answer.refresh_token } as const;
     if (idToken === undefined) return { ...tokens, idToken: undefined, claims: undefined };

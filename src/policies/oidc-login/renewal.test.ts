@@ -136,6 +136,7 @@ describe('a session whose tokens come to their end', () => {
     ['that it knows no such client', { status: 401, body: '{"error":"invalid_client"}' }],
     ['no token', { body: '{"token_type":"Bearer"}' }],
     ['two tokens', { body: '{"access_token":"a","access_token":"b","token_type":"Bearer"}' }],
+    ['a token that fits no header', { body: '{"access_token":"a\\r\\nb: c","token_type":"Bearer"}' }],
     ['a token of another type', { body: '{"access_token":"a","token_type":"dpop"}' }],
   ];
   for (const [name, answer] of TROUBLES)
@@ -186,6 +187,18 @@ describe('a session of which the upstream gets no token', () => {
     stage.nowMs += OVER_MS + 1000;
     const before = asItWas();
     await browser.fetch(worker, '/');
+    assert.equal((await before.fetch(other, '/')).told, 'continue');
+    assert.equal(refreshes(), 1);
+  });
+
+  it('goes on, however late, where another worker has just renewed it', async () => {
+    stage.nowMs += OVER_MS + 20 * MINUTE_MS;
+    const before = asItWas();
+    const release = holdTokens();
+    const first = browser.fetch(worker, '/');
+    assert.equal((await before.fetch(other, '/')).told, 'identity-unavailable', 'it may come to nothing');
+    release();
+    assert.equal((await first).told, 'continue');
     assert.equal((await before.fetch(other, '/')).told, 'continue');
     assert.equal(refreshes(), 1);
   });

@@ -13,8 +13,8 @@ export type Renewal =
   | { readonly kind: 'renewed'; readonly session: Session }
   /** The provider renews nothing any more: the user is gone there. */
   | { readonly kind: 'over'; readonly reason: string }
-  /** Another worker renews it, or has just done so; the browser has, or will soon have, what it got. */
-  | { readonly kind: 'elsewhere' }
+  /** Another worker renews it, or (`isDone`) has just done so: the browser will soon have what it got. */
+  | { readonly kind: 'elsewhere'; readonly isDone: boolean }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
 export interface RenewalParts {
@@ -66,13 +66,14 @@ export class Renewals {
   async #start(c: PolicyContext, session: Session, refreshToken: string, key: string): Promise<Renewal> {
     const { state } = c.deps;
     const usedAtMs = await this.#used.since(state, key, c.now);
-    if (usedAtMs !== undefined) return c.now - usedAtMs <= OVERLAP_MS ? ELSEWHERE : SUPERSEDED;
-    if (!(await this.#taken.place(state, key, c.now))) return ELSEWHERE;
+    if (usedAtMs !== undefined)
+      return c.now - usedAtMs <= OVERLAP_MS ? { kind: 'elsewhere', isDone: true } : SUPERSEDED;
+    if (!(await this.#taken.place(state, key, c.now))) return { kind: 'elsewhere', isDone: false };
     const tokens = await this.#ask(c, refreshToken);
     if (tokens.kind === 'unavailable') return { kind: 'unavailable', reason: tokens.reason };
     const result = this.#resultOf(c, session, tokens);
     this.#results.set(key, result);
-    await this.#used.renew(state, key, c.deps.clock.now());
+    if (result.kind === 'renewed') await this.#used.renew(state, key, c.deps.clock.now());
     return result;
   }
 
@@ -100,7 +101,6 @@ export class Renewals {
 }
 
 const NOTHING_TO_RENEW: Renewal = Object.freeze({ kind: 'over', reason: 'it has no refresh token' });
-const ELSEWHERE: Renewal = Object.freeze({ kind: 'elsewhere' });
 const SUPERSEDED: Renewal = Object.freeze({
   kind: 'over',
   reason: 'its refresh token was used some time ago: there is a newer session, or it was lost on its way',

@@ -45,6 +45,8 @@ describe('a session as text', () => {
   });
 
   const OTHERS = [
+    '',
+    'no JSON',
     '{}',
     '[]',
     'null',

@@ -46,7 +46,7 @@ export function writeSession(session: Session): string {
 
 /** The session in a text that was sealed here; undefined for one of another form. */
 export function readSession(text: string): Session | undefined {
-  const parsed: unknown = JSON.parse(text);
+  const parsed = parse(text);
   if (!Array.isArray(parsed) || parsed.length !== 12 || parsed[0] !== FORM) return undefined;
   const values: readonly unknown[] = parsed;
   const [
@@ -90,8 +90,17 @@ export const subjectOf = ({ claims }: Session): string => String(claims.sub);
 /** The claims of a token that was verified before. */
 function claimsIn(token: string): Claims | undefined {
   const payload = token.split('.', 2)[1] ?? '';
-  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  const claims = parse(Buffer.from(payload, 'base64url').toString('utf8'));
   return isObject(claims) ? claims : undefined;
+}
+
+/** Undefined for what is no JSON: another program's, sealed with the same secret. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number';

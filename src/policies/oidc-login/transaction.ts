@@ -46,11 +46,20 @@ export function writeTransaction({ state, nonce, verifier, returnTo, startedAtMs
 
 /** The sign-in in a text that was sealed here, if it is this state's and not too old. */
 export function readTransaction(text: string, state: string, nowMs: number): Transaction | undefined {
-  const parsed: unknown = JSON.parse(text);
-  const values: readonly unknown[] = Array.isArray(parsed) ? parsed : [];
+  const values = listIn(text);
   const [own, nonce, verifier, returnTo, startedAtMs] = values;
   if (own !== state || typeof nonce !== 'string' || typeof verifier !== 'string') return undefined;
   if (typeof returnTo !== 'string' || typeof startedAtMs !== 'number') return undefined;
   if (nowMs - startedAtMs > TRANSACTION_MS) return undefined;
   return { state, nonce, verifier, returnTo, startedAtMs };
+}
+
+/** Empty for what another program sealed with the same secret. */
+function listIn(text: string): readonly unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return Array.isArray(parsed) ? parsed : [];
+  } catch {
+    return [];
+  }
 }
