@@ -18,6 +18,8 @@ export class FeedSchedule {
   readonly #deps: FeedScheduleDeps;
   #dueMs: number;
   #running: Promise<Attempt> | undefined = undefined;
+  /** `now` was said, perhaps while it was asked. */
+  #isDueAgain = false;
   /** What the file was when it was read last, and when it was looked at last. */
   #readStamp: string | undefined = undefined;
   #seenStamp: string | undefined = undefined;
@@ -38,16 +40,13 @@ export class FeedSchedule {
 
   /** The next tick asks. */
   now(): void {
+    this.#isDueAgain = true;
     this.#dueMs = 0;
-    this.#readStamp = undefined;
   }
 
   async tick(): Promise<void> {
-    const { plan, state } = this.#feed;
-    if (this.#running !== undefined || state.pinned) return;
-    const isDue =
-      plan.source.kind === 'url' ? this.#deps.clock.now() >= this.#dueMs : await this.#hasChanged();
-    if (isDue) await this.run();
+    if (this.#running !== undefined || this.#feed.state.pinned) return;
+    if (this.#isDueAgain || (await this.#isDue())) await this.run();
   }
 
   /** Asks now. Who asks meanwhile is told the same. */
@@ -60,10 +59,16 @@ export class FeedSchedule {
 
   async #run(): Promise<Attempt> {
     const { plan } = this.#feed;
+    this.#isDueAgain = false;
     if (plan.source.kind === 'file') this.#readStamp = await this.#deps.reader.stamp(plan.source.at);
     const attempt = await this.#feed.refresh();
-    this.#dueMs = this.#deps.clock.now() + this.#spread(this.#waitAfter(attempt));
+    if (!this.#isDueAgain) this.#dueMs = this.#deps.clock.now() + this.#spread(this.#waitAfter(attempt));
     return attempt;
+  }
+
+  async #isDue(): Promise<boolean> {
+    if (this.#feed.plan.source.kind === 'file') return await this.#hasChanged();
+    return this.#deps.clock.now() >= this.#dueMs;
   }
 
   /** A file counts as changed when it looks the same twice: one that is half written is not read. */

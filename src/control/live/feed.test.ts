@@ -137,18 +137,28 @@ describe('a refresh', () => {
     assert.ok(broken.logged.some((line) => line.startsWith('list-not-stored')));
   });
 
-  it('takes its turn: what a person does meanwhile comes after it', async () => {
+  it('keeps nobody waiting: what a person does meanwhile is done at once, and stands', async () => {
     const node = await loaded();
     const { promise, resolve } = Promise.withResolvers<void>();
     node.source.gate = promise;
     const first = node.feed.state.current ?? '';
     const refreshed = node.refresh(addresses(100, 10), '"2"');
-    const rolledBack = node.feed.rollBack(first, 'admin', 'wrong');
+    await node.feed.rollBack(first, 'admin', 'wrong');
     resolve();
-    assert.equal(await refreshed, 'applied');
-    await rolledBack;
+    assert.equal(await refreshed, 'pinned');
     assert.equal(node.feed.state.current, first);
-    assert.ok(node.feed.state.pinned);
+    assert.deepEqual(node.published, [100, 100]);
+  });
+
+  it('of a source that became another meanwhile is not taken', async () => {
+    const node = await loaded();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    node.source.gate = promise;
+    const refreshed = node.refresh(addresses(100, 10), '"2"');
+    node.feed.follow(feedPlan({ source: { kind: 'url', at: 'https://other.example/' } }));
+    resolve();
+    assert.equal(await refreshed, 'failed');
+    assert.deepEqual(node.published, [100]);
   });
 
   it('of a list that is no longer in service publishes nothing', async () => {

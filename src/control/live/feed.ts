@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { FeedPlan } from '../../config/index.ts';
 import type { Clock, ListContent, Logger } from '../../contract/index.ts';
 import type { Cidr } from '../../lib/cidr.ts';
-import { readFeed } from '../../lib/network-feed/index.ts';
+import { type FeedFault, readFeed } from '../../lib/network-feed/index.ts';
 import { SortedNetworks } from '../../lib/sorted-networks.ts';
 import { finishInSlices } from '../../lib/steps.ts';
 import type { HeldVersion, ListState } from '../../store/index.ts';
 import { judgeRefresh } from './feed-guard.ts';
-import { type FeedMark, type FeedReader, NO_MARK } from './feed-reader.ts';
+import { type FeedMark, type FeedRead, type FeedReader, NO_MARK } from './feed-reader.ts';
 import { type ListShelf, versionOf } from './list-shelf.ts';
 
 /**
@@ -50,6 +50,13 @@ export class ListError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** What a source has. */
+interface Offer {
+  readonly version: string;
+  readonly networks: SortedNetworks;
+  readonly mark: FeedMark;
 }
 
 const SYSTEM = 'system';
@@ -136,16 +143,14 @@ export class Feed {
     this.#isClosed = true;
   }
 
-  /** Asks the source. Never rejects. */
-  refresh(): Promise<Attempt> {
-    return this.#inTurn(async () => {
-      try {
-        return await this.#refresh();
-      } catch (error) {
-        this.#deps.log.error('list-refresh-defect', { list: this.#plan.name, error });
-        return this.#failed('an unexpected error');
-      }
-    });
+  /** Asks the source; one refresh at a time. Never rejects. */
+  async refresh(): Promise<Attempt> {
+    try {
+      return await this.#refresh();
+    } catch (error) {
+      this.#deps.log.error('list-refresh-defect', { list: this.#plan.name, error });
+      return this.#failed('an unexpected error');
+    }
   }
 
   /** Takes the version that waits. @throws ListError */
@@ -213,14 +218,36 @@ export class Feed {
       await this.#inTurn(() => this.#publish(versionOf(SortedNetworks.EMPTY), SortedNetworks.EMPTY));
   }
 
+  /** What a person does meanwhile waits for no source, which may take its time. */
   async #refresh(): Promise<Attempt> {
-    if (this.#state.pinned) return this.#end('pinned', 'it stays at the version that a person chose');
-    const read = await this.#deps.reader.read(this.#plan, this.#knownMark());
+    const plan = this.#plan;
+    if (this.#state.pinned) return this.#pinned();
+    const mark = this.#knownMark();
+    const read = await this.#deps.reader.read(plan, mark);
     if (read.kind === 'failed') return this.#failed(read.reason);
-    if (read.kind === 'same') return await this.#sameAsBefore();
-    const networks = await finishInSlices(readFeed(read.bytes, this.#plan.form));
-    if ('fault' in networks) return this.#failed(networks.message);
-    return await this.#offered(versionOf(networks), networks, read.mark);
+    const offer = read.kind === 'same' ? await this.#sameAsBefore(mark) : await this.#understood(read, plan);
+    if (offer === undefined) {
+      await this.#inTurn(() => this.#keep({ fetched: undefined, etag: undefined, lastModified: undefined }));
+      return await this.#refresh();
+    }
+    if ('fault' in offer) return this.#failed(offer.message);
+    return await this.#inTurn(async () => {
+      if (sourceKey(plan) !== sourceKey(this.#plan))
+        return this.#failed('its source became another meanwhile');
+      return this.#state.pinned ? this.#pinned() : await this.#offered(offer);
+    });
+  }
+
+  #pinned(): Attempt {
+    return this.#end('pinned', 'it stays at the version that a person chose');
+  }
+
+  async #understood(
+    read: Extract<FeedRead, { kind: 'content' }>,
+    plan: FeedPlan,
+  ): Promise<Offer | FeedFault> {
+    const networks = await finishInSlices(readFeed(read.bytes, plan.form));
+    return 'fault' in networks ? networks : { version: versionOf(networks), networks, mark: read.mark };
   }
 
   #knownMark(): FeedMark {
@@ -229,17 +256,13 @@ export class Feed {
   }
 
   /** The source has what it had. That may wait for a person, or come again after a rollback. */
-  async #sameAsBefore(): Promise<Attempt> {
-    const { fetched, etag, lastModified } = this.#state;
-    const networks = fetched === undefined ? undefined : await this.#find(fetched);
-    if (fetched !== undefined && networks !== undefined) {
-      return await this.#offered(fetched, networks, { etag, lastModified });
-    }
-    await this.#keep({ fetched: undefined, etag: undefined, lastModified: undefined });
-    return await this.#refresh();
+  async #sameAsBefore(mark: FeedMark): Promise<Offer | undefined> {
+    const { fetched: version } = this.#state;
+    const networks = version === undefined ? undefined : await this.#find(version);
+    return version === undefined || networks === undefined ? undefined : { version, networks, mark };
   }
 
-  async #offered(version: string, networks: SortedNetworks, mark: FeedMark): Promise<Attempt> {
+  async #offered({ version, networks, mark }: Offer): Promise<Attempt> {
     const { current, held, rejected } = this.#state;
     this.#failures = 0;
     this.#state = { ...this.#state, ...mark, fetched: version, source: sourceKey(this.#plan) };

@@ -201,6 +201,22 @@ describe('a list in service', () => {
     assert.deepEqual(node.published, [10, 11]);
   });
 
+  it('is asked again where its source became another while it was asked', async () => {
+    const node = keeper();
+    node.source.text = addresses(10);
+    await node.feeds.offer([feedPlan()]);
+    node.feeds.follow(inService(feedPlan()));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    node.source.gate = promise;
+    const refreshed = node.feeds.refresh('drop');
+    node.feeds.follow(inService(feedPlan({ source: { kind: 'url', at: 'https://other.example/' } })));
+    node.source.text = addresses(11);
+    resolve();
+    assert.equal((await refreshed).outcome, 'failed');
+    await node.tick();
+    assert.deepEqual(node.published, [10, 11]);
+  });
+
   it('is let go with the revision that names it no more, and forgotten a good while later', async () => {
     const node = keeper();
     node.source.text = addresses(10);

@@ -46,6 +46,7 @@ export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
     sallyport: 1,
     listeners: [publicListener(ports.public), innerListener(ports.inner)],
     upstreams: { origin: { targets: [upstream] } },
+    lists: { kept: { entries: KEPT } },
     consumers: CONSUMERS,
     routes: [
       READ_ORDER,
@@ -69,6 +70,11 @@ export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
 const key = (name: keyof typeof KEYS, more: Readonly<Record<string, string>> = {}) => ({
   'api-key': { secret: `env:${name}`, ...more },
 });
+
+const KEPT = [
+  { network: '198.51.100.9', expires: '2020-01-31' },
+  { network: '198.51.100.8/29', reason: 'scans', owner: 'ops' },
+];
 
 const CONSUMERS = [
   {
@@ -97,6 +103,7 @@ const publicListener = (port: number) => ({
     { 'security-headers': {} },
     { 'ip-list': { denyFile: './deny.txt', deny: ['192.0.2.66'] } },
     { 'ip-list': { allow: ['198.51.100.0/24', '2001:db8::/32'] }, name: 'trial', mode: 'shadow' },
+    { 'ip-list': { deny: ['list:kept'] }, name: 'kept', mode: 'shadow' },
     { 'rate-limit': { by: 'address', limit: 240, window: '1h', name: 'per-address' } },
     { 'rate-limit': { by: 'address', limit: 5, window: '100ms', burst: 3 }, name: BRIEF, mode: 'shadow' },
     // Decided by the very millisecond: a request judged offline at another time than live is found out.
@@ -205,6 +212,8 @@ const SHADOWED = {
   upstream: 'origin',
   policies: [
     { 'api-key': {}, mode: 'shadow' },
+    // Nobody has a certificate here.
+    { mtls: {}, mode: 'shadow', name: 'trial' },
     { acl: { allow: { groups: ['staff'] } }, mode: 'shadow' },
     { 'rate-limit': { by: 'consumer', limit: 8, window: '1h', headers: 'none' }, mode: 'shadow' },
     { acl: { allow: { methods: ['GET'] } }, when: 'consumer == ""', name: 'nobody' },
