@@ -12,6 +12,7 @@ import { hmacSignature } from './hmac-signature/policy.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
 import { jwt } from './jwt/policy.ts';
+import { mtls } from './mtls/policy.ts';
 import { oidcLogin } from './oidc-login/policy.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { resourceMetadata } from './resource-metadata/policy.ts';
@@ -34,6 +35,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   identityHeaders,
   ipList,
   jwt,
+  mtls,
   oidcLogin,
   rateLimit,
   resourceMetadata,

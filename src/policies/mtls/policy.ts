@@ -1,0 +1,91 @@
+import {
+  type Awaitable,
+  type ClientCertificate,
+  CONTINUE,
+  type CompileDeps,
+  type Decision,
+  type Policy,
+  type PolicyContext,
+  type PolicyDefinition,
+} from '../../contract/index.ts';
+import { ConfigError, type ConfigIssue } from '../../errors.ts';
+import { Answers } from './answers.ts';
+import type { Callers, Fault } from './callers.ts';
+import { CredentialCallers } from './credential-callers.ts';
+import { ForwardedCertificate } from './forward.ts';
+import { compileRule } from './rule.ts';
+import { RuleCallers } from './rule-callers.ts';
+import { type MtlsConfig, mtlsSchema } from './schema.ts';
+
+/** Identifies a consumer by the certificate that the client proved to have in the TLS handshake. */
+export const mtls: PolicyDefinition<typeof mtlsSchema> = {
+  name: 'mtls',
+  summary: 'Identifies consumers by their TLS client certificates and refuses everybody else.',
+  schema: mtlsSchema,
+  body: 'none',
+  provides: ['identity'],
+  compile(config, deps): Policy {
+    const forwarded = config.forward === undefined ? undefined : new ForwardedCertificate(config.forward);
+    return new MtlsPolicy(config, callersOf(config, deps), deps, forwarded);
+  },
+};
+
+/**
+ * By rules or by credentials, never by both: a certificate whose credential was revoked is not found among them, and
+ * a rule must not let it on after all.
+ */
+function callersOf({ match }: MtlsConfig, deps: CompileDeps): Callers {
+  if (match === undefined) return new CredentialCallers(deps.consumers);
+  const issues: ConfigIssue[] = [];
+  const rules = match.map((rule, i) => compileRule(rule, `match[${i}]`, deps, issues));
+  if (issues.length > 0) throw new ConfigError(issues);
+  return new RuleCallers(rules, deps);
+}
+
+class MtlsPolicy implements Policy {
+  readonly vouchesFor: readonly string[];
+  readonly #callers: Callers;
+  readonly #guard: CompileDeps['guard'];
+  readonly #forwarded: ForwardedCertificate | undefined;
+  readonly #answers: Answers;
+
+  constructor(
+    config: MtlsConfig,
+    callers: Callers,
+    { guard }: CompileDeps,
+    forwarded: ForwardedCertificate | undefined,
+  ) {
+    this.vouchesFor = forwarded?.headers ?? [];
+    this.#callers = callers;
+    this.#guard = guard;
+    this.#forwarded = forwarded;
+    this.#answers = new Answers(config.realm ?? 'api');
+  }
+
+  /** Synchronous as long as the guard is. */
+  request(c: PolicyContext): Awaitable<Decision> {
+    const { certificate } = c.request;
+    if (certificate === undefined) return this.#answers.missing;
+    const refused = this.#guard.check(c);
+    if (refused === undefined) return this.#identify(c, certificate);
+    if (!(refused instanceof Promise)) return refused;
+    return refused.then((later) => later ?? this.#identify(c, certificate));
+  }
+
+  #identify(c: PolicyContext, certificate: ClientCertificate): Awaitable<Decision> {
+    // Verified when the connection was made; it may have been kept since.
+    if (certificate.expiresAtMs <= c.now) return this.#answers.invalid('the certificate has expired');
+    const caller = this.#callers.find(certificate, c.now);
+    if ('reason' in caller) return this.#refuse(c, caller);
+    c.provide('identity', caller);
+    this.#forwarded?.tell(certificate, c.edits);
+    return CONTINUE;
+  }
+
+  #refuse(c: PolicyContext, { kind, reason }: Fault): Awaitable<Decision> {
+    const decision = this.#answers.invalid(reason);
+    if (kind === 'wrong') return decision;
+    const counted = this.#guard.failed(c);
+    return counted instanceof Promise ? counted.then(() => decision) : decision;
+  }
+}
