@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FeedPlan, formatPath } from '../../config/index.ts';
+import type { FeedPlan } from '../../config/index.ts';
 import type { Gauge, ListContent, Meter, Random } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { type Cidr, formatCidr } from '../../lib/cidr.ts';
@@ -158,6 +158,8 @@ export class Feeds {
       const { outcome, detail } = await schedule.run();
       if (outcome !== 'failed' || feed.entries !== undefined || badFile === 'go-on') return;
       this.#let(plan.name, feed);
+      // Only now: a start loads what compiles documents after its workers are on their way.
+      const { formatPath } = await import('../../config/index.ts');
       throw new ConfigError([
         { path: formatPath(['lists', plan.name, 'source']), message: `${plan.shown}: ${detail}` },
       ]);
