@@ -38,6 +38,7 @@ export {
   OAuthClient,
   type OAuthClientRules,
 } from './oauth-client.ts';
+export { compileOAuthClient, oauthClientOptions } from './oauth-options.ts';
 export { type LibraryRequest, sendForLibrary } from './oauth-transport.ts';
 export {
   type Argon2Hash,

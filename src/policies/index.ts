@@ -1,19 +1,20 @@
-import type { PolicyDefinition } from '../contract/index.ts';
+import type { PolicyDefinition, PolicyOutline } from '../contract/index.ts';
+import type { TSchema } from '../lib/schema.ts';
 import { acl } from './acl/policy.ts';
 import { allOf } from './all-of/policy.ts';
 import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
-import { basicAuth } from './basic-auth/policy.ts';
+import { basicAuthOutline } from './basic-auth/schema.ts';
 import { cors } from './cors/policy.ts';
-import { externalAuth } from './external-auth/policy.ts';
+import { externalAuthOutline } from './external-auth/schema.ts';
 import { headers } from './headers/policy.ts';
-import { hmacSignature } from './hmac-signature/policy.ts';
+import { hmacSignatureOutline } from './hmac-signature/schema.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
-import { jwt } from './jwt/policy.ts';
+import { jwtOutline } from './jwt/schema.ts';
 import { mtls } from './mtls/policy.ts';
-import { oidcLogin } from './oidc-login/policy.ts';
+import { oidcLoginOutline } from './oidc-login/schema.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { resourceMetadata } from './resource-metadata/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
@@ -27,19 +28,27 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   anonymous,
   anyOf,
   apiKey,
-  basicAuth,
+  deferred(basicAuthOutline, async () => (await import('./basic-auth/policy.ts')).basicAuth),
   cors,
-  externalAuth,
+  deferred(externalAuthOutline, async () => (await import('./external-auth/policy.ts')).externalAuth),
   headers,
-  hmacSignature,
+  deferred(hmacSignatureOutline, async () => (await import('./hmac-signature/policy.ts')).hmacSignature),
   identityHeaders,
   ipList,
-  jwt,
+  deferred(jwtOutline, async () => (await import('./jwt/policy.ts')).jwt),
   mtls,
-  oidcLogin,
+  deferred(oidcLoginOutline, async () => (await import('./oidc-login/policy.ts')).oidcLogin),
   rateLimit,
   resourceMetadata,
   securityHeaders,
   upstreamAuth,
   validate,
 ]);
+
+/** A policy that few documents name: its code is loaded with the first of them, by each thread that compiles it. */
+function deferred<S extends TSchema>(
+  outline: PolicyOutline<S>,
+  load: () => Promise<PolicyDefinition<S>>,
+): PolicyDefinition<S> {
+  return { ...outline, compile: async (config, deps) => (await load()).compile(config, deps) };
+}

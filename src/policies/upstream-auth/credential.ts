@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Awaitable, CompileDeps, PolicyContext } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { parseDuration } from '../../lib/duration.ts';
+import { compileOAuthClient } from '../../identity/index.ts';
 import { atOption } from '../../lib/option-path.ts';
 import { CallerTokens } from './caller-token.ts';
 import { type OwnToken, type OwnTokenRules, ownTokenRequest } from './own-token.ts';
@@ -102,34 +102,15 @@ function lackOf({ isOffline, problem }: OwnToken): string | Lack {
 }
 
 function ownTokenRules(config: OAuthConfig, deps: CompileDeps): OwnTokenRules {
-  const { issuer, tokenUrl, clientId: id, clientSecret, scopes, audience, resource, timeout, ca } = config;
-  const timeoutMs = parseDuration(timeout ?? '5s') ?? 0;
-  if (timeoutMs === 0)
-    throw ConfigError.at('oauth2.timeout', 'leaves no time for an answer', 'leave it out, or write 5s');
+  const { issuer, tokenUrl, scopes, audience, resource } = config;
+  if (issuer !== undefined && tokenUrl !== undefined)
+    throw ConfigError.at('oauth2.tokenUrl', 'is found by the issuer', 'take one of the two out');
   return {
-    endpoint: endpointOf(issuer, tokenUrl),
-    client: {
-      method: config.clientAuthentication ?? 'client_secret_basic',
-      id,
-      secret: atOption('oauth2.clientSecret', () => deps.secrets.resolve(clientSecret)),
-    },
+    ...compileOAuthClient(config, { option: 'tokenUrl', url: tokenUrl }, 'oauth2.', deps),
     parameters: {
       ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
       ...(audience === undefined ? {} : { audience }),
       ...(resource === undefined ? {} : { resource }),
     },
-    timeoutMs,
-    ca: ca === undefined ? undefined : atOption('oauth2.ca', () => deps.files.read(ca)),
   };
-}
-
-function endpointOf(issuer: string | undefined, tokenUrl: string | undefined): OwnTokenRules['endpoint'] {
-  if (issuer !== undefined && tokenUrl !== undefined)
-    throw ConfigError.at('oauth2.tokenUrl', 'is found by the issuer', 'take one of the two out');
-  const [path, url] = issuer === undefined ? ['oauth2.tokenUrl', tokenUrl] : ['oauth2.issuer', issuer];
-  if (url === undefined) throw ConfigError.at('oauth2', 'says no server', 'give it issuer or tokenUrl');
-  if (!URL.canParse(url)) throw ConfigError.at(path, 'is no URL');
-  if (issuer === undefined) return { url };
-  if (issuer.includes('?')) throw ConfigError.at(path, 'an issuer has no query');
-  return { issuer };
 }

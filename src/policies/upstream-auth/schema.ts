@@ -1,5 +1,5 @@
-import { CLAIM_PATTERN } from '../../identity/index.ts';
-import { durationOption, fileOption, headerOption, secretOption, urlOption } from '../../lib/option-forms.ts';
+import { CLAIM_PATTERN, oauthClientOptions, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
+import { durationOption, headerOption, secretOption, urlOption } from '../../lib/option-forms.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
 /** What a signed token can say of a caller, beside its claims. */
@@ -58,12 +58,6 @@ const oauth2 = Type.Object(
     tokenUrl: Type.Optional(urlOption('The token endpoint itself, instead of `issuer`.')),
     clientId: text('Client id of the gateway.'),
     clientSecret: secretOption('Its secret.'),
-    clientAuthentication: Type.Optional(
-      Type.Union([Type.Literal('client_secret_basic'), Type.Literal('client_secret_post')], {
-        description: 'How the secret is sent (RFC 6749 §2.3.1).',
-        default: 'client_secret_basic',
-      }),
-    ),
     scopes: Type.Optional(
       Type.Array(
         Type.String({
@@ -75,10 +69,7 @@ const oauth2 = Type.Object(
     ),
     audience: Type.Optional(text('Asked for as `audience`, as Auth0 and others have it.')),
     resource: Type.Optional(urlOption('Asked for as `resource` (RFC 8707).')),
-    timeout: Type.Optional(durationOption('How long an answer is waited for, all of it.', '5s')),
-    ca: Type.Optional(
-      fileOption('PEM of the CAs that may sign the server’s certificate, instead of the system’s.'),
-    ),
+    ...oauthClientOptions,
   },
   strict('A token of the gateway’s own, by client credentials (RFC 6749 §4.4), kept fresh ahead of its end.'),
 );
@@ -87,19 +78,7 @@ const jwt = Type.Object(
   {
     key: secretOption('Private key that signs, as PEM.'),
     algorithm: Type.Union(
-      [
-        'RS256',
-        'RS384',
-        'RS512',
-        'PS256',
-        'PS384',
-        'PS512',
-        'ES256',
-        'ES384',
-        'ES512',
-        'EdDSA',
-        'Ed25519',
-      ].map((name) => Type.Literal(name)),
+      PUBLIC_ALGORITHMS.map((name) => Type.Literal(name)),
       { description: 'Algorithm of the signature; the key must be for it.' },
     ),
     keyId: Type.Optional(text('`kid` in the token’s header.')),
