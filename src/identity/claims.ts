@@ -47,6 +47,8 @@ export interface TokenFacts {
   readonly kind: string;
   /** Who issued it, where the claims have no `iss`. */
   readonly issuer?: string | undefined;
+  /** Public id by which it is recorded and revoked in place of its `jti`: that of a session, say. */
+  readonly id?: string | undefined;
 }
 
 type Callers = Pick<CompileDeps, 'consumers' | 'revocations'>;
@@ -97,7 +99,7 @@ type Told = Pick<Identity, 'consumer' | 'groups' | 'scopes' | 'claims'>;
 export class TokenCaller {
   readonly #told: Told;
   readonly #issuer: string;
-  /** `jti`; '' for none. */
+  /** Its given id, or `jti`; '' for none. */
   readonly #tokenId: string;
   readonly #credential: NonNullable<Identity['credential']>;
   readonly #isDeclared: boolean;
@@ -105,12 +107,17 @@ export class TokenCaller {
   #consumer: Consumer | undefined = undefined;
   #identity: Identity | undefined = undefined;
 
-  constructor(told: Told, { kind, issuer = '' }: TokenFacts, isDeclared: boolean, callers: Callers) {
+  constructor(
+    told: Told,
+    { kind, issuer = '', id: given }: TokenFacts,
+    isDeclared: boolean,
+    callers: Callers,
+  ) {
     const { iss, jti, client_id, azp } = told.claims;
     this.#told = told;
     this.#issuer = typeof iss === 'string' ? iss : issuer;
-    this.#tokenId = isName(jti) ? jti : '';
-    const id = [jti, client_id, azp].find(isName) ?? told.consumer;
+    this.#tokenId = given ?? (isName(jti) ? jti : '');
+    const id = [given, jti, client_id, azp].find(isName) ?? told.consumer;
     this.#credential = Object.freeze({ id, kind });
     this.#isDeclared = isDeclared;
     this.#callers = callers;

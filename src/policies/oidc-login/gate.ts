@@ -4,6 +4,7 @@ import {
   type CredentialGuard,
   type Decision,
   type PolicyContext,
+  type Revocations,
 } from '../../contract/index.ts';
 import { REPEATED_CREDENTIAL } from '../../identity/index.ts';
 import { type Answers, cannotTell } from './answers.ts';
@@ -25,6 +26,7 @@ export interface GateParts {
   readonly renewals: Renewals;
   readonly signIn: SignIn;
   readonly guard: CredentialGuard;
+  readonly revocations: Revocations;
 }
 
 /** A session's cookie is written anew when this share of `idle` has passed since it was. */
@@ -76,9 +78,10 @@ export class Gate {
     return this.#alive(c, own, known, ended);
   }
 
-  /** Why a session's time is over; undefined where it is not. */
-  #over({ startedAtMs, usedAtMs, lifeMs }: Session, nowMs: number): string | undefined {
-    const { settings } = this.#parts;
+  /** Why a session is over; undefined where it is not. */
+  #over({ id, startedAtMs, usedAtMs, lifeMs }: Session, nowMs: number): string | undefined {
+    const { settings, revocations } = this.#parts;
+    if (revocations.hasToken(settings.issuer, id)) return 'the session is revoked';
     // What ended is remembered by length of life: of a session of another one nobody knows whether it was ended.
     if (lifeMs !== settings.lifeMs) return 'the session was begun under another session.absolute';
     if (nowMs - startedAtMs >= lifeMs) return 'the session has lived its time';

@@ -166,6 +166,26 @@ describe('who is not let on though he is signed in', () => {
     );
   });
 
+  it('is a session that is revoked by its id in the record', async () => {
+    const revoked: string[] = [];
+    const revocations = {
+      hasCredential: () => false,
+      hasConsumer: () => false,
+      hasToken: (issuer: string, id: string) => revoked.includes(`${issuer} ${id}`),
+      version: 0,
+    };
+    stage = new LoginStage({ deps: { more: { revocations } } });
+    const worker = await stage.worker();
+    await browser.signIn(worker, stage);
+    const { identity } = await browser.open(worker, '/');
+    revoked.push(`https://login.test ${identity?.credential?.id}`);
+    const copy = new Map(browser.cookies);
+    assert.equal((await browser.fetch(await stage.worker(), '/')).reason, 'the session is revoked');
+    assert.equal((await browser.signIn(worker, stage)).told, '303');
+    for (const [name, value] of copy) browser.cookies.set(name, value);
+    assert.equal((await browser.fetch(worker, '/')).told, 'invalid-credential/session');
+  });
+
   it('is a consumer who is disabled meanwhile', async () => {
     let isDisabled = false;
     const revocations = {

@@ -17,7 +17,7 @@ import { Gate } from './gate.ts';
 import { type ProviderDirectory, providerRequest } from './provider.ts';
 import { loadProviderClient, type ProviderClient } from './provider-client.ts';
 import { Renewals } from './renewal.ts';
-import { type OidcLoginConfig, oidcLoginSchema } from './schema.ts';
+import { type OidcLoginConfig, oidcLoginOutline, type oidcLoginSchema } from './schema.ts';
 import { Seal } from './seal.ts';
 import { SessionStore } from './session-store.ts';
 import { type OwnPaths, readSettings, type Settings } from './settings.ts';
@@ -35,12 +35,7 @@ const KEYS = Object.freeze({
 
 /** Signs browsers in at an OpenID provider and keeps them signed in by an encrypted cookie. */
 export const oidcLogin: PolicyDefinition<typeof oidcLoginSchema> = {
-  name: 'oidc-login',
-  summary: 'Signs browsers in at an OpenID provider, with a session in an encrypted cookie.',
-  schema: oidcLoginSchema,
-  // Only what it takes for itself: nothing that goes on to an upstream.
-  body: 'none',
-  provides: ['identity'],
+  ...oidcLoginOutline,
   async compile(config, deps): Promise<Policy> {
     return await compileLogin(config, deps);
   },
@@ -94,7 +89,7 @@ class LoginPolicy implements Policy {
   constructor(given: LoginParts, dispose: () => void) {
     const { settings, deps, ended, client, directory, signed, mapping } = given;
     const { issuer, clientId, secrets, paths } = settings;
-    const { guard } = deps;
+    const { guard, revocations } = deps;
     const purpose = JSON.stringify([issuer, clientId]);
     const scope = `oidc-login ${purpose}`;
     const answers = new Answers(settings.realm, paths.login);
@@ -104,7 +99,7 @@ class LoginPolicy implements Policy {
     const shared = { settings, answers, cookies, sessions, directory, ended, guard, scope };
     this.#signIn = new SignIn({ ...shared, seal: new Seal(secrets, `sign-in ${purpose}`), client });
     this.#signOut = new SignOut({ ...shared, signed });
-    this.#gate = new Gate({ ...shared, renewals, signIn: this.#signIn });
+    this.#gate = new Gate({ ...shared, renewals, revocations, signIn: this.#signIn });
     this.#cookies = cookies;
     this.#paths = paths;
     this.dispose = dispose;

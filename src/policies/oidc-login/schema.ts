@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { claimMappingSchema } from '../../identity/index.ts';
 import { durationOption, fileOption, realmOption, secretOption, urlOption } from '../../lib/option-forms.ts';
 import { type Static, type TString, Type } from '../../lib/schema.ts';
@@ -183,3 +184,13 @@ export const oidcLoginSchema = Type.Object(
 );
 
 export type OidcLoginConfig = Static<typeof oidcLoginSchema>;
+
+/** What is known of it before a document names it. */
+export const oidcLoginOutline: PolicyOutline<typeof oidcLoginSchema> = {
+  name: 'oidc-login',
+  summary: 'Signs browsers in at an OpenID provider, with a session in an encrypted cookie.',
+  schema: oidcLoginSchema,
+  // Only what it takes for itself: nothing that goes on to an upstream.
+  body: 'none',
+  provides: ['identity'],
+};

@@ -44,7 +44,8 @@ export class SessionStore {
 
   /** Whom a session names. */
   callerOf(session: Session): TokenCaller | string {
-    return this.#mapping.caller(session.claims, { kind: 'oidc-login', issuer: this.#issuer });
+    const facts = { kind: 'oidc-login', issuer: this.#issuer, id: session.id };
+    return this.#mapping.caller(session.claims, facts);
   }
 
   /** Fields that put a session into the browser. Throws Error for one that no browser would keep. */
