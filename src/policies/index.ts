@@ -14,11 +14,12 @@ import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
 import { jwtOutline } from './jwt/schema.ts';
 import { mtls } from './mtls/policy.ts';
+import { oauth2IntrospectionOutline } from './oauth2-introspection/schema.ts';
 import { oidcLoginOutline } from './oidc-login/schema.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { resourceMetadata } from './resource-metadata/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
-import { upstreamAuth } from './upstream-auth/policy.ts';
+import { upstreamAuthOutline } from './upstream-auth/schema.ts';
 import { validate } from './validate/policy.ts';
 
 /** Every policy there is. A new one adds its folder and one line here. */
@@ -37,11 +38,15 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   ipList,
   deferred(jwtOutline, async () => (await import('./jwt/policy.ts')).jwt),
   mtls,
+  deferred(
+    oauth2IntrospectionOutline,
+    async () => (await import('./oauth2-introspection/policy.ts')).oauth2Introspection,
+  ),
   deferred(oidcLoginOutline, async () => (await import('./oidc-login/policy.ts')).oidcLogin),
   rateLimit,
   resourceMetadata,
   securityHeaders,
-  upstreamAuth,
+  deferred(upstreamAuthOutline, async () => (await import('./upstream-auth/policy.ts')).upstreamAuth),
   validate,
 ]);
 

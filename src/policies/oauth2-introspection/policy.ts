@@ -23,15 +23,11 @@ import {
 } from '../../identity/index.ts';
 import type { Answer } from './answers.ts';
 import { compileIntrospection, type IntrospectionRules } from './rules.ts';
-import { introspectionSchema } from './schema.ts';
+import { type introspectionSchema, oauth2IntrospectionOutline } from './schema.ts';
 
 /** Identifies callers by tokens that only their authorization server can read. */
 export const oauth2Introspection: PolicyDefinition<typeof introspectionSchema> = {
-  name: 'oauth2-introspection',
-  summary: 'Identifies callers by tokens that the authorization server is asked about.',
-  schema: introspectionSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...oauth2IntrospectionOutline,
   compile: (config, deps) => new IntrospectionPolicy(compileIntrospection(config, deps), deps.guard),
 };
 

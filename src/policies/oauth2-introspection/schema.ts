@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { claimMappingSchema, oauthClientOptions } from '../../identity/index.ts';
 import {
   durationOption,
@@ -114,3 +115,12 @@ export const introspectionSchema = Type.Object(
 );
 
 export type IntrospectionConfig = Static<typeof introspectionSchema>;
+
+/** What is known of it before a document names it. */
+export const oauth2IntrospectionOutline: PolicyOutline<typeof introspectionSchema> = {
+  name: 'oauth2-introspection',
+  summary: 'Identifies callers by tokens that the authorization server is asked about.',
+  schema: introspectionSchema,
+  body: 'none',
+  provides: ['identity'],
+};

@@ -102,11 +102,6 @@ export class CallerTokens {
   }
 }
 
-/** Whether a token of this config can only be made for a known caller. */
-export function needsCaller({ claims = {} }: SignedTokenConfig): boolean {
-  return Object.values({ sub: 'consumer', ...claims }).some((source) => !source.startsWith('text:'));
-}
-
 function sourceOf(source: string): string | Reader {
   const known = READERS.get(source);
   if (known !== undefined) return known;

@@ -9,17 +9,12 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, PolicyRejection } from '../../errors.ts';
 import { FieldKind, fieldKind } from '../../http1/index.ts';
-import { needsCaller } from './caller-token.ts';
 import { type Credential, compileCredential, type Lack } from './credential.ts';
-import { type UpstreamAuthConfig, upstreamAuthSchema } from './schema.ts';
+import { type UpstreamAuthConfig, upstreamAuthOutline, type upstreamAuthSchema } from './schema.ts';
 
 /** Proves the gateway, or who calls it, to the upstream. */
 export const upstreamAuth: PolicyDefinition<typeof upstreamAuthSchema> = {
-  name: 'upstream-auth',
-  summary: 'Takes the client’s credentials out of the request and puts the gateway’s own in.',
-  schema: upstreamAuthSchema,
-  body: 'none',
-  needs: ({ jwt }) => (jwt !== undefined && needsCaller(jwt) ? ['identity'] : []),
+  ...upstreamAuthOutline,
   compile(config, deps): Policy {
     checkKinds(config);
     const headers = (config.strip ?? ['Authorization']).map((name, i) => checked(name, `strip[${i}]`));

@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { CLAIM_PATTERN, oauthClientOptions, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
 import { durationOption, headerOption, secretOption, urlOption } from '../../lib/option-forms.ts';
 import { type Static, Type } from '../../lib/schema.ts';
@@ -122,3 +123,17 @@ export const upstreamAuthSchema = Type.Object(
 export type UpstreamAuthConfig = Static<typeof upstreamAuthSchema>;
 export type OAuthConfig = Static<typeof oauth2>;
 export type SignedTokenConfig = Static<typeof jwt>;
+
+/** What is known of it before a document names it. */
+export const upstreamAuthOutline: PolicyOutline<typeof upstreamAuthSchema> = {
+  name: 'upstream-auth',
+  summary: 'Takes the client’s credentials out of the request and puts the gateway’s own in.',
+  schema: upstreamAuthSchema,
+  body: 'none',
+  needs: ({ jwt }) => (jwt !== undefined && needsCaller(jwt) ? ['identity'] : []),
+};
+
+/** Whether a token can only be made for a known caller. */
+function needsCaller({ claims = {} }: SignedTokenConfig): boolean {
+  return Object.values({ sub: 'consumer', ...claims }).some((source) => !source.startsWith('text:'));
+}
