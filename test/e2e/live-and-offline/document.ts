@@ -204,6 +204,20 @@ const UNDECIDED = {
   ],
 };
 
+/** Who would have to be asked of others is not there: neither live nor offline is anybody asked. */
+const UNASKED = [
+  {
+    'oauth2-introspection': {
+      endpoint: 'http://127.0.0.1:1/introspect',
+      bearerToken: 'env:TOKEN_SECRET',
+      audience: 'orders',
+    },
+    when: '!("authorization" in request.headers)',
+    mode: 'shadow',
+  },
+  { 'external-auth': { url: 'http://127.0.0.1:1/verify' }, when: '"x-ask" in request.headers' },
+];
+
 /** Identities that shadow attachments find are seen by shadow attachments alone. */
 const SHADOWED = {
   name: 'shadowed',
@@ -217,6 +231,7 @@ const SHADOWED = {
     { acl: { allow: { groups: ['staff'] } }, mode: 'shadow' },
     { 'rate-limit': { by: 'consumer', limit: 8, window: '1h', headers: 'none' }, mode: 'shadow' },
     { acl: { allow: { methods: ['GET'] } }, when: 'consumer == ""', name: 'nobody' },
+    ...UNASKED,
   ],
 };
 
@@ -287,6 +302,7 @@ const PLAIN = {
   listeners: ['public'],
   match: { hosts: ['*.api.test'], path: '/plain/**', methods: ['GET', 'POST', 'OPTIONS'] },
   upstream: 'origin',
+  policies: [{ 'upstream-auth': { bearer: { token: 'env:TOKEN_SECRET' } } }],
 };
 
 const INNER = [
