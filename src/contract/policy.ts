@@ -70,8 +70,8 @@ export type BodyNeed = 'none' | 'buffer' | 'stream';
 /** Decided by the config. A method's type, so that definitions with different configs fit into one list. */
 type Asked<C, R> = { ask(config: C): R }['ask'];
 
-/** A kind of rule: what a document may say of it, and how that becomes a Policy. */
-export interface PolicyDefinition<S extends TSchema = TSchema> {
+/** What is known of a kind of rule before any document names it. */
+export interface PolicyOutline<S extends TSchema = TSchema> {
   /** Name in documents, kebab-case. */
   readonly name: string;
   /** One sentence for completion, docs and the console. */
@@ -84,6 +84,10 @@ export interface PolicyDefinition<S extends TSchema = TSchema> {
   readonly needs?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
   /** Facts that it establishes for those behind it, or that this config does. */
   readonly provides?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
+}
+
+/** A kind of rule: what a document may say of it, and how that becomes a Policy. */
+export interface PolicyDefinition<S extends TSchema = TSchema> extends PolicyOutline<S> {
   /** Does all slow or fallible work. Throws ConfigError with paths relative to the config. */
   compile(config: Static<S>, deps: CompileDeps): Awaitable<Policy>;
 }

@@ -20,18 +20,14 @@ import {
 import { parseDuration } from '../../lib/duration.ts';
 import { Answers, REASONS } from './answers.ts';
 import { type PasswordChecks, type Proved, passwordChecks } from './password-checks.ts';
-import { type BasicAuthConfig, basicAuthSchema } from './schema.ts';
+import { type BasicAuthConfig, basicAuthOutline, type basicAuthSchema } from './schema.ts';
 import { MAX_CREDENTIALS_LENGTH, readUserPass } from './user-pass.ts';
 
 const MAX_REMEMBER_MS = 24 * 3_600_000;
 
 /** Identifies a consumer by a user name and a password (RFC 7617). */
 export const basicAuth: PolicyDefinition<typeof basicAuthSchema> = {
-  name: 'basic-auth',
-  summary: 'Identifies consumers by a user name and a password and refuses everybody else.',
-  schema: basicAuthSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...basicAuthOutline,
   compile(config, deps): Policy {
     return new BasicAuthPolicy(config, deps);
   },

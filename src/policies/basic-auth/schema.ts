@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -28,3 +29,12 @@ export const basicAuthSchema = Type.Object(
 );
 
 export type BasicAuthConfig = Static<typeof basicAuthSchema>;
+
+/** What is known of it before a document names it. */
+export const basicAuthOutline: PolicyOutline<typeof basicAuthSchema> = {
+  name: 'basic-auth',
+  summary: 'Identifies consumers by a user name and a password and refuses everybody else.',
+  schema: basicAuthSchema,
+  body: 'none',
+  provides: ['identity'],
+};

@@ -14,15 +14,11 @@ import { REPEATED_CREDENTIAL } from '../../identity/index.ts';
 import { type Outcome, outcomeOf, undecided } from './answer.ts';
 import { compileRules, type ExternalAuthRules } from './compile.ts';
 import { identityOf, questionOf } from './question.ts';
-import { externalAuthSchema } from './schema.ts';
+import { externalAuthOutline, type externalAuthSchema } from './schema.ts';
 
 /** Asks a service over HTTP whether a request may go on. */
 export const externalAuth: PolicyDefinition<typeof externalAuthSchema> = {
-  name: 'external-auth',
-  summary: 'Asks a service of yours whether a request may go on, as nginx and Envoy do.',
-  schema: externalAuthSchema,
-  body: (config) => (config.body === undefined ? 'none' : 'buffer'),
-  provides: (config) => (config.identity === undefined ? [] : ['identity']),
+  ...externalAuthOutline,
   compile(config, deps): Policy {
     const asking = new Asking(compileRules(config, deps), deps.guard);
     const { vouchesFor } = asking;

@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { BYTE_SIZE_FORM, BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
 import { durationOption, fileOption, headerOption, urlOption } from '../../lib/option-forms.ts';
 import { type Static, Type } from '../../lib/schema.ts';
@@ -99,3 +100,12 @@ export const externalAuthSchema = Type.Object(
 );
 
 export type ExternalAuthConfig = Static<typeof externalAuthSchema>;
+
+/** What is known of it before a document names it. */
+export const externalAuthOutline: PolicyOutline<typeof externalAuthSchema> = {
+  name: 'external-auth',
+  summary: 'Asks a service of yours whether a request may go on, as nginx and Envoy do.',
+  schema: externalAuthSchema,
+  body: (config) => (config.body === undefined ? 'none' : 'buffer'),
+  provides: (config) => (config.identity === undefined ? [] : ['identity']),
+};

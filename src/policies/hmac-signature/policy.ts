@@ -20,18 +20,14 @@ import { freshnessFault } from './freshness.ts';
 import { type PresentedSignature, readSignature } from './presented.ts';
 import { type Replays, replays } from './replays.ts';
 import { readRules, type SignatureRules } from './rules.ts';
-import { type HmacSignatureConfig, hmacSignatureSchema } from './schema.ts';
+import { type HmacSignatureConfig, hmacSignatureOutline, type hmacSignatureSchema } from './schema.ts';
 import { signatureBase } from './signature-base.ts';
 import { SignatureKeys } from './signature-keys.ts';
 import type { StructuredFields } from './structured-fields.ts';
 
 /** Identifies a consumer by its signature over the request (HTTP Message Signatures, RFC 9421). */
 export const hmacSignature: PolicyDefinition<typeof hmacSignatureSchema> = {
-  name: 'hmac-signature',
-  summary: 'Identifies consumers by a signature over the request, by shared secret or public key.',
-  schema: hmacSignatureSchema,
-  body: 'buffer',
-  provides: ['identity'],
+  ...hmacSignatureOutline,
   async compile(config, deps): Promise<Policy> {
     const rules = readRules(config);
     return new HmacSignaturePolicy(config, rules, deps, await import('structured-headers'));

@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -87,3 +88,12 @@ export const hmacSignatureSchema = Type.Object(
 );
 
 export type HmacSignatureConfig = Static<typeof hmacSignatureSchema>;
+
+/** What is known of it before a document names it. */
+export const hmacSignatureOutline: PolicyOutline<typeof hmacSignatureSchema> = {
+  name: 'hmac-signature',
+  summary: 'Identifies consumers by a signature over the request, by shared secret or public key.',
+  schema: hmacSignatureSchema,
+  body: 'buffer',
+  provides: ['identity'],
+};

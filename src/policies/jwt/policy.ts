@@ -26,16 +26,12 @@ import {
 } from '../../identity/index.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { compileJwt, type JwtRules } from './rules.ts';
-import { jwtSchema } from './schema.ts';
+import { jwtOutline, type jwtSchema } from './schema.ts';
 import type { Trust } from './trust.ts';
 
 /** Identifies callers by signed tokens of an issuer. */
 export const jwt: PolicyDefinition<typeof jwtSchema> = {
-  name: 'jwt',
-  summary: 'Identifies callers by signed tokens (JWT) of an issuer and refuses everybody else.',
-  schema: jwtSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...jwtOutline,
   compile: async (config, deps) => new JwtPolicy(await compileJwt(config, deps), deps),
 };
 

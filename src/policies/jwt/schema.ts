@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { claimMappingSchema, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
 import { BYTE_SIZE_FORM, BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
@@ -275,3 +276,12 @@ export type JwtConfig = Static<typeof jwtSchema>;
 export type IssuerConfig = Static<typeof issuerSchema>;
 export type KeyConfig = NonNullable<IssuerConfig['keys']>[number];
 export type ProofConfig = Static<typeof proofSchema>;
+
+/** What is known of it before a document names it. */
+export const jwtOutline: PolicyOutline<typeof jwtSchema> = {
+  name: 'jwt',
+  summary: 'Identifies callers by signed tokens (JWT) of an issuer and refuses everybody else.',
+  schema: jwtSchema,
+  body: 'none',
+  provides: ['identity'],
+};
