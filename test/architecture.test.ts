@@ -14,6 +14,7 @@ const TIERS: readonly (readonly string[])[] = [
   ['http1'],
   ['upstream', 'state', 'outbound'],
   ['identity'],
+  ['tokens'],
   ['waf'],
   ['evaluator'],
   ['policies', 'ai'],

@@ -4,11 +4,12 @@
  */
 import { hash, randomBytes } from 'node:crypto';
 import type { Policy, PolicyContext } from '../../src/contract/index.ts';
-import { credentialGuard, findBearer } from '../../src/identity/index.ts';
+import { credentialGuard } from '../../src/identity/index.ts';
 import { HeaderList } from '../../src/lib/header-list.ts';
 import { jwt } from '../../src/policies/jwt/policy.ts';
 import type { JwtConfig } from '../../src/policies/jwt/schema.ts';
 import { attachSharedCounters, createSharedCounters } from '../../src/state/index.ts';
+import { findBearer } from '../../src/tokens/index.ts';
 import { compileDeps, DEFAULT_NOW_MS, policyContext } from '../../test/fixtures/policy-context.ts';
 import { mint, mintSecret, type TokenAlgorithm, tokenKey } from '../../test/fixtures/tokens.ts';
 

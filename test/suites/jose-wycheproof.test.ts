@@ -4,15 +4,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { InternalError } from '../../src/errors.ts';
+import { SECRET_ALGORITHMS } from '../../src/identity/index.ts';
 import {
   KeySet,
   loadSignatureCheck,
   publicKeyOf,
   readCompactJws,
-  SECRET_ALGORITHMS,
   type VerificationKey,
   verifyWith,
-} from '../../src/identity/index.ts';
+} from '../../src/tokens/index.ts';
 
 /** Wycheproof's vectors for JWS and JWK, through the reading and verifying that policies use. */
 

@@ -8,6 +8,8 @@ import {
   type PolicyContext,
   type PolicyDefinition,
 } from '../../contract/index.ts';
+import type { TokenCaller } from '../../identity/index.ts';
+import { RecentMap } from '../../lib/recent-map.ts';
 import {
   type CompactJws,
   type Confirmation,
@@ -20,11 +22,9 @@ import {
   readClaims,
   readCompactJws,
   readConfirmation,
-  type TokenCaller,
   type Validity,
   verifyWith,
-} from '../../identity/index.ts';
-import { RecentMap } from '../../lib/recent-map.ts';
+} from '../../tokens/index.ts';
 import { compileJwt, type JwtRules } from './rules.ts';
 import { jwtOutline, type jwtSchema } from './schema.ts';
 import type { Trust } from './trust.ts';

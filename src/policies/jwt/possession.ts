@@ -7,7 +7,7 @@ import type {
   ProofFault,
   ProofNonces,
   Proven,
-} from '../../identity/index.ts';
+} from '../../tokens/index.ts';
 
 /** Whether tokens bound to a key of the caller are taken, and whether others are. */
 export type ProofMode = 'off' | 'optional' | 'required';

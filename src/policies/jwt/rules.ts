@@ -1,9 +1,11 @@
 import type { CompileDeps } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
+import { ClaimMapping } from '../../identity/index.ts';
+import { parseByteSize } from '../../lib/byte-size.ts';
+import { parseDuration } from '../../lib/duration.ts';
 import {
   type BearerChallenge,
   BearerRefusals,
-  ClaimMapping,
   type ClaimRules,
   loadProofCheck,
   loadSignatureCheck,
@@ -12,9 +14,7 @@ import {
   ProofNonces,
   type SignatureCheck,
   TokenPlaces,
-} from '../../identity/index.ts';
-import { parseByteSize } from '../../lib/byte-size.ts';
-import { parseDuration } from '../../lib/duration.ts';
+} from '../../tokens/index.ts';
 import { Possession, type ProofMode } from './possession.ts';
 import type { JwtConfig, ProofConfig } from './schema.ts';
 import { atPath } from './static-keys.ts';

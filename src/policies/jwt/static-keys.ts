@@ -1,13 +1,9 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import type { CompileDeps } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import {
-  publicKeyOf,
-  SECRET_ALGORITHMS,
-  suitableAlgorithms,
-  type VerificationKey,
-} from '../../identity/index.ts';
+import { SECRET_ALGORITHMS } from '../../identity/index.ts';
 import { parseStrictJson } from '../../lib/strict-json.ts';
+import { publicKeyOf, suitableAlgorithms, type VerificationKey } from '../../tokens/index.ts';
 import type { KeyConfig } from './schema.ts';
 
 /** Why a key of a file is not taken, for whoever wrote the document. */

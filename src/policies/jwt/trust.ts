@@ -1,17 +1,17 @@
 import type { CompileDeps, Held } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
+import { PUBLIC_ALGORITHMS } from '../../identity/index.ts';
+import { formatDuration, parseDuration } from '../../lib/duration.ts';
 import {
   isEndpoint,
   isIssuerUrl,
   KeySet,
   type KeySource,
-  PUBLIC_ALGORITHMS,
   type RemoteKeys,
   remoteKeysRequest,
   staticKeys,
   type VerificationKey,
-} from '../../identity/index.ts';
-import { formatDuration, parseDuration } from '../../lib/duration.ts';
+} from '../../tokens/index.ts';
 import type { IssuerConfig, JwtConfig } from './schema.ts';
 import { atPath, readKey, readKeyFile } from './static-keys.ts';
 

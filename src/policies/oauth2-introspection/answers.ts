@@ -1,6 +1,7 @@
 import type { Clock, Network, Resource, ResourceRequest, ResourceWorld } from '../../contract/index.ts';
-import { type Claims, OAuthClient, type OAuthClientRules } from '../../identity/index.ts';
+import type { Claims } from '../../identity/index.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
+import { OAuthClient, type OAuthClientRules } from '../../tokens/index.ts';
 
 /** Who is asked about tokens, and how long what it says is good for. */
 export interface AnswersRules extends OAuthClientRules {

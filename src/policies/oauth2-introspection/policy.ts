@@ -9,8 +9,8 @@ import {
   type PolicyDefinition,
 } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
+import type { Claims, TokenCaller } from '../../identity/index.ts';
 import {
-  type Claims,
   type Confirmation,
   certificateFault,
   checkClaims,
@@ -18,9 +18,8 @@ import {
   nameList,
   type PlacedToken,
   readConfirmation,
-  type TokenCaller,
   type Validity,
-} from '../../identity/index.ts';
+} from '../../tokens/index.ts';
 import type { Answer } from './answers.ts';
 import { compileIntrospection, type IntrospectionRules } from './rules.ts';
 import { type introspectionSchema, oauth2IntrospectionOutline } from './schema.ts';

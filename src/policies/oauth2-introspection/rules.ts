@@ -1,14 +1,9 @@
 import { hash } from 'node:crypto';
 import type { CompileDeps, Held } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import {
-  BearerRefusals,
-  ClaimMapping,
-  type ClaimRules,
-  compileOAuthClient,
-  TokenPlaces,
-} from '../../identity/index.ts';
+import { ClaimMapping } from '../../identity/index.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import { BearerRefusals, type ClaimRules, compileOAuthClient, TokenPlaces } from '../../tokens/index.ts';
 import { type Answers, answersRequest } from './answers.ts';
 import type { IntrospectionConfig } from './schema.ts';
 

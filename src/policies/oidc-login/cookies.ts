@@ -17,9 +17,9 @@ export interface CookieRules {
 export interface OwnCookies {
   /** Every name found, each once: none of them goes on to the upstream. */
   readonly names: readonly string[];
-  /** More than there ever are: somebody makes them up. They are all other cookies' fault. */
+  /** More than there ever are: somebody makes them up. */
   readonly isFlood: boolean;
-  /** What the session's cookies carry together; '' for none. `broken`: parts are missing or there twice. */
+  /** What the session's cookies carry together; '' for none. `broken`: parts are missing. `repeated`: one is there twice. */
   readonly session:
     | { readonly kind: 'value'; readonly value: string }
     | { readonly kind: 'broken' }

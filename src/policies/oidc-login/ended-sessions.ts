@@ -82,14 +82,15 @@ export class EndedSessions {
     return false;
   }
 
-  /** When a session that begins now begins: after every end there was of its kind, were it in this millisecond. */
+  /**
+   * When a session that begins now begins: behind an end of this very millisecond, which came before it. One that came
+   * while the sign-in was being completed is behind it, and ends it.
+   */
   async startFor(c: PolicyContext, session: Session): Promise<number> {
-    let startMs = c.now;
     for (const key of keysOf(session)) {
-      const since = await this.#marks.since(c.deps.state, key, c.now);
-      if (since !== undefined) startMs = Math.max(startMs, since + 1);
+      if ((await this.#marks.since(c.deps.state, key, c.now)) === c.now) return c.now + 1;
     }
-    return startMs;
+    return c.now;
   }
 
   /** Ends this session, and others of the same sign-in at the provider. */

@@ -101,29 +101,36 @@ export class Gate {
 
   async #renew(c: PolicyContext, own: OwnCookies, known: Known): Promise<Decision> {
     const { renewals, sessions } = this.#parts;
-    let { session } = known;
+    let current = known;
     // A browser that missed an answer may be more than one renewal behind.
-    for (let i = 0; i < MAX_BEHIND && isDue(session, c.now); i++) {
-      const renewal = await renewals.renew(c, session);
+    for (let i = 0; i < MAX_BEHIND && isDue(current.session, c.now); i++) {
+      const renewal = await renewals.renew(c, current.session);
       // Not cleared: the browser may have a newer one by now, from the answer to another request.
       if (renewal.kind === 'over') return await this.#refuse(c, own, renewal.reason, []);
-      if (renewal.kind !== 'renewed') return this.#passUnrenewed(c, { ...known, session }, renewal);
-      session = { ...renewal.session, usedAtMs: c.now };
+      if (renewal.kind !== 'renewed') {
+        this.#assertGoodEnough(c, current.session, renewal);
+        break;
+      }
+      const session = { ...renewal.session, usedAtMs: c.now };
+      current = { session, caller: sessions.callerOf(session) };
     }
-    return this.#pass(c, { session, caller: sessions.callerOf(session) }, sessions.write(c, session, own));
+    const fields = current === known ? NO_FIELDS : sessions.write(c, current.session, own);
+    return this.#pass(c, current, fields);
   }
 
-  /** Tokens that still hold are good enough; where the upstream gets none, so is that another worker asks or has asked. */
-  #passUnrenewed(
+  /**
+   * Tokens that still hold are good enough; where the upstream gets none, so is that another worker asks or has asked.
+   * Throws PolicyFailure where nothing is.
+   */
+  #assertGoodEnough(
     c: PolicyContext,
-    known: Known,
+    { times }: Session,
     renewal: Exclude<Renewal, { kind: 'renewed' | 'over' }>,
-  ): Decision {
-    const { settings } = this.#parts;
-    const { untilMs = Number.POSITIVE_INFINITY } = known.session.times;
-    const isElsewhere = renewal.kind === 'elsewhere' && settings.upstream === 'none';
-    if (c.now < untilMs + (isElsewhere ? OVERLAP_MS : 0)) return this.#pass(c, known, []);
-    if (isElsewhere && renewal.isDone) return this.#pass(c, known, []);
+  ): void {
+    const { untilMs = Number.POSITIVE_INFINITY } = times;
+    const isElsewhere = renewal.kind === 'elsewhere' && this.#parts.settings.upstream === 'none';
+    if (c.now < untilMs + (isElsewhere ? OVERLAP_MS : 0)) return;
+    if (isElsewhere && renewal.isDone) return;
     throw cannotTell(renewal.kind === 'elsewhere' ? 'another worker renews the session' : renewal.reason);
   }
 

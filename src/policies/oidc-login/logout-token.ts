@@ -1,4 +1,5 @@
-import type { Claims, CompactJws } from '../../identity/index.ts';
+import type { Claims } from '../../identity/index.ts';
+import type { CompactJws } from '../../tokens/index.ts';
 import type { SignedOut } from './ended-sessions.ts';
 
 /** What a logout token must say (OpenID Connect Back-Channel Logout §2.4). Good for minutes: it is sent at once. */

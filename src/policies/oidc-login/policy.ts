@@ -9,7 +9,8 @@ import {
   type PolicyDefinition,
   TAKE,
 } from '../../contract/index.ts';
-import { ClaimMapping, loadSignatureCheck, remoteKeysRequest } from '../../identity/index.ts';
+import { ClaimMapping } from '../../identity/index.ts';
+import { loadSignatureCheck, remoteKeysRequest } from '../../tokens/index.ts';
 import { Answers } from './answers.ts';
 import { Cookies, type OwnCookies } from './cookies.ts';
 import { EndedSessions, lifetimesRequest } from './ended-sessions.ts';

@@ -1,13 +1,8 @@
 import type { AuthorizationServer, Client, ClientAuth, TokenEndpointResponse } from 'oauth4webapi';
 import type { Clock, Network } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
-import {
-  type Claims,
-  type LibraryRequest,
-  MAX_TOKEN_LENGTH,
-  PUBLIC_ALGORITHMS,
-  sendForLibrary,
-} from '../../identity/index.ts';
+import { type Claims, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
+import { type LibraryRequest, MAX_TOKEN_LENGTH, sendForLibrary } from '../../tokens/index.ts';
 import { clientAuthentication } from './client-auth.ts';
 import { ID_TOKEN, idTokenFault } from './id-token.ts';
 import type { Provider } from './provider.ts';

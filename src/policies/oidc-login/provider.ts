@@ -1,6 +1,6 @@
 import type { Resource, ResourceRequest, ResourceWorld } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
-import { discoverIssuer, endpointOf, type IssuerAccess, type IssuerMetadata } from '../../identity/index.ts';
+import { discoverIssuer, endpointOf, type IssuerAccess, type IssuerMetadata } from '../../tokens/index.ts';
 
 /** What a sign-in needs to know of an OpenID provider (OpenID Connect Discovery 1.0 §3). */
 export interface Provider {

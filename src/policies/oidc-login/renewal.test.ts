@@ -166,10 +166,27 @@ describe('a session whose tokens come to their end', () => {
     assert.deepEqual([stolen.told, stolen.identity], ['invalid-credential/session', undefined]);
   });
 
-  it('has the claims of the newest token', async () => {
+  it('never becomes that of another sign-in', async () => {
+    stage.nowMs += DUE_MS;
+    stage.provider.claims = { nonce: 'other' };
+    assert.equal((await browser.fetch(worker, '/')).told, 'invalid-credential/session');
+  });
+
+  it('has the claims of the newest token, and none of an older one', async () => {
     stage.nowMs += DUE_MS;
     stage.provider.claims = { groups: ['new'] };
     assert.deepEqual((await browser.fetch(worker, '/')).identity?.groups, ['new']);
+    stage.nowMs += DUE_MS;
+    stage.provider.claims = {};
+    assert.deepEqual((await browser.fetch(worker, '/')).identity?.groups, []);
+    assert.deepEqual((await browser.fetch(other, '/')).identity?.groups, []);
+  });
+
+  it('is renewed once by a request, however short its tokens live', async () => {
+    stage.provider.tokens = { expires_in: 0 };
+    stage.nowMs += DUE_MS;
+    await browser.fetch(worker, '/');
+    assert.equal(refreshes(), 1);
   });
 
   it('keeps a refresh token that the provider does not change', async () => {
@@ -177,6 +194,30 @@ describe('a session whose tokens come to their end', () => {
     stage.nowMs += DUE_MS;
     assert.equal((await browser.fetch(worker, '/')).told, 'continue');
     assert.equal(refreshes(), 1);
+  });
+});
+
+describe('a session with claims of the userinfo endpoint', () => {
+  beforeEach(async () => {
+    await open({ userinfo: true });
+    stage.provider.userinfo = { groups: ['old'] };
+    stage.nowMs += DUE_MS;
+    await browser.fetch(worker, '/');
+  });
+
+  it('has the newest of them', async () => {
+    assert.deepEqual((await browser.fetch(other, '/')).identity?.groups, ['old']);
+    stage.provider.userinfo = {};
+    stage.nowMs += DUE_MS;
+    assert.deepEqual((await browser.fetch(worker, '/')).identity?.groups, []);
+  });
+
+  it('keeps them where the provider tells none, since its refresh token is spent', async () => {
+    stage.nowMs += DUE_MS;
+    stage.provider.intercept = ({ url }) =>
+      url.endsWith('/userinfo') ? { status: 500, body: '' } : undefined;
+    assert.deepEqual((await browser.fetch(worker, '/')).identity?.groups, ['old']);
+    assert.deepEqual((await browser.fetch(other, '/')).identity?.groups, ['old']);
   });
 });
 

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { PolicyContext } from '../../contract/index.ts';
+import type { Claims } from '../../identity/index.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { Marks } from './marks.ts';
 import type { ProviderDirectory } from './provider.ts';
-import type { NoTokens, ProviderClient, Tokens } from './provider-client.ts';
-import { type Session, subjectOf } from './session.ts';
+import type { Asked, ProviderClient, Tokens } from './provider-client.ts';
+import { claimsIn, moreClaims, type Session, subjectOf } from './session.ts';
 import type { Settings } from './settings.ts';
 import { tokenTimes } from './token-times.ts';
 
@@ -25,8 +26,8 @@ export interface RenewalParts {
   readonly scope: string;
 }
 
-/** Renewing takes so many answers of the provider at most: metadata, tokens, keys and where they are. */
-const ANSWERS = 4;
+/** Renewing takes so many answers of the provider at most: metadata, tokens, keys and where they are, claims. */
+const ANSWERS = 5;
 /** How long a browser may still send a session whose refresh token was used: requests that were under way together. */
 const OVERLAP_MS = 30_000;
 /** How long it is known that a refresh token was used. */
@@ -69,53 +70,69 @@ export class Renewals {
     if (usedAtMs !== undefined)
       return c.now - usedAtMs <= OVERLAP_MS ? { kind: 'elsewhere', isDone: true } : SUPERSEDED;
     if (!(await this.#taken.place(state, key, c.now))) return { kind: 'elsewhere', isDone: false };
-    const tokens = await this.#ask(c, refreshToken);
-    if (tokens.kind === 'unavailable') return { kind: 'unavailable', reason: tokens.reason };
-    const result = this.#resultOf(c, session, tokens);
+    const result = await this.#ask(c, session, refreshToken);
+    if (result.kind === 'unavailable') return result;
     this.#results.set(key, result);
     if (result.kind === 'renewed') await this.#used.renew(state, key, c.deps.clock.now());
     return result;
   }
 
-  async #ask(c: PolicyContext, refreshToken: string): Promise<Tokens | NoTokens> {
+  async #ask(c: PolicyContext, session: Session, refreshToken: string): Promise<Renewal> {
     const { directory, client } = this.#parts;
     const { network, clock } = c.deps;
     if (directory.current === undefined) await directory.pending;
     const provider = directory.current;
     if (provider === undefined)
       return { kind: 'unavailable', reason: `the provider is not known: ${directory.problem}` };
-    return await client.refresh({ provider, network, clock }, refreshToken);
+    const asked = { provider, network, clock };
+    const tokens = await client.refresh(asked, refreshToken);
+    if (tokens.kind === 'unavailable') return { kind: 'unavailable', reason: tokens.reason };
+    if (tokens.kind !== 'tokens') return { kind: 'over', reason: tokens.reason };
+    if (!isSameUser(session, tokens))
+      return { kind: 'over', reason: 'the renewed ID token is of another sign-in' };
+    const more = await this.#moreClaims(asked, session, tokens);
+    return { kind: 'renewed', session: this.#renewed(session, tokens, more, clock.now()) };
   }
 
-  #resultOf(c: PolicyContext, session: Session, tokens: Tokens | NoTokens): Renewal {
-    if (tokens.kind !== 'tokens') return { kind: 'over', reason: tokens.reason };
-    const { claims } = tokens;
-    // Somebody else must never get into a session (OpenID Connect Core §12.2).
-    if (claims !== undefined && claims.sub !== subjectOf(session))
-      return { kind: 'over', reason: 'the renewed ID token is of another subject' };
+  /** What the provider knows of the user beside its ID token. The refresh token is spent: where it does not answer, what it last said. */
+  async #moreClaims(asked: Asked, session: Session, { accessToken }: Tokens): Promise<Claims> {
+    const { settings, client } = this.#parts;
+    if (!settings.userinfo) return NO_CLAIMS;
+    const told = await client.userinfo(asked, accessToken, subjectOf(session));
+    return 'reason' in told ? moreClaims(session) : told.claims;
+  }
+
+  /** The same session with newer tokens, and no claim that only the older ones made. */
+  #renewed(session: Session, tokens: Tokens, more: Claims, nowMs: number): Session {
+    const { upstream } = this.#parts.settings;
+    const idToken = tokens.idToken ?? session.idToken;
+    const inToken = tokens.claims ?? claimsIn(session.idToken);
+    const claims = Object.freeze({ ...more, ...inToken });
+    const refreshToken = tokens.refreshToken ?? session.refreshToken;
     return {
-      kind: 'renewed',
-      session: renewed(session, tokens, this.#parts.settings.upstream, c.deps.clock.now()),
+      ...session,
+      claims,
+      idToken,
+      accessToken: upstream === 'access-token' ? tokens.accessToken : undefined,
+      refreshToken,
+      times: tokenTimes(upstream, { ...tokens, refreshToken }, claims, nowMs),
     };
   }
 }
 
+/** Somebody else must never get into a session (OpenID Connect Core §12.2). */
+function isSameUser(session: Session, { claims }: Tokens): boolean {
+  if (claims === undefined) return true;
+  const { nonce } = session.claims;
+  return (
+    claims.sub === subjectOf(session) &&
+    (claims.nonce === undefined || nonce === undefined || claims.nonce === nonce)
+  );
+}
+
+const NO_CLAIMS: Claims = Object.freeze({});
 const NOTHING_TO_RENEW: Renewal = Object.freeze({ kind: 'over', reason: 'it has no refresh token' });
 const SUPERSEDED: Renewal = Object.freeze({
   kind: 'over',
   reason: 'its refresh token was used some time ago: there is a newer session, or it was lost on its way',
 });
-
-/** The same session with newer tokens. What the provider does not tell anew stays. */
-function renewed(session: Session, tokens: Tokens, upstream: Settings['upstream'], nowMs: number): Session {
-  const refreshToken = tokens.refreshToken ?? session.refreshToken;
-  const claims = tokens.claims === undefined ? session.claims : { ...session.claims, ...tokens.claims };
-  return {
-    ...session,
-    claims,
-    idToken: tokens.idToken ?? session.idToken,
-    accessToken: upstream === 'access-token' ? tokens.accessToken : undefined,
-    refreshToken,
-    times: tokenTimes(upstream, { ...tokens, refreshToken }, claims, nowMs),
-  };
-}

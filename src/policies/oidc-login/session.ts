@@ -35,13 +35,17 @@ const FORM = 1;
 /** As text, with its claims. Those of the ID token stand in the ID token; `more` are others that were asked for. */
 export function writeSession(session: Session): string {
   const { id, startedAtMs, lifeMs, usedAtMs, sid, idToken, accessToken, refreshToken, times } = session;
-  const inToken = claimsIn(idToken) ?? {};
-  const more = Object.entries(session.claims).filter(([name]) => !Object.hasOwn(inToken, name));
   const told = [FORM, id, startedAtMs, lifeMs, usedAtMs, idToken];
   const optional = [sid, accessToken, refreshToken, times.renewAtMs, times.untilMs].map(
     (value) => value ?? null,
   );
-  return JSON.stringify([...told, ...optional, Object.fromEntries(more)]);
+  return JSON.stringify([...told, ...optional, moreClaims(session)]);
+}
+
+/** Its claims that do not stand in its ID token: what else was asked of the provider. */
+export function moreClaims({ idToken, claims }: Session): Claims {
+  const inToken = claimsIn(idToken) ?? {};
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !Object.hasOwn(inToken, name)));
 }
 
 /** The session in a text that was sealed here; undefined for one of another form. */
@@ -88,7 +92,7 @@ export const newSessionId = (random: Random): string => random.hex(12);
 export const subjectOf = ({ claims }: Session): string => String(claims.sub);
 
 /** The claims of a token that was verified before. */
-function claimsIn(token: string): Claims | undefined {
+export function claimsIn(token: string): Claims | undefined {
   const payload = token.split('.', 2)[1] ?? '';
   const claims = parse(Buffer.from(payload, 'base64url').toString('utf8'));
   return isObject(claims) ? claims : undefined;

@@ -147,6 +147,23 @@ describe('a notice of the provider', () => {
     assert.equal((await browser.fetch(other, '/')).reason, 'the session was ended');
   });
 
+  it('that comes while a sign-in is being completed ends that one too', async () => {
+    const device = new Browser();
+    const sent = await device.open(worker, '/');
+    const query = stage.provider.authorize(sent.location).toString();
+    let isSent = false;
+    stage.provider.intercept = async ({ url }): Promise<undefined> => {
+      if (isSent || !url.endsWith('/token')) return;
+      isSent = true;
+      stage.nowMs += 5;
+      assert.equal((await notify(other, stage.provider.logoutToken({ sub: 'ann' }))).told, '200');
+    };
+    assert.equal((await device.open(worker, '/.sallyport/callback', { query })).told, '303');
+    assert.equal((await device.fetch(worker, '/')).reason, 'the session was ended');
+    assert.equal((await device.signIn(worker, stage)).told, '303');
+    assert.equal((await device.fetch(other, '/')).told, 'continue');
+  });
+
   it('ends sessions that the provider gave no name when it names one of their user', async () => {
     stage.provider.claims = { sid: undefined };
     browser = new Browser();
@@ -249,6 +266,7 @@ describe('a notice of the provider', () => {
   const MESSAGES: readonly (readonly [name: string, body: (token: string) => string | Uint8Array])[] = [
     ['two tokens', (token) => `logout_token=${token}&logout_token=${token}`],
     ['another name', (token) => `id_token=${token}`],
+    ['more than a form', (token) => `logout_token=${token}&x=${'x'.repeat(200_000)}`],
     ['JSON', (token) => JSON.stringify({ logout_token: token })],
     ['bytes that are no UTF-8', (token) => Buffer.from(`logout_token=${token}&x=\xff`, 'latin1')],
   ];

@@ -25,6 +25,8 @@ export interface SignOutParts {
 
 /** A longer hint would not fit the URLs that servers take. */
 const MAX_HINT_LENGTH = 4096;
+/** Longer than any logout token in a form. */
+const MAX_NOTICE_BYTES = 128 * 1024;
 const FORM = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
 /** The two ways out: the user signs out here, or the provider tells that he has elsewhere. */
@@ -64,6 +66,7 @@ export class SignOut {
   /** Its body (OpenID Connect Back-Channel Logout §2.5). */
   async signOut(c: PolicyContext, body: BodyView): Promise<Decision> {
     const { answers, guard, ended, signed } = this.#parts;
+    if (body.bytes.length > MAX_NOTICE_BYTES) return answers.badLogoutToken('the message is too long');
     const [token = '', ...others] = new URLSearchParams(textOf(body)).getAll('logout_token');
     if (token === '' || others.length > 0)
       return answers.badLogoutToken('there is not exactly one logout token');

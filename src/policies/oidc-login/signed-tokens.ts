@@ -1,14 +1,13 @@
+import { type Claims, PUBLIC_ALGORITHMS } from '../../identity/index.ts';
 import {
-  type Claims,
   type CompactJws,
   checkClaims,
   type KeySource,
-  PUBLIC_ALGORITHMS,
   readClaims,
   readCompactJws,
   type SignatureCheck,
   verifyWith,
-} from '../../identity/index.ts';
+} from '../../tokens/index.ts';
 
 /** A token of the provider's that was verified, or why it was not. */
 export type Verified =

@@ -18,7 +18,7 @@ const CASES: readonly (readonly [
   ['none', 300_000, 'r', { renewAtMs: NOW_MS + 240_000, untilMs: NOW_MS + 300_000 }],
   ['access-token', 300_000, undefined, { renewAtMs: undefined, untilMs: NOW_MS + 300_000 }],
   ['access-token', 40_000, 'r', { renewAtMs: NOW_MS + 30_000, untilMs: NOW_MS + 40_000 }],
-  ['access-token', 0, 'r', { renewAtMs: NOW_MS, untilMs: NOW_MS }],
+  ['access-token', 0, 'r', { renewAtMs: NOW_MS + 1, untilMs: NOW_MS }],
   ['id-token', 10_000, 'r', { renewAtMs: 1_940_000, untilMs: 2_000_000 }],
 ];
 

@@ -21,7 +21,9 @@ export function tokenTimes(
     upstream === 'id-token' ? endOf(claims) : lifetimeMs === undefined ? undefined : nowMs + lifetimeMs;
   if (untilMs === undefined || (upstream === 'none' && refreshToken === undefined))
     return { renewAtMs: undefined, untilMs: undefined };
-  const renewAtMs = Math.floor(untilMs - Math.min(AHEAD_MS, Math.max(0, untilMs - nowMs) / 4));
+  const aheadMs = Math.min(AHEAD_MS, Math.max(0, untilMs - nowMs) / 4);
+  // Never at once, or one request would renew without end.
+  const renewAtMs = Math.max(nowMs + 1, Math.floor(untilMs - aheadMs));
   return { renewAtMs: refreshToken === undefined ? undefined : renewAtMs, untilMs };
 }
 

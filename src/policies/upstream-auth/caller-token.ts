@@ -1,10 +1,11 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto';
 import type { CompileDeps, Identity } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { claimAt, MAX_TOKEN_LENGTH, parseClaimPath, suitableAlgorithms } from '../../identity/index.ts';
+import { claimAt, parseClaimPath } from '../../identity/index.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { atOption } from '../../lib/option-path.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
+import { MAX_TOKEN_LENGTH, suitableAlgorithms } from '../../tokens/index.ts';
 import type { SignedTokenConfig } from './schema.ts';
 
 /** What a claim says of a caller; undefined for nothing. */

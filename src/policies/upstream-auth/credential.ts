@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Awaitable, CompileDeps, PolicyContext } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { compileOAuthClient } from '../../identity/index.ts';
 import { atOption } from '../../lib/option-path.ts';
+import { compileOAuthClient } from '../../tokens/index.ts';
 import { CallerTokens } from './caller-token.ts';
 import { type OwnToken, type OwnTokenRules, ownTokenRequest } from './own-token.ts';
 import type { OAuthConfig, SignedTokenConfig, UpstreamAuthConfig } from './schema.ts';

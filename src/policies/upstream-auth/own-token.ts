@@ -1,6 +1,6 @@
 import type { Resource, ResourceRequest, ResourceWorld } from '../../contract/index.ts';
 import { NetworkError } from '../../errors.ts';
-import { type IssuedToken, OAuthClient, type OAuthClientRules } from '../../identity/index.ts';
+import { type IssuedToken, OAuthClient, type OAuthClientRules } from '../../tokens/index.ts';
 
 /** Whose token it is and what it is asked for with. */
 export interface OwnTokenRules extends OAuthClientRules {

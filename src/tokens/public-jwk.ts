@@ -3,28 +3,6 @@ import { isObject } from './compact-jws.ts';
 import type { VerificationKey } from './key-set.ts';
 import { hasRocaFingerprint } from './roca.ts';
 
-/** Algorithms for signatures that anybody may verify (RFC 7518 §3.1, RFC 8037, RFC 9864). */
-export const PUBLIC_ALGORITHMS = Object.freeze([
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const);
-
-/** Algorithms of a shared secret (RFC 7518 §3.2), with the bytes a secret must have at least. */
-export const SECRET_ALGORITHMS: Readonly<Record<'HS256' | 'HS384' | 'HS512', number>> = Object.freeze({
-  HS256: 32,
-  HS384: 48,
-  HS512: 64,
-});
-
 /**
  * Why a key is not taken. `other-use`: it is not for signatures, or for none that are known here, which is nothing
  * unusual. All others are: whoever publishes such a key should be told.

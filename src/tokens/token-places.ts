@@ -1,8 +1,8 @@
 import type { PolicyContext, RequestView } from '../contract/index.ts';
+import { REPEATED_CREDENTIAL } from '../identity/index.ts';
 import { cookieValues } from '../lib/cookie.ts';
 import { parameterValues } from '../lib/query-string.ts';
 import { findBearer, type PresentedToken } from './bearer.ts';
-import { REPEATED_CREDENTIAL } from './challenge.ts';
 
 /** Where a token may be beside `Authorization`; names of headers in lower case. */
 export interface OtherPlaces {

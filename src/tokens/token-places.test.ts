@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { policyContext } from '../../test/fixtures/policy-context.ts';
-import { REPEATED_CREDENTIAL } from './challenge.ts';
+import { REPEATED_CREDENTIAL } from '../identity/index.ts';
 import { type OtherPlaces, TokenPlaces } from './token-places.ts';
 
 const ALL: OtherPlaces = { header: 'x-token', cookie: 'token', query: 'access_token' };

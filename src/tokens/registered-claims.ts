@@ -1,4 +1,4 @@
-import type { Claims } from './claims.ts';
+import type { Claims } from '../identity/index.ts';
 import { nameList } from './name-list.ts';
 
 /** What the registered claims of a token must say (RFC 7519 §4.1). Times in milliseconds. */

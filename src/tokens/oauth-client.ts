@@ -1,8 +1,8 @@
 import type { AuthorizationServer, ClientAuth } from 'oauth4webapi';
 import type { Clock, Network } from '../contract/index.ts';
 import { NetworkError } from '../errors.ts';
+import type { Claims } from '../identity/index.ts';
 import { MAX_TOKEN_LENGTH } from './bearer.ts';
-import type { Claims } from './claims.ts';
 import { discoverIssuer, endpointOf, type IssuerAccess } from './issuer-metadata.ts';
 import { type LibraryRequest, sendForLibrary } from './oauth-transport.ts';
 

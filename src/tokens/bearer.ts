@@ -1,8 +1,7 @@
 import { type Decision, reject } from '../contract/index.ts';
 import { PolicyFailure, PolicyRejection } from '../errors.ts';
+import { challenge, parseAuthorization, REPEATED_CREDENTIAL } from '../identity/index.ts';
 import { type HeaderList, sameName } from '../lib/header-list.ts';
-import { parseAuthorization } from './authorization.ts';
-import { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
 
 /** Longer tokens are not looked at: hashing or parsing them would be work for an attacker's asking. */
 export const MAX_TOKEN_LENGTH = 16 * 1024;
