@@ -1,5 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { DURATION_FORM, parseDuration } from '../lib/duration.ts';
+import type { Command } from 'commander';
 import { type Static, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
@@ -10,6 +9,7 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { columns } from './columns.ts';
+import { parseDurationText } from './options.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 
 const Ban = Type.Object({
@@ -43,7 +43,7 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
         'force when the command returns. Of a bare IPv6 address its /64 is banned.',
     )
     .argument('<address>', 'address or CIDR network')
-    .option('--for <DURATION>', 'how long', duration, '1h')
+    .option('--for <DURATION>', 'how long', parseDurationText, '1h')
     .option('--reason <TEXT>', 'why, for the audit', '')
     .option('--force', 'also loopback, private and your own networks, and very wide ones', false);
   addAdminOptions(ban).action(async (address: string, options: BanOptions) => {
@@ -61,11 +61,6 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
   addAdminOptions(bans).action(async (options: AdminOptions) => {
     process.exitCode = await askAdmin(options, terminal, listBans);
   });
-}
-
-function duration(text: string): string {
-  if (parseDuration(text) !== undefined) return text;
-  throw new InvalidArgumentError(`"${text}" is no duration: ${DURATION_FORM}.`);
 }
 
 async function banAddress(

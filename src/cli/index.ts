@@ -45,20 +45,29 @@ async function addOtherCommands(program: Command): Promise<void> {
   const [
     { addBanCommands },
     { addCheckCommand },
+    { addConsumerCommands },
+    { addCredentialCommands },
     { addListCommands },
     { addTestCommand },
+    { addTokenCommands },
     { addVersionCommand },
   ] = await Promise.all([
     import('./bans.ts'),
     import('./check.ts'),
+    import('./consumers.ts'),
+    import('./credentials.ts'),
     import('./lists.ts'),
     import('./test.ts'),
+    import('./tokens.ts'),
     import('./version.ts'),
   ]);
   addCheckCommand(program);
   addTestCommand(program);
   addBanCommands(program);
   addListCommands(program);
+  addConsumerCommands(program);
+  addCredentialCommands(program);
+  addTokenCommands(program);
   addVersionCommand(program);
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { DURATION_FORM, parseDuration } from '../lib/duration.ts';
 
 /** Where a server listens. */
 export interface HostPort {
@@ -50,6 +51,18 @@ export function parseCount(text: string): number {
   const count = Number(text);
   if (/^\d{1,5}$/.test(text) && count <= MAX_COUNT) return count;
   throw new InvalidArgumentError(`"${text}" is no number from 0 to ${MAX_COUNT}.`);
+}
+
+/** A place in a list, as the end of a page names it. */
+export function parsePlace(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`"${text}" is no place in a list.`);
+}
+
+/** A duration as documents have it, left as it is. */
+export function parseDurationText(text: string): string {
+  if (parseDuration(text) !== undefined) return text;
+  throw new InvalidArgumentError(`"${text}" is no duration: ${DURATION_FORM}.`);
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
