@@ -29,6 +29,7 @@ export type ChunkDecision =
 /** The one `continue`; policies return it without allocating. */
 export const CONTINUE: { readonly kind: 'continue' } = Object.freeze({ kind: 'continue' });
 
+/** The one `take`. */
 export const TAKE: Decision = Object.freeze({ kind: 'take' });
 export const reject = (error: PolicyRejection): Decision => ({ kind: 'reject', error });
 export const respond = (response: LocalResponse): Decision => ({ kind: 'respond', response });
