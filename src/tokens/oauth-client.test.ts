@@ -44,6 +44,11 @@ describe('an authorization server asked by its client', () => {
     assert.equal(await asked.introspect(network, token), undefined);
   });
 
+  it('knows no token of a kind that it does not tell about, which is no outage', async () => {
+    const structured = await server.clientToken();
+    assert.equal(await client(introspection()).introspect(network, structured), undefined);
+  });
+
   it('is found by its issuer, once an hour', async () => {
     let nowMs = 0;
     const rules = { endpoint: { issuer: server.issuer }, client: BASIC, ca: undefined, timeoutMs: 20_000 };
@@ -172,6 +177,7 @@ describe('garbage counts for nothing', () => {
     'bytes that are no UTF-8': json('{"active":true,"sub":"\xff"}'),
     'nesting without an end': json(`{"active":true,"a":${'['.repeat(100)}${']'.repeat(100)}}`),
     'an error with an active token': status('500 Oops', active),
+    'an error that says it of the gateway': status('400 Bad Request', '{"error":"invalid_request"}'),
     'a redirect with one': send(
       `HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Type: application/json\r\nContent-Length: ${active.length}\r\n\r\n${active}`,
     ),

@@ -64,9 +64,14 @@ export class OAuthClient {
         ...options,
         additionalParameters,
       });
-      return await library.processIntrospectionResponse(as, client, response);
+      return await library.processIntrospectionResponse(as, client, response).catch((cause: unknown) => {
+        // Who presents a token chooses it: what is wrong with it alone must not look like an outage.
+        if (cause instanceof library.ResponseBodyError && OF_THE_TOKEN.includes(cause.error))
+          return undefined;
+        throw cause;
+      });
     });
-    return answer.active ? answer : undefined;
+    return answer?.active === true ? answer : undefined;
   }
 
   /** A token by the client credentials grant (RFC 6749 §4.4), of type Bearer. */
@@ -151,6 +156,9 @@ function authentication(library: Library, client: ClientCredential): ClientAuth 
     ? library.ClientSecretPost(secret)
     : library.ClientSecretBasic(secret);
 }
+
+/** Errors that say something of the token and nothing of the gateway (RFC 7009 §2.2.1, RFC 6750 §3.1). */
+const OF_THE_TOKEN: readonly string[] = ['unsupported_token_type', 'invalid_token'];
 
 /** `error` of RFC 6749 §5.2, where it is one: the rest of an answer is for nobody's log. */
 const ERROR_CODE = /^[a-z_]{1,40}$/;
