@@ -3,6 +3,7 @@ import { ConfigError, type ConfigIssue } from '../../errors.ts';
 import { ClaimMapping } from '../../identity/index.ts';
 import { parseByteSize } from '../../lib/byte-size.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import { atOption } from '../../lib/option-path.ts';
 import type { AnswerRules, IdentityHeaders } from './answer.ts';
 import { headerNames } from './field-rules.ts';
 import { Memory } from './memory.ts';
@@ -44,7 +45,7 @@ export function compileRules(config: ExternalAuthConfig, deps: CompileDeps): Ext
       method,
       requestHeaders,
       timeoutMs: parseDuration(config.timeout ?? '2s') ?? 0,
-      ca: ca === undefined ? undefined : deps.files.read(ca),
+      ca: ca === undefined ? undefined : atOption('ca', () => deps.files.read(ca)),
     },
     answer: { mode, service: new URL(url).host, upstreamHeaders, clientHeaders, identity },
     maxBodyBytes: config.body === undefined ? undefined : parseByteSize(config.body),

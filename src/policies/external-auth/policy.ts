@@ -13,7 +13,7 @@ import { NetworkError, PolicyFailure, PolicyRejection } from '../../errors.ts';
 import { REPEATED_CREDENTIAL } from '../../identity/index.ts';
 import { type Outcome, outcomeOf, undecided } from './answer.ts';
 import { compileRules, type ExternalAuthRules } from './compile.ts';
-import { identityOf, questionOf } from './question.ts';
+import { keyTextOf, questionOf } from './question.ts';
 import { externalAuthOutline, type externalAuthSchema } from './schema.ts';
 
 /** Asks a service over HTTP whether a request may go on. */
@@ -90,7 +90,7 @@ class Asking {
     const { memory, keyHeaders } = this.#rules;
     if (memory === undefined) return this.#answer(c, body).then((outcome) => this.#act(c, outcome));
     const { clock } = c.deps;
-    const key = memory.keyOf(identityOf(c, keyHeaders));
+    const key = memory.keyOf(keyTextOf(c, keyHeaders));
     const kept = memory.find(key, clock);
     if (kept !== undefined) return this.#act(c, kept);
     return memory.share(key, clock, () => this.#answer(c, body)).then((outcome) => this.#act(c, outcome));

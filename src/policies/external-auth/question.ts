@@ -49,7 +49,7 @@ export function questionOf(
 }
 
 /** Everything sent of a request that may change the answer, but for its body and id. `names` of headers in lower case. */
-export function identityOf(c: PolicyContext, names: readonly string[]): string {
+export function keyTextOf(c: PolicyContext, names: readonly string[]): string {
   const { method, scheme, authority, client, headers } = c.request;
   const values = names.map((name) => headers.getAll(name));
   return JSON.stringify([method, scheme, authority, targetOf(c), client.text, values]);

@@ -4,14 +4,7 @@ import { durationOption, headerOption, secretOption, urlOption } from '../../lib
 import { type Static, Type } from '../../lib/schema.ts';
 
 /** What a signed token can say of a caller, beside its claims. */
-export const SOURCES = [
-  'consumer',
-  'consumerId',
-  'groups',
-  'scopes',
-  'credential',
-  'credentialKind',
-] as const;
+const SOURCES = ['consumer', 'consumerId', 'groups', 'scopes', 'credential', 'credentialKind'] as const;
 
 const text = (description: string, more: object = {}) =>
   Type.String({
