@@ -1,5 +1,6 @@
+import type { Server } from 'node:http';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifySchema } from 'fastify';
+import fastify, { type FastifyHttpOptions, type FastifyInstance, type FastifySchema } from 'fastify';
 import { documentParser } from './body.ts';
 import { addConsole } from './console.ts';
 import type { AdminDeps } from './deps.ts';
@@ -16,6 +17,7 @@ import { addListRoutes } from './routes/lists.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
 import { addStatusRoutes } from './routes/status.ts';
+import { schemaCompilers } from './schema-compilers.ts';
 import { Problem } from './schemas.ts';
 
 const DEFAULT_MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
@@ -26,7 +28,7 @@ const REQUEST_ID_BYTES = 8;
 /** Builds the server; see `createAdminServer`. */
 export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
   const onError = createErrorHandler(deps);
-  const app = fastify({
+  const options: FastifyHttpOptions<Server> = {
     logger: false,
     trustProxy: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -35,10 +37,12 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     genReqId: () => deps.random.hex(REQUEST_ID_BYTES),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    ajv: { customOptions: { removeAdditional: false } },
     frameworkErrors: onError,
     clientErrorHandler: answerClientError,
-  });
+  };
+  // Past its types, which know of nothing but code that is compiled at once.
+  Object.assign(options, { schemaController: { compilersFactory: schemaCompilers() } });
+  const app = fastify(options);
   app.setErrorHandler(onError);
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, 'no-route', 'There is nothing at this path.'),
@@ -79,7 +83,7 @@ async function addOpenApi(app: FastifyInstance, { version }: AdminDeps): Promise
   });
 }
 
-/** Every route may answer with a problem. Said here alone: in the routes it would compile a serialiser each. */
+/** Every route may answer with a problem: said here, once. */
 function withProblem(schema: FastifySchema | undefined): FastifySchema {
   const own = typeof schema?.response === 'object' ? schema.response : {};
   return { ...schema, response: { ...own, default: { description: 'Problem', $ref: 'Problem#' } } };
