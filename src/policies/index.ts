@@ -13,7 +13,7 @@ import { hmacSignatureOutline } from './hmac-signature/schema.ts';
 import { identityHeaders } from './identity-headers/policy.ts';
 import { ipList } from './ip-list/policy.ts';
 import { jwtOutline } from './jwt/schema.ts';
-import { mtls } from './mtls/policy.ts';
+import { mtlsOutline } from './mtls/schema.ts';
 import { oauth2IntrospectionOutline } from './oauth2-introspection/schema.ts';
 import { oidcLoginOutline } from './oidc-login/schema.ts';
 import { rateLimit } from './rate-limit/policy.ts';
@@ -37,7 +37,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   identityHeaders,
   ipList,
   deferred(jwtOutline, async () => (await import('./jwt/policy.ts')).jwt),
-  mtls,
+  deferred(mtlsOutline, async () => (await import('./mtls/policy.ts')).mtls),
   deferred(
     oauth2IntrospectionOutline,
     async () => (await import('./oauth2-introspection/policy.ts')).oauth2Introspection,

@@ -15,15 +15,11 @@ import { CredentialCallers } from './credential-callers.ts';
 import { ForwardedCertificate } from './forward.ts';
 import { compileRule } from './rule.ts';
 import { RuleCallers } from './rule-callers.ts';
-import { type MtlsConfig, mtlsSchema } from './schema.ts';
+import { type MtlsConfig, mtlsOutline, type mtlsSchema } from './schema.ts';
 
 /** Identifies a consumer by the certificate that the client proved to have in the TLS handshake. */
 export const mtls: PolicyDefinition<typeof mtlsSchema> = {
-  name: 'mtls',
-  summary: 'Identifies consumers by their TLS client certificates and refuses everybody else.',
-  schema: mtlsSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...mtlsOutline,
   compile(config, deps): Policy {
     const forwarded = config.forward === undefined ? undefined : new ForwardedCertificate(config.forward);
     return new MtlsPolicy(config, callersOf(config, deps), deps, forwarded);

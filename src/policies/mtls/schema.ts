@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { headerOption, realmOption } from '../../lib/option-forms.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -110,3 +111,12 @@ export const mtlsSchema = Type.Object(
 
 export type MtlsConfig = Static<typeof mtlsSchema>;
 export type RuleConfig = Static<typeof RuleSchema>;
+
+/** What is known of it before a document names it. */
+export const mtlsOutline: PolicyOutline<typeof mtlsSchema> = {
+  name: 'mtls',
+  summary: 'Identifies consumers by their TLS client certificates and refuses everybody else.',
+  schema: mtlsSchema,
+  body: 'none',
+  provides: ['identity'],
+};
