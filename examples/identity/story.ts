@@ -248,7 +248,7 @@ try {
         await dispatcher.destroy();
       }
     };
-    assert.match(await call('north'), /"x-consumer-username": "north\.partner\.test"/);
+    assert.match(await call('north'), /"x-consumer-username": "partner-north"/);
     await assert.rejects(call('former'));
     await assert.rejects(call(undefined));
   });
@@ -276,14 +276,14 @@ try {
 
   await step('a live credential is made, used, and revoked while the gateway runs', async () => {
     const before = (await ask('/shop/tea')).headers.get('x-policy-revision');
-    const { secret, id } = JSON.parse(
+    const { secret, credential } = JSON.parse(
       await operator('credentials', 'create', 'live-app', '--kind', 'api-key', '--json'),
     );
     assert.equal(
       (await reached(await ask('/shop/tea', { 'x-api-key': secret })))['x-consumer-username'],
       'live-app',
     );
-    await operator('credentials', 'revoke', id);
+    await operator('credentials', 'revoke', credential.id);
     for (let i = 0; i < 10; i++)
       await refused(
         await ask('/shop/tea', { 'x-api-key': secret, connection: 'close' }),
