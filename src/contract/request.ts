@@ -34,14 +34,14 @@ export interface RequestView {
 
 /** A client's certificate (RFC 5280), as far as rules look at it. */
 export interface ClientCertificate {
-  /** Distinguished name as RFC 4514 writes it, most specific part first: `CN=orders,O=Example`. */
+  /** Distinguished name as RFC 4514 writes it, most specific part first: `CN=orders,O=Example`; '' for none. */
   readonly subject: string;
-  /** The first common name of the subject; '' for none. */
+  /** The common name of the subject; '' for none, and for several: which of them is meant nobody can tell. */
   readonly commonName: string;
   readonly issuer: string;
   /** Hexadecimal, lower case, without leading zeros. */
   readonly serial: string;
-  /** Subject alternative names, as written in it. */
+  /** Subject alternative names, DNS names in lower case; none where any of them is malformed. */
   readonly names: {
     readonly dns: readonly string[];
     readonly uris: readonly string[];

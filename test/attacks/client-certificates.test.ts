@@ -211,6 +211,18 @@ for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
       assert.equal((await ask(stage, undefined, stolen)).outcome, 'cut');
     });
 
+    test('a client cannot ask for another handshake within the connection', async () => {
+      const connection = await Connection.open(stage, { ...shows('orders'), maxVersion });
+      assert.ok(connection !== undefined);
+      const refused = await new Promise((resolve) => {
+        connection.socket.once('close', () => resolve(true));
+        // Of TLS 1.3 there is no such thing.
+        if (!connection.socket.renegotiate({}, (error) => resolve(error !== null))) resolve(true);
+      });
+      assert.equal(refused, true);
+      connection.socket.destroy();
+    });
+
     test('what was refused is counted, the log says why, and the worker lives', async () => {
       const metrics = await (await stage.gateway.admin('GET', '/metrics')).text();
       assert.match(
