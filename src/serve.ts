@@ -49,7 +49,14 @@ import {
 import { createNetwork } from './outbound/index.ts';
 import type { CredentialTable } from './state/index.ts';
 import { LiveState } from './state/index.ts';
-import { LastGood, lockDirectory, openSqliteStore, type Store, StoreError } from './store/index.ts';
+import {
+  KeptRevocations,
+  LastGood,
+  lockDirectory,
+  openSqliteStore,
+  type Store,
+  StoreError,
+} from './store/index.ts';
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
@@ -240,6 +247,7 @@ class Gateway {
         log: this.#log,
         store: () => this.#store,
         table: this.#credentials,
+        kept: new KeptRevocations(join(this.#options.data, 'revocations.json')),
         spread: (update) => this.#pool.update(update),
         collectUses: () => this.#pool.collectUses(),
         randomBytes,

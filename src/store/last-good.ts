@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { replaceFile } from './replace-file.ts';
 import { StoreError } from './store.ts';
 
 /** What a node needs to serve without its document and without its store. Secrets stay references. */
@@ -29,13 +29,9 @@ export class LastGood {
 
   /** @throws StoreError `unavailable` */
   save(bundle: LastGoodBundle): void {
-    const temporary = `${this.#path}.${process.pid}.tmp`;
     try {
-      writeSynced(temporary, encode(bundle));
-      renameSync(temporary, this.#path);
-      syncDirectory(dirname(this.#path));
+      replaceFile(this.#path, encode(bundle));
     } catch (cause) {
-      rmSync(temporary, { force: true });
       throw new StoreError('unavailable', 'the last good revision cannot be saved', { cause });
     }
   }
@@ -102,25 +98,3 @@ function asObject(value: unknown): Record<string, unknown> {
 }
 
 const corrupt = (): StoreError => new StoreError('corrupt', 'the last good revision is damaged');
-
-function writeSynced(path: string, text: string): void {
-  rmSync(path, { force: true });
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Makes the rename itself durable. */
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}

@@ -376,21 +376,26 @@ describe('live callers', () => {
 });
 
 describe('a gateway without a usable store', () => {
-  it('serves the callers of the document, and says that no others can be looked after', async () => {
+  it('serves the callers of the document but for who was revoked, and says that no others can be looked after', async () => {
     const folder = await temporaryFolder();
     const port = await freePort();
+    const key = 'a-key-that-was-lost-0123456789';
+    writeFileSync(join(folder.path, 'lost-key'), key);
+    const lost = { name: 'unlucky', credentials: [{ 'api-key': { id: 'lost', secret: 'file:lost-key' } }] };
     writeFileSync(
       join(folder.path, 'gateway.json'),
-      JSON.stringify(documentOf(port, 'http://127.0.0.1:9', DECLARED)),
+      JSON.stringify(documentOf(port, 'http://127.0.0.1:9', [...DECLARED, lost])),
     );
     const first = new Running(folder.path, port, await freePort());
     await first.serves();
-    await first.program.stop();
+    await first.change('/api/credentials/lost/revoke', { reason: 'leaked' });
+    await first.stop();
     writeFileSync(join(folder.path, 'data/sallyport.db'), 'this is no database'.repeat(500));
     const gateway = new Running(folder.path, port, first.adminPort);
     try {
       await gateway.serves();
       assert.deepEqual(await gateway.statuses('/any', { 'x-api-key': 'nobody-has-this-key' }), [401]);
+      assert.deepEqual(await gateway.statuses('/any', { 'x-api-key': key }), [401]);
       assert.deepEqual(await gateway.statuses('/any', OF_DOCUMENT), [502]);
       const { status, json } = await gateway.api('POST', '/api/consumers', { name: 'app' });
       assert.deepEqual([status, json.code], [503, 'store-unavailable']);

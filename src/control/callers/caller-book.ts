@@ -1,6 +1,6 @@
 import type { Clock, LiveUpdate, Logger } from '../../contract/index.ts';
 import type { CredentialTable } from '../../state/index.ts';
-import type { AuditEntry, Store } from '../../store/index.ts';
+import type { AuditEntry, KeptRevocations, Store } from '../../store/index.ts';
 import { ProblemError } from '../admin/problem.ts';
 import type { DeclaredCallers } from './declared.ts';
 import type { MasterKeys } from './master-keys.ts';
@@ -14,6 +14,8 @@ export interface CallerDeps {
   readonly keys: MasterKeys;
   /** Of the document in service. */
   readonly declared: DeclaredCallers;
+  /** Revocations beside the store. */
+  readonly kept: Pick<KeptRevocations, 'load' | 'save'>;
   /** Brings a change to every worker. */
   readonly spread: (update: LiveUpdate) => Promise<void>;
   /** Ids of the credentials that workers saw used since this was last asked. */
@@ -46,11 +48,6 @@ export class CallerBook {
   /** From now on the table holds what the store does. */
   open(): void {
     this.#isLoaded = true;
-  }
-
-  /** The table holds less than the store: nothing can be changed by it. */
-  close(): void {
-    this.#isLoaded = false;
   }
 
   /** @throws ProblemError `store-unavailable` */

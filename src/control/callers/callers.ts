@@ -32,20 +32,34 @@ export class Callers {
    */
   async load(): Promise<void> {
     const { log, clock } = this.#deps;
-    const store = this.#deps.store();
-    if (store === undefined) return;
+    const store = this.#deps.store()?.consumers;
+    if (store === undefined) return await this.#loadKept();
     const startedMs = clock.monotonic();
     try {
-      await loadCallers({ ...this.#deps, store: store.consumers });
-      this.#book.open();
-      await this.revocations.load();
+      // First: what was taken back stays so, whatever becomes of the rest.
+      await this.revocations.load(store);
     } catch (error) {
-      this.#book.close();
+      log.error('callers-not-loaded', { error });
+      return await this.#loadKept();
+    }
+    try {
+      await loadCallers({ ...this.#deps, store });
+    } catch (error) {
       return log.error('callers-not-loaded', { error });
     }
+    this.#book.open();
     const { consumers, credentials } = this.#deps.table.stats;
     if (consumers === 0) return;
     const durationMs = Math.round(clock.monotonic() - startedMs);
     log.info('callers-loaded', { consumers, credentials, durationMs });
+  }
+
+  /** Without a store, a credential of the document that was revoked must still be refused. */
+  async #loadKept(): Promise<void> {
+    try {
+      await this.revocations.loadKept();
+    } catch (error) {
+      this.#deps.log.error('revocations-not-loaded', { error });
+    }
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeCallers, NOW } from '../../../test/fixtures/callers.ts';
+import { type RevocationEntry, StoreError } from '../../store/index.ts';
 
 const HOUR = 3_600_000;
 const token = (id: string, until = NOW + HOUR) => ({
@@ -66,4 +67,44 @@ test('all revocations are there again after a start', async () => {
   assert.equal(worker.revocations.hasCredential('declared-1'), true);
   assert.equal(worker.revocations.hasConsumer('declared'), true);
   assert.equal(callers.revocations.list().length, 3);
+});
+
+test('a start without a store refuses what was revoked all the same, and says what it cannot read', async () => {
+  let saved: readonly RevocationEntry[] = [];
+  const kept = {
+    load: () => saved,
+    save: (entries: readonly RevocationEntry[]) => {
+      saved = [...entries];
+    },
+  };
+  const first = await makeCallers({ kept });
+  first.declare([{ name: 'declared', credentials: [{ 'api-key': { secret: 'env:A' } }] }]);
+  await first.callers.revocations.revokeToken(token('a'), 'admin');
+  await first.callers.credentials.revoke('declared-1', 'leaked', 'admin');
+  const { worker, logged } = await makeCallers({ kept, store: () => undefined });
+  assert.equal(worker.revocations.hasToken('https://issuer.example', 'a'), true);
+  assert.equal(worker.revocations.hasCredential('declared-1'), true);
+  assert.deepEqual(logged, []);
+  await first.callers.credentials.restore('declared-1', 'admin');
+  const later = await makeCallers({ kept, store: () => undefined });
+  assert.equal(later.worker.revocations.hasCredential('declared-1'), false);
+  const damaged = {
+    load: () => {
+      throw new StoreError('corrupt', 'damaged');
+    },
+    save: () => {
+      throw new StoreError('unavailable', 'full');
+    },
+  };
+  const deaf = await makeCallers({ kept: damaged, store: () => undefined });
+  assert.deepEqual(
+    deaf.logged.map(([event]) => event),
+    ['revocations-not-loaded'],
+  );
+  const full = await makeCallers({ kept: damaged });
+  await full.callers.revocations.revokeToken(token('a'), 'admin');
+  assert.deepEqual(
+    full.logged.map(([event]) => event),
+    ['revocations-not-kept'],
+  );
 });

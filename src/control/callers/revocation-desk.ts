@@ -1,9 +1,12 @@
-import type { RevocationEntry } from '../../store/index.ts';
+import type { ConsumerStore, RevocationEntry } from '../../store/index.ts';
 import { ProblemError } from '../admin/problem.ts';
 import type { CallerBook, CallerDeps } from './caller-book.ts';
 
-/** All of them go to every worker with each change. */
-const MAX_TOKENS = 100_000;
+/**
+ * All of them go to every worker with each change: so many take about 20 ms, half of which a worker is held for
+ * (measured).
+ */
+const MAX_TOKENS = 20_000;
 
 /** A token as its issuer names it. */
 export interface RevokedToken {
@@ -30,11 +33,18 @@ export class RevocationDesk {
     this.#book = book;
   }
 
-  /** Brings what the store holds to the workers. Before the first request. */
-  async load(): Promise<void> {
-    for (const entry of await this.#book.store.consumers.revocations(this.#book.now)) {
-      this.#entries.set(nameOf(entry), entry);
-    }
+  /** Brings what is revoked to the workers. Before the first request. */
+  async load(store: ConsumerStore): Promise<void> {
+    await this.#take(await store.revocations(this.#book.now));
+  }
+
+  /** As `load`, without a store. @throws StoreError */
+  async loadKept(): Promise<void> {
+    await this.#take(this.#deps.kept.load());
+  }
+
+  async #take(entries: readonly RevocationEntry[]): Promise<void> {
+    for (const entry of entries) this.#entries.set(nameOf(entry), entry);
     if (this.#entries.size > 0) await this.#spread();
   }
 
@@ -81,8 +91,8 @@ export class RevocationDesk {
   ): Promise<RevocationEntry> {
     this.#entries.set(nameOf(entry), entry);
     await this.#spread();
-    const { consumers } = this.#book.store;
-    await consumers.putRevocation(entry);
+    this.#keep();
+    await this.#book.store.consumers.putRevocation(entry);
     await this.#book.audit({ actor: entry.by, action, subject, detail: { ...detail, reason: entry.reason } });
     return entry;
   }
@@ -91,8 +101,18 @@ export class RevocationDesk {
   async lift(subject: Subject): Promise<boolean> {
     const wasKept = await this.#book.store.consumers.removeRevocation(subject);
     const wasThere = this.#entries.delete(nameOf(subject));
+    this.#keep();
     if (wasThere) await this.#spread();
     return wasKept || wasThere;
+  }
+
+  /** Beside the store. What fails here is told of, and matters only to a start without a store. */
+  #keep(): void {
+    try {
+      this.#deps.kept.save([...this.#entries.values()]);
+    } catch (error) {
+      this.#deps.log.error('revocations-not-kept', { error });
+    }
   }
 
   #countTokens(): number {
