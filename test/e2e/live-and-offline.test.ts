@@ -25,6 +25,9 @@ const EDITING: readonly string[] = [
 /** Policies that ask others, of whom nobody is there: what they do where nobody has to be asked is in OUTCOMES. */
 const ASKING: readonly string[] = ['external-auth', 'oauth2-introspection'];
 
+/** Policies of what the requests, which are not sent over TLS, cannot have. */
+const WANTING: readonly string[] = ['mtls'];
+
 /** What else there must be of decisions: mode, policy, outcome. */
 const OUTCOMES: readonly string[] = [
   'enforce cors respond',
@@ -44,6 +47,7 @@ const OUTCOMES: readonly string[] = [
   'shadow cors reject',
   'enforce external-auth skipped',
   'shadow oauth2-introspection reject',
+  'shadow mtls reject',
 ];
 
 const VERDICTS: readonly string[] = [
@@ -122,7 +126,7 @@ describe(`${REQUESTS} generated requests, live and offline`, () => {
 
   it('are let on and refused by every policy, and by every limit', () => {
     const refusing = POLICIES.map(({ name }) => name).filter(
-      (name) => ![...EDITING, ...ASKING].includes(name),
+      (name) => ![...EDITING, ...ASKING, ...WANTING].includes(name),
     );
     const limits = snapshot.attachments.filter(({ policy, id }) => policy === 'rate-limit' && !isBrief(id));
     const wanted = [
