@@ -31,7 +31,7 @@ class Handshake implements Waiting {
 /** The TLS handshakes of a listener that are not over: bounded in time, and counted, or they would be free. */
 export class Handshakes {
   readonly #deadlines: Deadlines;
-  /** By address and port of the other end, the one thing that the sockets below and above TLS have in common. */
+  /** By the addresses and ports of both ends, all that the sockets below and above TLS have in common. */
   readonly #open = new Map<string, Handshake>();
 
   constructor(deadlines: Deadlines) {
@@ -44,20 +44,20 @@ export class Handshakes {
 
   begin(carrier: Carrier, timeoutMs: number): void {
     const { below } = carrier;
-    const endpoint = endpointOf(below);
+    const ends = endsOf(below);
     const handshake = new Handshake(carrier, this.#deadlines.after(timeoutMs));
-    this.#open.set(endpoint, handshake);
+    this.#open.set(ends, handshake);
     this.#deadlines.add(handshake);
     below.once('close', () => {
-      if (this.#open.get(endpoint) === handshake) this.#end(endpoint, handshake);
+      if (this.#open.get(ends) === handshake) this.#end(ends, handshake);
     });
   }
 
   /** The handshake of this TLS socket is over: what carries it; undefined where that is gone already. */
   finish(above: Socket): Carrier | undefined {
-    const endpoint = endpointOf(above);
-    const handshake = this.#open.get(endpoint);
-    if (handshake !== undefined) this.#end(endpoint, handshake);
+    const ends = endsOf(above);
+    const handshake = this.#open.get(ends);
+    if (handshake !== undefined) this.#end(ends, handshake);
     return handshake?.carrier;
   }
 
@@ -65,10 +65,12 @@ export class Handshakes {
     for (const { carrier } of this.#open.values()) carrier.below.destroy();
   }
 
-  #end(endpoint: string, handshake: Handshake): void {
-    this.#open.delete(endpoint);
+  #end(ends: string, handshake: Handshake): void {
+    this.#open.delete(ends);
     this.#deadlines.remove(handshake);
   }
 }
 
-const endpointOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+/** Both ends: to another of our addresses a client may come from the same port. */
+const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
