@@ -209,7 +209,10 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
 
   /** Only a proxy that is trusted may say whose a connection is: what anybody else sends is not even read. */
   #awaitHeader(accepted: Socket, proxy: IpAddress): void {
-    if (!this.#plan.trusts(proxy)) return this.#turnAway(accepted, 'proxy-untrusted', `peer ${proxy.text}`);
+    if (!this.#plan.trusts(proxy)) {
+      this.#refusals.count(this.#plan.name, 'proxy-untrusted', 'peer', proxy.text);
+      return void accepted.destroy();
+    }
     if (this.#isFull) return this.#turnAway(accepted, 'connections');
     const reader =
       this.#secure === undefined ? this.#reader(accepted) : { socket: accepted, inlet: undefined };

@@ -12,21 +12,25 @@ export type ConnectionRefusal =
   /** Its certificate is missing or wrong. */
   | 'client-certificate';
 
-/** How often the log is told of one kind of refusal: how many there are is an attacker's choice. */
+/** How often the log is told of one cause: how many refusals there are is an attacker's choice. */
 const TOLD_EVERY_MS = 60_000;
 
 /** Counts the connections that a listener turns away, and tells the log why, now and then. */
 export class Refusals {
   readonly #services: { readonly meter: Meter; readonly log: Logger; now(): number };
   readonly #counters = new Map<string, Counter>();
-  readonly #toldAtMs = new Map<ConnectionRefusal, number>();
+  /** By reason and cause, so that one cause does not hide another. */
+  readonly #toldAtMs = new Map<string, number>();
 
   constructor(services: { readonly meter: Meter; readonly log: Logger; now(): number }) {
     this.#services = services;
   }
 
-  /** `cause`: a short word for the log; without it only the metrics are told. */
-  count(listener: string, reason: ConnectionRefusal, cause?: string): void {
+  /**
+   * `cause`: a word of a bounded set for the log; without it only the metrics are told. `peer` goes with it, and may be
+   * anybody.
+   */
+  count(listener: string, reason: ConnectionRefusal, cause?: string, peer?: string): void {
     const key = `${listener} ${reason}`;
     let counter = this.#counters.get(key);
     if (counter === undefined) {
@@ -34,14 +38,16 @@ export class Refusals {
       this.#counters.set(key, counter);
     }
     counter.add(1);
-    if (cause !== undefined) this.#tell(listener, reason, cause);
+    if (cause !== undefined) this.#tell(listener, reason, cause, peer);
   }
 
-  #tell(listener: string, reason: ConnectionRefusal, cause: string): void {
+  #tell(listener: string, reason: ConnectionRefusal, cause: string, peer: string | undefined): void {
     const now = this.#services.now();
-    const toldAt = this.#toldAtMs.get(reason);
+    const key = `${reason} ${cause}`;
+    const toldAt = this.#toldAtMs.get(key);
     if (toldAt !== undefined && now - toldAt < TOLD_EVERY_MS) return;
-    this.#toldAtMs.set(reason, now);
-    this.#services.log.warn('connection-refused', { listener, reason, cause });
+    this.#toldAtMs.set(key, now);
+    const from = peer === undefined ? {} : { peer };
+    this.#services.log.warn('connection-refused', { listener, reason, cause, ...from });
   }
 }
