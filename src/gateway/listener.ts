@@ -128,6 +128,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     this.#serving = serving;
     this.#plan = plan;
     this.#certificates = certificates;
+    this.#refusals.announce(plan.name);
     // For clients that name no server.
     if (certificates !== undefined) this.#secure?.setSecureContext(certificates.first);
     this.#rules = rules;

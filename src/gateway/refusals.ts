@@ -31,14 +31,24 @@ export class Refusals {
    * anybody.
    */
   count(listener: string, reason: ConnectionRefusal, cause?: string, peer?: string): void {
+    this.#counter(listener, reason).add(1);
+    if (cause !== undefined) this.#tell(listener, reason, cause, peer);
+  }
+
+  /** Shows what every listener may refuse for at zero, so that an alert can be written before the first. */
+  announce(listener: string): void {
+    this.#counter(listener, 'connections');
+    this.#counter(listener, 'connections-per-address');
+  }
+
+  #counter(listener: string, reason: ConnectionRefusal): Counter {
     const key = `${listener} ${reason}`;
     let counter = this.#counters.get(key);
     if (counter === undefined) {
       counter = this.#services.meter.counter('sallyport_connections_refused_total', { listener, reason });
       this.#counters.set(key, counter);
     }
-    counter.add(1);
-    if (cause !== undefined) this.#tell(listener, reason, cause, peer);
+    return counter;
   }
 
   #tell(listener: string, reason: ConnectionRefusal, cause: string, peer: string | undefined): void {
