@@ -11,16 +11,46 @@ const corrupt = (what: string): StoreError =>
 const textOrNone = (value: unknown): string | undefined => (value === null ? undefined : textOf(value));
 const wholeOrNone = (value: unknown): number | undefined => (value === null ? undefined : wholeOf(value));
 
-export const parseConsumer = (row: Row): ConsumerEntry => ({
-  name: textOf(row.name),
-  externalId: textOrNone(row.external_id),
-  groups: groupsOf(row.groups),
-  createdAt: wholeOf(row.created_at),
-  createdBy: textOf(row.created_by),
-  disabledAt: wholeOrNone(row.disabled_at),
-});
+export const parseConsumer = (row: Row): ConsumerEntry =>
+  parseConsumerCells([
+    row.name,
+    row.external_id,
+    row.groups,
+    row.created_at,
+    row.created_by,
+    row.disabled_at,
+  ]);
 
-export const parseActive = (row: Row): ActiveCredential => ({
+/** In the order of the interface. */
+export function parseConsumerCells(cells: unknown): ConsumerEntry {
+  if (!Array.isArray(cells)) throw corrupt('consumer');
+  return {
+    name: textOf(cells[0]),
+    externalId: textOrNone(cells[1]),
+    groups: groupsOf(cells[2]),
+    createdAt: wholeOf(cells[3]),
+    createdBy: textOf(cells[4]),
+    disabledAt: wholeOrNone(cells[5]),
+  };
+}
+
+/** In the order of the interface. */
+export function parseActiveCells(cells: unknown): ActiveCredential {
+  if (!Array.isArray(cells)) throw corrupt('credential');
+  return {
+    number: wholeOf(cells[0]),
+    id: textOf(cells[1]),
+    consumer: textOf(cells[2]),
+    kind: kindOf(cells[3]),
+    lookup: textOf(cells[4]),
+    verifier: textOrNone(cells[5]),
+    sealed: textOrNone(cells[6]),
+    notBefore: wholeOrNone(cells[7]),
+    expiresAt: wholeOrNone(cells[8]),
+  };
+}
+
+export const parseCredential = (row: Row): StoredCredential => ({
   number: wholeOf(row.number),
   id: textOf(row.id),
   consumer: textOf(row.consumer),
@@ -30,10 +60,6 @@ export const parseActive = (row: Row): ActiveCredential => ({
   sealed: textOrNone(row.sealed),
   notBefore: wholeOrNone(row.not_before),
   expiresAt: wholeOrNone(row.expires_at),
-});
-
-export const parseCredential = (row: Row): StoredCredential => ({
-  ...parseActive(row),
   shown: textOf(row.shown),
   createdAt: wholeOf(row.created_at),
   createdBy: textOf(row.created_by),

@@ -1,5 +1,11 @@
 import type { CredentialKind } from '../contract/index.ts';
-import { parseActive, parseConsumer, parseCredential, parseRevocation } from './consumer-rows.ts';
+import {
+  parseActiveCells,
+  parseConsumer,
+  parseConsumerCells,
+  parseCredential,
+  parseRevocation,
+} from './consumer-rows.ts';
 import type {
   ActiveCredential,
   ConsumerChange,
@@ -74,12 +80,14 @@ export class SqliteConsumers implements ConsumerStore {
   }
 
   listConsumers({ limit, after }: NamePage): Promise<readonly ConsumerEntry[]> {
-    return this.#connection.run(() =>
-      this.#connection
-        .prepare('SELECT * FROM consumers WHERE name > ? ORDER BY name LIMIT ?')
-        .all(after, bounded(limit))
-        .map(parseConsumer),
-    );
+    return this.#connection.run(() => {
+      const statement = this.#connection.prepare(
+        `SELECT name, external_id, groups, created_at, created_by, disabled_at
+         FROM consumers WHERE name > ? ORDER BY name LIMIT ?`,
+      );
+      statement.setReturnArrays(true);
+      return statement.all(after, bounded(limit)).map(parseConsumerCells);
+    });
   }
 
   putCredential(credential: CredentialEntry): Promise<void> {
@@ -144,15 +152,15 @@ export class SqliteConsumers implements ConsumerStore {
   }
 
   activeCredentials(after: number, limit: number): Promise<readonly ActiveCredential[]> {
-    return this.#connection.run(() =>
-      this.#connection
-        .prepare(
-          `SELECT number, id, consumer, kind, lookup, verifier, sealed, not_before, expires_at
-           FROM credentials WHERE number > ? AND revoked_at IS NULL ORDER BY number LIMIT ?`,
-        )
-        .all(after, bounded(limit))
-        .map(parseActive),
-    );
+    return this.#connection.run(() => {
+      const statement = this.#connection.prepare(
+        `SELECT number, id, consumer, kind, lookup, verifier, sealed, not_before, expires_at
+         FROM credentials WHERE number > ? AND revoked_at IS NULL ORDER BY number LIMIT ?`,
+      );
+      // A start reads a million of them, and rows as objects take twice as long.
+      statement.setReturnArrays(true);
+      return statement.all(after, bounded(limit)).map(parseActiveCells);
+    });
   }
 
   countActive(): Promise<{ readonly consumers: number; readonly credentials: number }> {

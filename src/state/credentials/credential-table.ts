@@ -74,6 +74,8 @@ export class CredentialTable {
   #free = NONE;
   #consumers = 0;
   #credentials = 0;
+  /** Whose credential was put last; forgotten when consumers come or go. */
+  #lastOwner: { readonly name: string; readonly number: number } | undefined;
 
   get stats(): TableStats {
     const { index, entries, texts } = this.buffers;
@@ -88,11 +90,12 @@ export class CredentialTable {
   }
 
   hasConsumer(name: string): boolean {
-    return this.#find('consumer', name) !== NONE;
+    return this.#owner(name) !== NONE;
   }
 
   /** Puts a consumer, or changes the one of that name. */
   putConsumer(consumer: TableConsumer): void {
+    this.#lastOwner = undefined;
     const known = this.#find('consumer', consumer.name);
     const text = this.#texts.put(textOfConsumer(consumer));
     const number = known === NONE ? this.#take() : known;
@@ -101,7 +104,7 @@ export class CredentialTable {
     const flags = (consumer.isDisabled ? DISABLED : 0) | (consumer.isOfDocument ? OF_DOCUMENT : 0);
     this.#begin(number);
     this.#set(at + KIND, CONSUMER_KIND | flags);
-    this.#setKey(at, 'consumer', consumer.name);
+    this.#setKey(at);
     if (known === NONE) this.#set(at + CONSUMER, 0);
     this.#set(at + TEXT, text);
     this.#commit(number);
@@ -113,6 +116,7 @@ export class CredentialTable {
 
   /** Removes a consumer whose credentials were removed before; false: there was none. */
   removeConsumer(name: string): boolean {
+    this.#lastOwner = undefined;
     const number = this.#find('consumer', name);
     if (number === NONE) return false;
     // They would be another's once this entry is used again.
@@ -126,7 +130,7 @@ export class CredentialTable {
 
   /** Puts a credential, or changes the one of that kind and key. */
   putCredential(credential: TableCredential): void {
-    const owner = this.#find('consumer', credential.consumer);
+    const owner = this.#owner(credential.consumer);
     if (owner === NONE) throw new InternalError(`there is no consumer "${credential.consumer}"`);
     const [high, low] = idWords(credential.id);
     const known = this.#find(credential.kind, credential.key);
@@ -137,7 +141,7 @@ export class CredentialTable {
     if (known !== NONE) this.#count(this.#entries[at + CONSUMER], -1);
     this.#begin(number);
     this.#set(at + KIND, CODES[credential.kind]);
-    this.#setKey(at, credential.kind, credential.key);
+    this.#setKey(at);
     this.#set(at + CONSUMER, owner);
     this.#set(at + ID, high);
     this.#set(at + ID + 1, low);
@@ -196,6 +200,13 @@ export class CredentialTable {
     this.#entries = wordsOf(buffer);
   }
 
+  /** Credentials often come by consumer. */
+  #owner(name: string): number {
+    if (name !== this.#lastOwner?.name) this.#lastOwner = { name, number: this.#find('consumer', name) };
+    return this.#lastOwner.number;
+  }
+
+  /** Leaves the key's words at hand. */
   #find(kind: CredentialKind | 'consumer', key: string): number {
     return this.#view.find(CODES[kind], this.#digestOf(kind, key));
   }
@@ -206,8 +217,8 @@ export class CredentialTable {
     throw new InternalError(`this can be no key of ${kind}`);
   }
 
-  #setKey(at: number, kind: CredentialKind | 'consumer', key: string): void {
-    this.#digestOf(kind, key);
+  /** Of what was last looked for. */
+  #setKey(at: number): void {
     for (let i = 0; i < KEY_WORDS; i++) this.#set(at + KEY + i, this.#key[i]);
   }
 

@@ -109,7 +109,7 @@ function growable(byteLength: number, maxByteLength: number): SharedArrayBuffer 
 export const wordsOf = (buffer: SharedArrayBuffer): Int32Array =>
   new Int32Array(buffer, 0, buffer.byteLength >>> 2);
 
-export const sizeOf = (generation: number): number => 2 ** (generation & 31);
+export const sizeOf = (generation: number): number => 1 << (generation & 31);
 export const baseOf = (generation: number): number => (2 + ((generation >>> 5) & 1)) * sizeOf(generation);
 
 /** The generation after one, with an index of `bits`; of the same size, it lies in the other region. */

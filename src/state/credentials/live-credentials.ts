@@ -28,6 +28,7 @@ const NOTHING: readonly string[] = Object.freeze([]);
 const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 interface KnownConsumer {
+  readonly number: number;
   readonly version: number;
   readonly consumer: Consumer;
   readonly isDisabled: boolean;
@@ -35,7 +36,9 @@ interface KnownConsumer {
 }
 
 interface KnownCredential {
+  readonly number: number;
   readonly version: number;
+  readonly kind: CredentialKind;
   readonly owner: KnownConsumer;
   readonly match: LiveMatch;
 }
@@ -49,7 +52,8 @@ class LiveCredentials implements LiveConsumers {
   readonly #view: TableView;
   readonly #digests = new LookupDigests();
   readonly #consumers = new RecentMap<number, KnownConsumer>(MAX_REMEMBERED);
-  readonly #credentials = new RecentMap<number, KnownCredential>(MAX_REMEMBERED);
+  /** By digest: while an entry has the version it had, it has the key it had. */
+  readonly #credentials = new RecentMap<string, KnownCredential>(MAX_REMEMBERED);
 
   constructor(buffers: CredentialBuffers) {
     this.#view = new TableView(buffers);
@@ -59,13 +63,21 @@ class LiveCredentials implements LiveConsumers {
     if (this.#view.isEmpty) return undefined;
     const digest = this.#digests.of(kind, key);
     if (digest === undefined) return undefined;
+    const known = this.#credentials.get(digest);
+    if (known !== undefined && known.kind === kind && this.#isCurrent(known)) return matchIn(known);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const number = this.#view.find(CODES[kind], digest);
       if (number === NONE) return undefined;
-      const known = this.#credentialAt(number, this.#view.foundVersion, kind);
-      if (known !== undefined) return known.owner.isDisabled ? undefined : known.match;
+      const read = this.#credentialAt(number, this.#view.foundVersion, kind);
+      if (read === undefined) continue;
+      this.#credentials.set(digest, read);
+      return matchIn(read);
     }
     throw unsteady();
+  }
+
+  #isCurrent({ number, version, owner }: KnownCredential): boolean {
+    return this.#view.isAt(number, version) && this.#view.isAt(owner.number, owner.version);
   }
 
   consumer(name: string): Consumer | 'disabled' | undefined {
@@ -88,8 +100,6 @@ class LiveCredentials implements LiveConsumers {
   #credentialAt(number: number, version: number, kind: CredentialKind): KnownCredential | undefined {
     const view = this.#view;
     const owner = this.#consumerAt(view.word(number, CONSUMER));
-    const known = this.#credentials.get(number);
-    if (known !== undefined && known.version === version && known.owner === owner) return known;
     const reference = view.word(number, TEXT);
     const verifier = reference === 0 ? undefined : view.text(reference);
     const id = credentialId(view.word(number, ID), view.word(number, ID + 1));
@@ -99,9 +109,7 @@ class LiveCredentials implements LiveConsumers {
     if (reference !== 0 && verifier === undefined)
       throw new InternalError('a live credential has lost its text');
     const match = matchOf(owner, { id, kind }, { expiresAtMs, notBeforeMs, verifier });
-    const read = { version, owner, match };
-    this.#credentials.set(number, read);
-    return read;
+    return { number, version, kind, owner, match };
   }
 
   /** Undefined when the entry changed meanwhile, or is none of a consumer. */
@@ -116,6 +124,7 @@ class LiveCredentials implements LiveConsumers {
     if (!view.isAt(number, version) || (kind & KIND_MASK) !== CONSUMER_KIND || text === undefined)
       return undefined;
     const read = {
+      number,
       version,
       consumer: consumerOfText(text),
       isDisabled: (kind & DISABLED) !== 0,
@@ -125,6 +134,9 @@ class LiveCredentials implements LiveConsumers {
     return read;
   }
 }
+
+const matchIn = ({ owner, match }: KnownCredential): LiveMatch | undefined =>
+  owner.isDisabled ? undefined : match;
 
 const unsteady = (): InternalError =>
   new InternalError('live credentials kept changing while they were read');

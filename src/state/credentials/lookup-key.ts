@@ -39,42 +39,55 @@ export class LookupDigests {
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+/** Beyond six bits, so that one of them shows in the sum of all. */
 const NO_SEXTET = 64;
-const SEXTETS = new Uint8Array(65_536 >>> 8).fill(NO_SEXTET);
+const MAX_CODE = 127;
+const SEXTETS = new Uint8Array(MAX_CODE + 1).fill(NO_SEXTET);
 for (let i = 0; i < ALPHABET.length; i++) SEXTETS[ALPHABET.charCodeAt(i)] = i;
 
-const sextet = (digest: string, at: number): number => {
-  const code = digest.charCodeAt(at);
-  return code < SEXTETS.length ? SEXTETS[code] : NO_SEXTET;
-};
+/** Six bits of a character; of one that has none, some. */
+const bitsOf = (digest: string, at: number): number => SEXTETS[digest.charCodeAt(at) & MAX_CODE] & 63;
 
 /** The first 32 bits: where the search begins. Any text gives some number. */
 export function homeOf(digest: string): number {
   let word = 0;
-  for (let i = 0; i < 5; i++) word = (word << 6) | (sextet(digest, i) & 63);
-  return (word << 2) | ((sextet(digest, 5) & 63) >>> 4);
+  for (let i = 0; i < 5; i++) word = (word << 6) | bitsOf(digest, i);
+  return (word << 2) | (bitsOf(digest, 5) >>> 4);
 }
 
 /** The 8 bits after those, in the top byte of a word: they keep most look-ups away from entries that are not theirs. */
 export const tagOf = (digest: string): number =>
-  (((sextet(digest, 5) & 15) << 4) | ((sextet(digest, 6) & 63) >>> 2)) << 24;
+  (((bitsOf(digest, 5) & 15) << 4) | (bitsOf(digest, 6) >>> 2)) << 24;
+
+/** Zeros behind the digest, so that its end is read like the rest. */
+const sextets = new Uint8Array(48);
 
 /** Decodes a digest into eight words; false for what is no base64url, or not of the one form that 256 bits have. */
 export function readDigest(digest: string, words: Int32Array): boolean {
-  let bits = 0;
-  let held = 0;
-  let at = 0;
+  let sum = 0;
+  let codes = 0;
   for (let i = 0; i < DIGEST_LENGTH; i++) {
-    const value = sextet(digest, i);
-    if (value === NO_SEXTET) return false;
-    held += 6;
-    if (held < 32) {
-      bits = (bits << 6) | value;
-      continue;
-    }
-    held -= 32;
-    words[at++] = (bits << (6 - held)) | (value >>> held);
-    bits = value & ((1 << held) - 1);
+    const code = digest.charCodeAt(i);
+    const value = SEXTETS[code & MAX_CODE];
+    codes |= code;
+    sum |= value;
+    sextets[i] = value;
   }
-  return at === KEY_WORDS && bits === 0;
+  if (codes > MAX_CODE || sum >= NO_SEXTET || (sextets[DIGEST_LENGTH - 1] & 3) !== 0) return false;
+  // Sixteen characters are three words.
+  for (let word = 0, at = 0; word < KEY_WORDS; word += 3, at += 16) {
+    words[word] = wordAt(at) | (sextets[at + 5] >>> 4);
+    words[word + 1] = (sextets[at + 5] << 28) | (wordAt(at + 6) >>> 4);
+    if (word + 2 === KEY_WORDS) break;
+    words[word + 2] = (sextets[at + 10] << 30) | (wordAt(at + 11) >>> 2);
+  }
+  return true;
 }
+
+/** Five characters as the top 30 bits of a word. */
+const wordAt = (at: number): number =>
+  (sextets[at] << 26) |
+  (sextets[at + 1] << 20) |
+  (sextets[at + 2] << 14) |
+  (sextets[at + 3] << 8) |
+  (sextets[at + 4] << 2);

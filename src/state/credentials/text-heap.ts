@@ -12,6 +12,8 @@ export class TextHeap {
   readonly #buffer: SharedArrayBuffer;
   /** Per class, the first free block in units and one more, 0 for none; in each free block, the next. */
   readonly #free: number[] = [];
+  readonly #bytes = Buffer.alloc(MAX_TEXT_BYTES + 4);
+  readonly #copy = new Int32Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length >>> 2);
   #words: Int32Array;
   #end = 0;
 
@@ -22,14 +24,14 @@ export class TextHeap {
 
   /** Writes a text and gives its reference, which is never 0. Throws InternalError for one that is too long. */
   put(text: string): number {
-    const bytes = Buffer.from(text, 'utf8');
-    if (bytes.length > MAX_TEXT_BYTES) throw new InternalError('a text of live credentials is too long');
-    const reference = this.#take(classOf(bytes.length));
+    const length = Buffer.byteLength(text);
+    if (length > MAX_TEXT_BYTES) throw new InternalError('a text of live credentials is too long');
+    this.#bytes.write(text);
+    const reference = this.#take(classOf(length));
     const at = (reference - 1) * TEXT_UNIT_WORDS;
-    const words = new Int32Array(Math.ceil(bytes.length / 4));
-    new Uint8Array(words.buffer).set(bytes);
-    Atomics.store(this.#words, at, bytes.length);
-    for (let i = 0; i < words.length; i++) Atomics.store(this.#words, at + 1 + i, words[i]);
+    Atomics.store(this.#words, at, length);
+    const words = (length + 3) >>> 2;
+    for (let i = 0; i < words; i++) Atomics.store(this.#words, at + 1 + i, this.#copy[i]);
     return reference;
   }
 
