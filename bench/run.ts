@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isMet, table } from './lib/report.ts';
+import { isMet, tables } from './lib/report.ts';
 import type { Bar, Outcome, Scenario } from './lib/scenario.ts';
 
 const FOLDER = join(import.meta.dirname, 'scenarios');
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
 
 function print(name: string, outcome: Outcome, json: boolean): void {
   if (json) console.log(JSON.stringify({ name, node: process.version, ...outcome }, null, 2));
-  else console.log(table(outcome.rows));
+  else console.log(tables(outcome.rows));
 }
 
 process.exitCode = await main();

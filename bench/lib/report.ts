@@ -14,3 +14,14 @@ export function table(rows: readonly Row[]): string {
   lines.splice(1, 0, `|${widths.map((w) => '-'.repeat(w + 2)).join('|')}|`);
   return lines.join('\n');
 }
+
+/** Rows as one table for each run of rows that begin with the same column. */
+export function tables(rows: readonly Row[]): string {
+  const runs: Row[][] = [];
+  for (const row of rows) {
+    const last = runs.at(-1);
+    if (last !== undefined && Object.keys(last[0])[0] === Object.keys(row)[0]) last.push(row);
+    else runs.push([row]);
+  }
+  return runs.map(table).join('\n\n');
+}
