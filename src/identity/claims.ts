@@ -70,13 +70,14 @@ export class ClaimMapping {
   readonly #isDeclared: boolean;
   readonly #callers: Callers;
 
-  constructor(config: ClaimMappingConfig, callers: Callers) {
+  constructor(config: ClaimMappingConfig, { consumers, revocations }: Callers) {
     this.#consumer = pathsOf(config.consumer ?? ['sub', 'client_id']);
     this.#groups = pathsOf(config.groups ?? 'groups');
     this.#scopes = pathsOf(config.scopes ?? ['scope', 'scp']);
     this.#prefix = config.prefix ?? '';
     this.#isDeclared = config.declared ?? false;
-    this.#callers = callers;
+    // Taken out now: who has not asked for the consumers while compiling is kept when they change.
+    this.#callers = { consumers, revocations };
   }
 
   /** Whom the claims name; a text says why they name nobody. Done once for a token that is remembered. */

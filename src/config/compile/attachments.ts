@@ -84,6 +84,7 @@ export class AttachmentCompiler {
       await instance.dispose?.();
       return undefined;
     }
+    reading.end();
     const { body, needs } = inside.needsOf(spec);
     const lease = this.#cache.add(key, { instance, body, needs, ...condition }, reading.stillValid);
     this.leases.push(lease);

@@ -1,5 +1,5 @@
 import type { CompileDeps, DocumentFiles, Secrets } from '../../contract/index.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, InternalError } from '../../errors.ts';
 import type { FingerprintedDirectory } from '../consumers.ts';
 import { sha256Hex } from '../digest.ts';
 import type { CompileWorld, StillValid } from '../policy-cache.ts';
@@ -76,6 +76,7 @@ export class Reading {
   readonly #databases = new Map<string, string>();
   readonly #around: string;
   #consumersHash: string | undefined = undefined;
+  #isOver = false;
 
   constructor(world: World, route: string | undefined) {
     this.#world = world;
@@ -87,6 +88,7 @@ export class Reading {
   deps(attachment: string, members: CompileDeps['members']): CompileDeps {
     const world = this.#world;
     const note = (): FingerprintedDirectory => {
+      this.#assertCompiling();
       this.#consumersHash = world.consumersHash;
       return world.consumers;
     };
@@ -102,12 +104,14 @@ export class Reading {
       geo: geo.databases((path, hash) => this.#databases.set(path, hash)),
       files: {
         read: (name) => {
+          this.#assertCompiling();
           this.#files.set(name, world.fileHash(name));
           return world.files.read(name);
         },
       },
       secrets: {
         resolve: (reference) => {
+          this.#assertCompiling();
           this.#secrets.set(reference, world.secretHash(reference));
           return world.secrets.resolve(reference);
         },
@@ -116,6 +120,18 @@ export class Reading {
         return note();
       },
     };
+  }
+
+  /**
+   * The policy is compiled. What it read only later would be of a world that later compiles know nothing of: it would be
+   * kept, and go on by consumers that are no more. So nothing is read any more.
+   */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #assertCompiling(): void {
+    if (this.#isOver) throw new InternalError('a policy read its world after it was compiled');
   }
 
   readonly stillValid: StillValid = (world) => {
