@@ -52,6 +52,8 @@ class LiveCredentials implements LiveConsumers {
   readonly #view: TableView;
   readonly #digests = new LookupDigests();
   readonly #consumers = new RecentMap<number, KnownConsumer>(MAX_REMEMBERED);
+  /** The same by their names, for tokens that name them. */
+  readonly #named = new RecentMap<string, KnownConsumer>(MAX_REMEMBERED);
   /** By digest: while an entry has the version it had, it has the key it had. */
   readonly #credentials = new RecentMap<string, KnownCredential>(MAX_REMEMBERED);
 
@@ -82,16 +84,17 @@ class LiveCredentials implements LiveConsumers {
 
   consumer(name: string): Consumer | 'disabled' | undefined {
     if (this.#view.isEmpty) return undefined;
+    const known = this.#named.get(name);
+    if (known !== undefined && this.#view.isAt(known.number, known.version)) return consumerIn(known);
     const digest = this.#digests.of('consumer', name);
     if (digest === undefined) return undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const number = this.#view.find(CODES.consumer, digest);
       if (number === NONE) return undefined;
-      const known = this.#consumerAt(number);
-      if (known === undefined || !this.#view.isAt(number, this.#view.foundVersion)) continue;
-      // Whether the document still has it is for the document to say.
-      if (known.isOfDocument) return undefined;
-      return known.isDisabled ? 'disabled' : known.consumer;
+      const read = this.#consumerAt(number);
+      if (read === undefined || !this.#view.isAt(number, this.#view.foundVersion)) continue;
+      this.#named.set(name, read);
+      return consumerIn(read);
     }
     throw unsteady();
   }
@@ -137,6 +140,16 @@ class LiveCredentials implements LiveConsumers {
 
 const matchIn = ({ owner, match }: KnownCredential): LiveMatch | undefined =>
   owner.isDisabled ? undefined : match;
+
+/** Whether the document still has one of its own is for the document to say. */
+function consumerIn({
+  isOfDocument,
+  isDisabled,
+  consumer,
+}: KnownConsumer): Consumer | 'disabled' | undefined {
+  if (isOfDocument) return undefined;
+  return isDisabled ? 'disabled' : consumer;
+}
 
 const unsteady = (): InternalError =>
   new InternalError('live credentials kept changing while they were read');

@@ -12,10 +12,6 @@ export const CODES: Readonly<Record<CredentialKind | 'consumer', number>> = Obje
   consumer: CONSUMER_KIND,
 });
 
-const KINDS: readonly CredentialKind[] = ['api-key', 'basic-auth', 'hmac-signature', 'mtls'];
-
-export const kindOf = (code: number): CredentialKind | undefined => KINDS[code - 1];
-
 /** SHA-256 in base64url. */
 const DIGEST_LENGTH = 43;
 
