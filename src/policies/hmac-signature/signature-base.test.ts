@@ -82,6 +82,14 @@ describe('a component is refused', () => {
     ['that is a parameter that is not there', '"@query-param";name="other"'],
     ['that is a parameter that is there twice', '"@query-param";name="a"', { target: '/?a=1&%61=2' }],
     ['that is a parameter beyond UTF-8', '"@query-param";name="a"', { target: '/?a=%FF' }],
+    ['that is a parameter of a name beyond UTF-8', '"@query-param";name="%FF"', { target: '/?%FF=a' }],
+    [
+      'that is a parameter of a name like one beyond UTF-8',
+      '"@query-param";name="%EF%BF%BD"',
+      { target: '/?%FF=a' },
+    ],
+    ['that is a parameter in another spelling', '"@query-param";name="%61"', { target: '/?a=1' }],
+    ['that is a parameter in half a spelling', '"@query-param";name="%6"', { target: '/?%256=1' }],
     ['that is a path where there is none', '"@path"', { target: '*' }],
     ['that is a URI where there is none', '"@target-uri"', { target: '*' }],
   ];
@@ -138,4 +146,16 @@ describe('a component is signed', () => {
   for (const [component, line, more] of cases) {
     it(line, () => assert.equal(lineOf(component, more), line));
   }
+});
+
+it('costs what it covers, not that times the query', () => {
+  const names = Array.from({ length: 60 }, (_, i) => `p${i}`);
+  const target = `/?${names.map((name) => `${name}=1`).join('&')}${'&!'.repeat(3700)}`;
+  const component = names.map((name) => `"@query-param";name="${name}"`).join(' ');
+  const millis = Array.from({ length: 5 }, () => {
+    const begun = performance.now();
+    assert.equal(lineOf(component, { target }), '"@query-param";name="p0": 1');
+    return performance.now() - begun;
+  });
+  assert.ok(Math.min(...millis) < 20, `${Math.min(...millis)} ms`);
 });

@@ -1,5 +1,6 @@
 import type { RequestView } from '../../contract/index.ts';
 import type { Component, PresentedSignature } from './presented.ts';
+import { QueryParameters } from './query-parameters.ts';
 
 /** What of a request is signed. */
 export type SignedRequest = Pick<RequestView, 'method' | 'scheme' | 'authority' | 'target' | 'headers'>;
@@ -19,8 +20,9 @@ export function signatureBase(
   request: SignedRequest,
 ): string | Unsignable {
   let base = '';
+  const query = new QueryParameters(request.target);
   for (const component of components) {
-    const value = componentValue(component, request);
+    const value = componentValue(component, request, query);
     if (typeof value !== 'string') return value;
     if (!VALUE.test(value)) return { fault: 'the value of a component is not ASCII' };
     base += `${component.identifier}: ${value}\n`;
@@ -28,8 +30,12 @@ export function signatureBase(
   return `${base}"@signature-params": ${parameters}`;
 }
 
-function componentValue({ name, parameters }: Component, request: SignedRequest): string | Unsignable {
-  if (name === '@query-param') return queryParameter(parameters.get('name'), parameters.size, request);
+function componentValue(
+  { name, parameters }: Component,
+  request: SignedRequest,
+  query: QueryParameters,
+): string | Unsignable {
+  if (name === '@query-param') return queryParameter(parameters.get('name'), parameters.size, query);
   // `sf`, `key`, `bs`, `req`, `tr`: what they mean is not computed here, so nothing can be said of them.
   if (parameters.size > 0) return { fault: 'a component has a parameter that is not supported' };
   if (name.startsWith('@')) return derived(name, request);
@@ -37,6 +43,13 @@ function componentValue({ name, parameters }: Component, request: SignedRequest)
   const values = request.headers.getAll(name);
   if (values.length === 0) return { fault: 'a header that is covered is not there' };
   return values.map((value) => value.trim()).join(', ');
+}
+
+function queryParameter(name: unknown, parameters: number, query: QueryParameters): string | Unsignable {
+  if (typeof name !== 'string' || parameters !== 1) {
+    return { fault: 'a query parameter has no name, or a parameter that is not supported' };
+  }
+  return query.encoded(name) ?? { fault: 'a query parameter that is covered is not there once, in UTF-8' };
 }
 
 /**
@@ -74,22 +87,3 @@ function normalAuthority(authority: string, scheme: string): string {
   const usual = scheme === 'https' ? ':443' : ':80';
   return lower.endsWith(usual) ? lower.slice(0, -usual.length) : lower;
 }
-
-/** RFC 9421 §2.2.8. Decoded and encoded again, so a byte that stands for nothing could be exchanged for another. */
-function queryParameter(name: unknown, parameters: number, { target }: SignedRequest): string | Unsignable {
-  if (typeof name !== 'string' || parameters !== 1) {
-    return { fault: 'a query parameter has no name, or a parameter that is not supported' };
-  }
-  const question = target.indexOf('?');
-  const query = new URLSearchParams(question === -1 ? '' : target.slice(question + 1));
-  const values = [...query].filter(([key]) => formEncoded(key) === name).map(([, value]) => value);
-  if (values.length !== 1) return { fault: 'a query parameter that is covered is not there once' };
-  if (name.includes('%EF%BF%BD') || values[0].includes('\ufffd')) {
-    return { fault: 'a query parameter that is covered is not UTF-8' };
-  }
-  return formEncoded(values[0]);
-}
-
-/** The `application/x-www-form-urlencoded` percent-encode set (WHATWG URL §1.3), a space as `%20`. */
-const formEncoded = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
