@@ -357,7 +357,7 @@ describe('live callers', () => {
     assert.match((await run('credentials', 'list', '--consumer', 'shell')).stdout, /revoked/);
     const wrong = new Program(['consumers', 'disable', 'nobody', ...place]);
     assert.equal(await wrong.exit(), 1);
-    assert.match(wrong.stderr, /^refused: No such resource: /);
+    assert.match(wrong.stderr, /^refused: .*There is no consumer "nobody"/);
   });
 
   it('no secret lies in the data folder, the records or the log', async () => {
