@@ -28,11 +28,14 @@ export function parseAdminName(text: string, before: readonly string[] = []): re
   throw new InvalidArgumentError(`"${text}" is no host name, such as gateway.example.com.`);
 }
 
-/** One more reference to a master key; the option may be repeated. */
-export function parseMasterKey(text: string, before: readonly string[] = []): readonly string[] {
-  if (/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text)) return [...before, text];
-  throw new InvalidArgumentError('It takes env:NAME or file:PATH, never the key itself.');
-}
+/**
+ * One more reference to a master key; the option may be repeated. Its form is checked where it is read: a message from
+ * here would show what was written, and that may be the key.
+ */
+export const addReference = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+];
 
 const MAX_WORKERS = 256;
 

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import {
+  addReference,
   type HostPort,
   parseAdmin,
   parseAdminName,
   parseDurationMs,
   parseHostPort,
-  parseMasterKey,
   parseWorkers,
 } from './options.ts';
 
@@ -64,7 +64,7 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
         '--master-key <env:NAME|file:PATH>',
         'key that secrets in the store are encrypted with; repeat it for those that earlier ones were',
       )
-        .argParser(parseMasterKey)
+        .argParser(addReference)
         .default([], 'DIR/master-key, made when needed'),
     )
     .addOption(

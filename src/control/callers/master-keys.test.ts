@@ -86,7 +86,15 @@ describe('a sealed secret', () => {
 
 describe('a master key', () => {
   it('that is none is refused, and never printed', () => {
-    const cases = ['env:EMPTY', 'env:NONE', 'env:SHORT', 'env:LONG', 'env:PASSPHRASE', 'file:/no/such/key'];
+    const cases = [
+      KEY.toString('base64'),
+      'env:EMPTY',
+      'env:NONE',
+      'env:SHORT',
+      'env:LONG',
+      'env:PASSPHRASE',
+      'file:/no/such/key',
+    ];
     for (const reference of cases) {
       assert.throws(
         () => open([reference]),

@@ -160,6 +160,9 @@ function readReference(reference: string, { environment }: MasterKeySource): str
     if (text !== undefined && text !== '') return text.trim();
     throw ConfigError.at('--master-key', `the environment has no ${reference.slice(4)}`);
   }
+  if (!reference.startsWith('file:')) {
+    throw ConfigError.at('--master-key', 'takes env:NAME or file:PATH, never the key itself');
+  }
   try {
     return readFileSync(reference.slice('file:'.length), 'utf8').trim();
   } catch (cause) {
