@@ -88,7 +88,7 @@ test('what the gateway refuses is told by its code, in words and as JSON', async
   const admin = await gateway({ store: () => undefined });
   const words = await ask({ admin }, (api) => api.get('/api/audit'));
   assert.deepEqual([words.code, words.stdout], [1, '']);
-  assert.match(words.stderr, /^refused: The store does not answer: /);
+  assert.match(words.stderr, /^refused: There is no usable store/);
   const { code, stdout } = await ask({ admin, json: true }, (api) => api.get('/api/audit'));
   const { error } = JSON.parse(stdout);
   assert.deepEqual([code, error.code, error.status], [1, 'store-unavailable', 503]);
@@ -105,9 +105,19 @@ test('a wrong token, nobody there and somebody else there are told apart', async
   const other = await ask({ admin: foreign }, (api) => api.get('/api/status'));
   assert.match(other.stderr, /is no admin side of Sallyport \(status 404\)/);
 
-  server.close();
-  await once(server, 'close');
-  const { code, stdout } = await ask({ admin: foreign, format: 'json' }, (api) => api.get('/api/status'));
+  const headers = { 'x-policy-revision': 'a', 'content-type': 'application/problem+json' };
+  const problem = '{"title":"Invalid credential","detail":"","code":"invalid-credential"}';
+  const data = await listening(
+    createServer((_request, response) => response.writeHead(401, headers).end(problem)),
+  );
+  const listener = await ask({ admin: data }, (api) => api.get('/api/status'));
+  assert.match(listener.stderr, /^error: .+ is a listener of a gateway: --admin HOST:PORT/);
+
+  const gone = createServer();
+  const nobody = await listening(gone);
+  gone.close();
+  await once(gone, 'close');
+  const { code, stdout } = await ask({ admin: nobody, format: 'json' }, (api) => api.get('/api/status'));
   const { error } = JSON.parse(stdout);
   assert.equal(code, 1);
   assert.equal(error.code, undefined);

@@ -28,10 +28,13 @@ export interface AdminResult {
 
 const TIMEOUT_MS = 30_000;
 const TOKEN_VARIABLE = 'SALLYPORT_ADMIN_TOKEN';
+/** Answers of the data side have it, those of the admin side do not. */
+const REVISION_HEADER = 'x-policy-revision';
 
 const HELP = `
-The command asks a running gateway over its admin API. The admin token is read from the folder of --data, or
-taken from ${TOKEN_VARIABLE}. Nothing on the way is encrypted: reach a gateway on another machine through a tunnel.
+The command asks a running gateway over its admin API. The admin token is read
+from the folder of --data, or taken from ${TOKEN_VARIABLE}. Nothing on
+the way is encrypted: reach a gateway on another machine through a tunnel.
 
 Exit codes:
   0  done
@@ -72,7 +75,10 @@ export async function askAdmin(
     if (!(error instanceof AdminError)) throw error;
     const { code, status, message } = error;
     if (isJson) terminal.out(`${JSON.stringify({ error: { code, status, detail: message } })}\n`);
-    else terminal.error(`${paint(terminal, 'red', 'refused')}: ${printable(message)}\n`);
+    else
+      terminal.error(
+        `${paint(terminal, 'red', code === undefined ? 'error' : 'refused')}: ${printable(message)}\n`,
+      );
     return 1;
   }
 }
@@ -143,6 +149,7 @@ export class AdminApi {
     const text = await answer.text();
     const value = answer.status === 204 ? undefined : parseJson(text);
     if (answer.ok) return value;
+    if (answer.headers.has(REVISION_HEADER)) throw this.#isListener(answer.status);
     throw this.#refusal(answer.status, value);
   }
 
@@ -167,14 +174,15 @@ export class AdminApi {
     }
   }
 
+  #isListener(status: number): AdminError {
+    const fix = '--admin HOST:PORT names its admin side';
+    return new AdminError(`what answers at ${this.#origin} is a listener of a gateway: ${fix}`, { status });
+  }
+
   #refusal(status: number, value: unknown): AdminError {
     if (!matches(ProblemSchema, value)) {
-      return new AdminError(
-        `what answers at ${this.#origin} is no admin side of Sallyport (status ${status})`,
-        {
-          status,
-        },
-      );
+      const message = `what answers at ${this.#origin} is no admin side of Sallyport (status ${status})`;
+      return new AdminError(message, { status });
     }
     const { title, detail, code } = value;
     if (code === 'invalid-credential') {
@@ -184,7 +192,7 @@ export class AdminApi {
         status,
       });
     }
-    return new AdminError(detail === '' ? title : `${title}: ${detail}`, { code, status });
+    return new AdminError(detail === '' ? title : detail, { code, status });
   }
 }
 

@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { issuesText } from './issues-text.ts';
 import { addRunCommand, type RunOptions } from './run.ts';
+import { nameHelp, refuseMisspelt } from './subcommands.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
 
 export { type BannerFacts, bannerText } from './banner.ts';
 export { addDemoKey, type DemoUpstream, startDemoUpstream } from './demo.ts';
@@ -20,12 +22,13 @@ export interface ProgramDeps {
 
 /** Parses the command line and does what it says; what fails sets the exit code and says why on stderr. */
 export async function runProgram(argv: readonly string[], deps: ProgramDeps): Promise<void> {
+  const terminal = processTerminal();
   const program = new Command('sallyport')
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.error(text) })
     .description('An API and AI gateway whose policy updates are safe.')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
     .showSuggestionAfterError()
-    .showHelpAfterError('(sallyport --help says more)')
     .exitOverride()
     .addHelpText(
       'after',
@@ -33,10 +36,12 @@ export async function runProgram(argv: readonly string[], deps: ProgramDeps): Pr
     );
   addRunCommand(program, deps.run);
   if (argv[2] !== 'run') await addOtherCommands(program);
+  nameHelp(program);
+  for (const group of program.commands) refuseMisspelt(group);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = exitCodeFor(error);
+    process.exitCode = exitCodeFor(error, terminal);
   }
 }
 
@@ -72,9 +77,9 @@ async function addOtherCommands(program: Command): Promise<void> {
 }
 
 /** Tells what failed, without a stack, unless it was told already. */
-function exitCodeFor(error: unknown): number {
+function exitCodeFor(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof ConfigError) process.stderr.write(issuesText(error.issues));
-  else process.stderr.write(`sallyport failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof ConfigError) terminal.error(issuesText(error.issues));
+  else terminal.error(`sallyport failed: ${error instanceof Error ? error.message : String(error)}\n`);
   return EXIT.failure;
 }

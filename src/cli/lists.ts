@@ -69,45 +69,46 @@ export function addListCommands(program: Command, terminal: Terminal = processTe
   // Options belong to the commands below: one that stood on both would be taken from the wrong one.
   const show = lists
     .command('show', { isDefault: true })
-    .summary('Show all lists, or one of them (the default)')
+    .summary('show all lists, or one of them (the default)')
     .description('Shows all address lists, or one of them and what waits for a person.')
     .argument('[name]', 'name of a list');
   addAdminOptions(show).action((name: string | undefined, options: AdminOptions) =>
     run(options, (api) => (name === undefined ? showLists(api) : showList(api, name))),
   );
   const add = (what: string, summary: string, ...names: readonly string[]): Command => {
-    const command = lists.command(what).summary(summary).description(`${summary}.`);
+    const description = `${summary[0].toUpperCase()}${summary.slice(1)}.`;
+    const command = lists.command(what).summary(summary).description(description);
     for (const name of names) command.argument(`<${name}>`);
     return addAdminOptions(command);
   };
   const run = async (options: AdminOptions, ask: (api: AdminApi) => Promise<AdminResult>): Promise<void> => {
     process.exitCode = await askAdmin(options, terminal, ask);
   };
-  add('versions', 'List the versions of a list that are kept', 'name').action(
+  add('versions', 'list the versions of a list that are kept', 'name').action(
     (name: string, options: AdminOptions) => run(options, (api) => showVersions(api, name)),
   );
-  add('diff', 'Show what a version would change; by default the one that waits', 'name')
+  add('diff', 'show what a version would change; by default the one that waits', 'name')
     .option('--from <VERSION>', 'in place of the one in service')
     .option('--to <VERSION>', 'in place of the one that waits')
     .option('--limit <N>', 'so many networks of each side', parseCount, 20)
     .action((name: string, options: DiffOptions) => run(options, (api) => diffList(api, name, options)));
-  add('refresh', 'Ask the source of a list now', 'name').action((name: string, options: AdminOptions) =>
+  add('refresh', 'ask the source of a list now', 'name').action((name: string, options: AdminOptions) =>
     run(options, (api) => refreshList(api, name, 'refresh')),
   );
-  add('approve', 'Take the version that waits', 'name', 'version').action(
+  add('approve', 'take the version that waits', 'name', 'version').action(
     (name: string, version: string, options: AdminOptions) =>
       run(options, (api) => decideList(api, name, version, 'approve')),
   );
-  add('reject', 'Turn the version down that waits; it is not offered again', 'name', 'version').action(
+  add('reject', 'turn the version down that waits; it is not offered again', 'name', 'version').action(
     (name: string, version: string, options: AdminOptions) =>
       run(options, (api) => decideList(api, name, version, 'reject')),
   );
-  add('rollback', 'Go to a version, and stay there until the list is released', 'name', 'version')
+  add('rollback', 'go to a version, and stay there until the list is released', 'name', 'version')
     .option('--reason <TEXT>', 'why, for the audit', '')
     .action((name: string, version: string, options: AdminOptions & { readonly reason: string }) =>
       run(options, (api) => rollBackList(api, name, version, options.reason)),
     );
-  add('release', 'Follow the source of a list again', 'name').action((name: string, options: AdminOptions) =>
+  add('release', 'follow the source of a list again', 'name').action((name: string, options: AdminOptions) =>
     run(options, (api) => refreshList(api, name, 'release')),
   );
 }

@@ -9,10 +9,20 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
   return {
-    out: (text) => void stdout.write(text),
-    error: (text) => void stderr.write(text),
+    out: (text) => write(stdout, text),
+    error: (text) => write(stderr, text),
     colours: stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
   };
+}
+
+/** A reader that has seen enough (`| head`) is no failure: what it does not take is dropped. */
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!stream.listeners('error').includes(outlive)) stream.on('error', outlive);
+  stream.write(text);
+}
+
+function outlive(error: Error): void {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
 }
 
 const CODES = Object.freeze({ red: 31, green: 32, yellow: 33, cyan: 36, bold: 1, dim: 2 });

@@ -10,7 +10,11 @@ const Time = Type.String({ format: 'date-time' });
 const Reason = Type.String({ maxLength: 500, default: '', description: 'Why, for the audit.' });
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$';
-const Name = Type.String({ pattern: NAME });
+const NAME_FORM = Object.freeze({
+  pattern: NAME,
+  patternErrorMessage: 'must be a name of letters, digits, ".", "_" and "-", at most 100',
+});
+const Name = Type.String({ ...NAME_FORM });
 const Groups = Type.Array(Name, { maxItems: 100, uniqueItems: true });
 /** Ids of the document's credentials may be a consumer's name and a number. */
 const CredentialId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$' });
@@ -38,7 +42,7 @@ export const NamePageQuery = strict({
 export type NamePageQuery = Static<typeof NamePageQuery>;
 
 export const CredentialQuery = strict({
-  consumer: Type.Optional(Type.String({ pattern: NAME, description: 'Only those of one consumer.' })),
+  consumer: Type.Optional(Type.String({ ...NAME_FORM, description: 'Only those of one consumer.' })),
   limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
   before: Type.Optional(Type.Integer({ minimum: 1, description: 'The `next` of the page before.' })),
 });
@@ -49,7 +53,7 @@ export type WithReason = Static<typeof WithReason>;
 
 export const NewConsumer = strict({
   name: Name,
-  id: Type.Optional(Type.String({ pattern: NAME, description: 'Its id in another system, for upstreams.' })),
+  id: Type.Optional(Type.String({ ...NAME_FORM, description: 'Its id in another system, for upstreams.' })),
   groups: Type.Optional(Groups),
 });
 export type NewConsumer = Static<typeof NewConsumer>;

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 
 type Ajv = import('ajv').Ajv;
+type ErrorObject = import('ajv').ErrorObject;
 
 /** A part of a route with its schema. */
 interface RouteSchema {
@@ -21,7 +22,7 @@ export function schemaCompilers() {
       return (data: unknown) => {
         ajv ??= makeAjv();
         check ??= ajv.compile(isObject(route.schema) ? route.schema : {});
-        return check(data) ? { value: data } : { error: check.errors ?? [] };
+        return check(data) ? { value: data } : { error: (check.errors ?? []).map(inWords) };
       };
     },
     buildSerializer: () => (route: RouteSchema) => (data: unknown) =>
@@ -29,11 +30,28 @@ export function schemaCompilers() {
   };
 }
 
+/** A fault as its schema words it, where it does: nobody reads a pattern. */
+function inWords({
+  parentSchema,
+  data: _data,
+  schema: _schema,
+  ...fault
+}: ErrorObject): Omit<ErrorObject, 'schema'> {
+  const words = fault.keyword === 'pattern' ? parentSchema?.patternErrorMessage : undefined;
+  return typeof words === 'string' ? { ...fault, message: words } : fault;
+}
+
 /** As the framework makes it: queries are text, so their values are turned into what the schema says. */
 function makeAjv(): Ajv {
   const { Ajv: Library }: typeof import('ajv') = require('ajv');
   const { default: addFormats }: typeof import('ajv-formats') = require('ajv-formats');
-  const ajv = new Library({ coerceTypes: 'array', useDefaults: true, allErrors: false, strict: false });
+  const ajv = new Library({
+    coerceTypes: 'array',
+    useDefaults: true,
+    allErrors: false,
+    strict: false,
+    verbose: true,
+  });
   addFormats.default(ajv);
   return ajv;
 }
