@@ -1,6 +1,6 @@
 import { applyEdits } from '../evaluator/index.ts';
 import { type ConnectionOptions, type FieldKind, fieldLines } from '../http1/index.ts';
-import { HeaderList } from '../lib/header-list.ts';
+import { differsInMarks, HeaderList } from '../lib/header-list.ts';
 
 /** A parsed message's fields, as far as forwarding them needs. */
 export interface FieldSource {
@@ -47,11 +47,21 @@ export function travellingFields(
     const name = flat[i].toLowerCase();
     // Servers of CGI's kind read every mark in a name as `_`: all its spellings are one name to them.
     if (owned.size > 0 && owned.has(name.replace(MARKS, '-'))) continue;
-    if (dropped?.has(name) !== true) kept.push(flat[i], flat[i + 1]);
+    if (dropped?.has(name) !== true && !isEditedOtherwise(name, edits)) kept.push(flat[i], flat[i + 1]);
   }
   for (const text of added) kept.push(text);
   applyEdits(new HeaderList(kept), edits);
   return fieldLines(kept);
+}
+
+/**
+ * Whether a field has a name that edits set or remove, in another spelling: what a client says as `x.user` where a policy
+ * says `x-user`, some servers take for what the policy said.
+ */
+function isEditedOtherwise(name: string, edits: readonly string[]): boolean {
+  for (let i = 0; i < edits.length; i += 3)
+    if (edits[i] !== 'append' && differsInMarks(name, edits[i + 1])) return true;
+  return false;
 }
 
 /**
@@ -71,8 +81,8 @@ export function travellingTrailers(
   const kept: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
     const name = trailers[i].toLowerCase();
-    if (!dropped.has(name) && !owned.has(name.replace(MARKS, '-')) && !name.includes('_'))
-      kept.push(trailers[i], trailers[i + 1]);
+    if (dropped.has(name) || name.includes('_') || isEditedOtherwise(name, edits)) continue;
+    if (!owned.has(name.replace(MARKS, '-'))) kept.push(trailers[i], trailers[i + 1]);
   }
   return kept;
 }

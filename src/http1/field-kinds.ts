@@ -88,16 +88,30 @@ function isVouched(name: string): boolean {
   return false;
 }
 
-/** Whether a name begins with `prefix`, in any case and with `_` for `-`. */
+/**
+ * Whether a name begins with `prefix`, in any case and with any mark for `-`: servers of CGI's kind read every mark in a
+ * name as `_`.
+ */
 function startsWith(name: string, prefix: string): boolean {
   if (name.length < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) {
     const code = name.charCodeAt(i);
     const wanted = prefix.charCodeAt(i);
-    if (code !== wanted && (code | 0x20) !== wanted && !(code === 0x5f && wanted === 0x2d)) return false;
+    if (code !== wanted && (code | 0x20) !== wanted && !(wanted === HYPHEN && isMark(code))) return false;
   }
   return true;
 }
+
+const HYPHEN = 0x2d;
+
+/** Of the characters of a token (RFC 9110 §5.6.2): neither letter nor digit. */
+function isMark(code: number): boolean {
+  const small = code | 0x20;
+  return !(small >= 0x61 && small <= 0x7a) && !(code >= 0x30 && code <= 0x39);
+}
+
+/** Kinds that are dropped or refused under each spelling. What frames a message is so under its own only. */
+const IN_ANY_SPELLING: ReadonlySet<FieldKind> = new Set([FieldKind.FORWARDING, FieldKind.METHOD_OVERRIDE]);
 
 const LONGEST = 32;
 
@@ -114,8 +128,8 @@ function shapeOf(name: string): number {
 }
 
 /**
- * The kind of a field name in any case. `_` counts as `-`: servers that fold the two must not be handed an
- * identity under the other spelling.
+ * The kind of a field name in any case. `_` counts as `-`, and any mark where a client would say who or where it is:
+ * servers that fold them must not be handed an identity under the other spelling.
  */
 export function fieldKind(name: string): FieldKind {
   if ((name.charCodeAt(0) | 0x20) === LETTER_X && isVouched(name)) return FieldKind.FORWARDING;
@@ -123,6 +137,8 @@ export function fieldKind(name: string): FieldKind {
   const rivals = BY_SHAPE[shapeOf(name)];
   if (rivals.length === 0) return FieldKind.OTHER;
   const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
-  for (const [known, kind] of rivals) if (sameName(plain, known)) return kind;
+  for (const [known, kind] of rivals) {
+    if (sameName(plain, known) || (IN_ANY_SPELLING.has(kind) && startsWith(name, known))) return kind;
+  }
   return FieldKind.OTHER;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HeaderList, sameName } from './header-list.ts';
+import { differsInMarks, HeaderList, sameName } from './header-list.ts';
 
 const list = (): HeaderList => new HeaderList(['A', '1', 'b', '2', 'a', '3', 'C', '']);
 
@@ -52,4 +52,23 @@ it('values are never taken for names', () => {
 it('names that only some case folding makes equal are not', () => {
   assert.equal(sameName('\u212aey', 'key'), false);
   assert.equal(sameName('hos', 'host'), false);
+});
+
+describe('differsInMarks', () => {
+  const cases: [one: string, other: string, differs: boolean][] = [
+    ['x-user', 'X-User', false],
+    ['x-user', 'x.user', true],
+    ['X_USER', 'x-user', true],
+    ['x-a-b', 'x-a~b', true],
+    ['x-user', 'x-users', false],
+    ['x-user', 'xauser', false],
+    ['x.user', 'x.usex', false],
+    ['xauser', 'xbuser', false],
+    ['', '', false],
+  ];
+  for (const [one, other, differs] of cases)
+    it(`${one} and ${other}`, () => {
+      assert.equal(differsInMarks(one, other), differs);
+      assert.equal(differsInMarks(other, one), differs);
+    });
 });

@@ -102,3 +102,24 @@ export function sameName(name: string, lower: string): boolean {
   }
   return true;
 }
+
+/**
+ * Whether two names differ in marks, and in nothing else but case: to servers of CGI's kind, which read every mark in a
+ * name as `_`, they are one. False for names that are the same.
+ */
+export function differsInMarks(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let differs = false;
+  for (let i = 0; i < a.length; i++) {
+    const one = smallOf(a.charCodeAt(i));
+    const other = smallOf(b.charCodeAt(i));
+    if (one === other) continue;
+    if (isAlphanumeric(one) || isAlphanumeric(other)) return false;
+    differs = true;
+  }
+  return differs;
+}
+
+const smallOf = (code: number): number => (code >= 0x41 && code <= 0x5a ? code + 0x20 : code);
+const isAlphanumeric = (small: number): boolean =>
+  (small >= 0x61 && small <= 0x7a) || (small >= 0x30 && small <= 0x39);

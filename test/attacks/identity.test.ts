@@ -152,6 +152,29 @@ describe('items 22, 23: identity fields and their lookalikes', () => {
     });
   }
 
+  // What servers like lighttpd hand to CGI programs: every mark of a name as `_`.
+  for (const name of [...IDENTITY, 'X-Forwarded-For', 'X-Real-IP', 'X-HTTP-Method-Override']) {
+    for (const mark of ['.', '~', '+', '!']) {
+      const spelling = name.replaceAll('-', mark);
+      test(`${spelling} is not handed on`, async () => {
+        const fields = `${spelling}: root-impostor\r\n${name.replace('-', mark)}: root-impostor\r\n`;
+        const outcome = await stage.send(`GET /c HTTP/1.1\r\n${HOST}${fields}\r\n`);
+        assert.equal(outcome.statuses.length, 1);
+        assert.ok(!outcome.bytes.includes('root-impostor'));
+      });
+    }
+  }
+
+  for (const field of ['Content.Length: 5', 'Transfer.Encoding: chunked', 'Content~Length: 5']) {
+    test(`${field}: a mark for "-" frames nothing`, async () => {
+      const outcome = await stage.send(
+        `POST /c HTTP/1.1\r\n${HOST}${field}\r\n\r\nGET /c?second HTTP/1.1\r\n${HOST}\r\n`,
+      );
+      assert.equal(outcome.forwarded.length, outcome.statuses.filter((status) => status === 200).length);
+      assert.ok(outcome.forwarded.every((message) => message.body.length === 0));
+    });
+  }
+
   test('an identity field in the trailers is not handed on', async () => {
     const outcome = await stage.send(
       `POST /c HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\nX-Consumer-ID: root-impostor\r\n\r\n`,
