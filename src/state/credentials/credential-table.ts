@@ -21,7 +21,7 @@ import {
   VERSION,
   wordsOf,
 } from './layout.ts';
-import { CODES, LookupDigests, readDigest } from './lookup-key.ts';
+import { CODES, digestOf, readDigest } from './lookup-key.ts';
 import { TableIndex } from './table-index.ts';
 import { NONE, TableView } from './table-view.ts';
 import { TextHeap } from './text-heap.ts';
@@ -65,7 +65,6 @@ export class CredentialTable {
   readonly #texts = new TextHeap(this.buffers.texts);
   readonly #view = new TableView(this.buffers);
   readonly #index = new TableIndex(this.buffers, () => this.#entries);
-  readonly #digests = new LookupDigests();
   readonly #key = new Int32Array(KEY_WORDS);
   #entries = wordsOf(this.buffers.entries);
   /** Numbers given out so far, those that are free again included. */
@@ -212,7 +211,7 @@ export class CredentialTable {
   }
 
   #digestOf(kind: CredentialKind | 'consumer', key: string): string {
-    const digest = this.#digests.of(kind, key);
+    const digest = digestOf(kind, key);
     if (digest !== undefined && readDigest(digest, this.#key)) return digest;
     throw new InternalError(`this can be no key of ${kind}`);
   }

@@ -18,18 +18,27 @@ const DIGEST_LENGTH = 43;
 /** Digests of names, which come again and again; hashing one takes longer than all the rest of a look-up. */
 const MAX_NAMES = 4096;
 
-/** Makes of what a credential or consumer is looked up by the digest that it lies under. */
+type Kind = CredentialKind | 'consumer';
+
+/** Kinds whose keys are digests already. */
+const isDigest = (kind: Kind): boolean => kind === 'api-key' || kind === 'mtls';
+
+/** The digest that a credential or consumer lies under; undefined for a text that cannot be a key of that kind. */
+export function digestOf(kind: Kind, key: string): string | undefined {
+  if (isDigest(kind)) return key.length === DIGEST_LENGTH ? key : undefined;
+  return hash('sha256', key, 'base64url');
+}
+
+/** The same for who asks again and again: digests of names are remembered. */
 export class LookupDigests {
   readonly #names = new RecentMap<string, string>(MAX_NAMES);
 
-  /** SHA-256 as base64url; undefined for a text that cannot be a key of that kind. */
-  of(kind: CredentialKind | 'consumer', key: string): string | undefined {
-    if (kind === 'api-key' || kind === 'mtls') return key.length === DIGEST_LENGTH ? key : undefined;
-    let digest = this.#names.get(key);
-    if (digest === undefined) {
-      digest = hash('sha256', key, 'base64url');
-      this.#names.set(key, digest);
-    }
+  of(kind: Kind, key: string): string | undefined {
+    if (isDigest(kind)) return digestOf(kind, key);
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const digest = digestOf(kind, key);
+    if (digest !== undefined) this.#names.set(key, digest);
     return digest;
   }
 }
