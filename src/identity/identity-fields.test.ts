@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { identity } from '../../test/fixtures/policy-context.ts';
 import type { Identity } from '../contract/index.ts';
-import { KONG_FIELDS } from './identity-fields.ts';
+import { fieldList, fieldText, KONG_FIELDS } from './identity-fields.ts';
 
 describe('an upstream is told in Kong’s names', () => {
   const cases: [name: string, who: Identity | undefined, fields: string[]][] = [
@@ -41,10 +41,32 @@ describe('an upstream is told in Kong’s names', () => {
       identity({ consumer: 'é', groups: ['a, admins'] }),
       ['X-Consumer-Username', '%C3%A9', 'X-Consumer-Groups', 'a%2C%20admins'],
     ],
+    [
+      'a name that looks encoded as one that is',
+      identity({ consumer: '%61dmin', groups: ['%61dmins', '50% off'], scopes: ['a%20b'] }),
+      [
+        'X-Consumer-Username',
+        '%2561dmin',
+        'X-Consumer-Groups',
+        '%2561dmins, 50%25%20off',
+        'X-Authenticated-Scope',
+        'a%2520b',
+      ],
+    ],
     ['nothing too long', identity({ consumer: 'x'.repeat(4097) }), []],
     ['nothing that is too long once encoded', identity({ consumer: 'é'.repeat(1000) }), []],
   ];
   for (const [name, who, fields] of cases) {
     it(name, () => assert.deepEqual(KONG_FIELDS.of(who), fields));
+  }
+});
+
+describe('whoever decodes what the upstream is told reads what it was', () => {
+  for (const name of ['admin', '%61dmin', '%', '%25', 'é', '%C3%A9', 'a b', ' a', 'a,b', '100%', 'a%20b']) {
+    it(name, () => {
+      assert.equal(decodeURIComponent(fieldText(name) ?? ''), name);
+      const list = fieldList([name, 'last'], ', ') ?? '';
+      assert.deepEqual(list.split(', ').map(decodeURIComponent), [name, 'last']);
+    });
   }
 });

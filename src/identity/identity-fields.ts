@@ -3,10 +3,13 @@ import type { Identity, IdentityFields } from '../contract/index.ts';
 /** Longer values are left out whole: half a list of groups says something else than the list. */
 const MAX_VALUE_LENGTH = 4096;
 
-/** Visible ASCII, with spaces only inside: at the ends they get lost on the way, and ` root` would arrive as `root`. */
-const PLAIN_TEXT = /^[!-~](?:[ -~]*[!-~])?$/;
-const PLAIN_IN_COMMAS = /^[!-+\--~](?:[ -+\--~]*[!-+\--~])?$/;
-const PLAIN_IN_SPACES = /^[!-~]+$/;
+/**
+ * Visible ASCII, with spaces only inside: at the ends they get lost on the way, and ` root` would arrive as `root`.
+ * Without `%`: who decodes it must not read `%72oot` as `root` either.
+ */
+const PLAIN_TEXT = /^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/;
+const PLAIN_IN_COMMAS = /^[!-$&-+\--~](?:[ -$&-+\--~]*[!-$&-+\--~])?$/;
+const PLAIN_IN_SPACES = /^[!-$&-~]+$/;
 
 /** One value as a header can carry it, percent-encoded where it could not; undefined for none, and for one too long. */
 export function fieldText(text: string): string | undefined {
