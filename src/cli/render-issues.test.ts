@@ -51,16 +51,54 @@ describe('renderIssues', () => {
     'tokens: hunter2',
     '- api-key: hunter2',
     'SECRET:    hunter2',
+    'clientSecret: hunter2',
+    'password: a,hunter2',
+    'password: a#hunter2',
+    "{ secret: 'a}, hunter2' }",
+    '{ id: x, secret: "a\\"}hunter2" }',
+    '"bearerToken": "hunter2"',
+    'passwordHash: $argon2id$hunter2',
+    'x_api_key: hunter2',
+    'session: { secrets: [hunter2, "hunter2", env:NAME] }',
   ];
   for (const line of secrets) {
     it(`hides the secret of ${line}`, () => assert.doesNotMatch(render(line, 1), /hunter2/));
   }
+
+  const below: readonly (readonly [line: string, column: number, path: string])[] = [
+    ['      - hunter2', 9, 'a.session.secrets[0]'],
+    ['        "hunter2 hunter2"', 9, 'a.clientSecret'],
+    ['  hunter2', 3, 'a.password'],
+  ];
+  for (const [line, column, path] of below) {
+    it(`hides the secret of ${path}, whose name stands above`, () => {
+      const issue = { path, message: 'is wrong', line: 1, column };
+      assert.doesNotMatch(
+        renderIssues([issue], 'f.yaml', () => line, plain),
+        /hunter2/,
+      );
+    });
+  }
+
+  it('shows a reference whose name stands above', () => {
+    const issue = { path: 'a.secrets[0]', message: 'is short', line: 1, column: 3 };
+    assert.match(
+      renderIssues([issue], 'f.yaml', () => '- env:SESSION_SECRET', plain),
+      /env:SESSION_SECRET/,
+    );
+  });
 
   const harmless: readonly string[] = [
     '- api-key: { secret: env:NAME, id: x }',
     'key: file:./a.key',
     'path: /secret',
     'tokens: [a]',
+    'secrets: [env:A, file:./b]',
+    'keyId: billing-2026',
+    '- api-key: { secret: env:A }, id: b',
+    'credentials: [{ api-key: { secret: env:A } }]',
+    'secret: env:A # the old one',
+    'tokenUrl: https://login.example.com/token',
   ];
   for (const line of harmless) it(`shows ${line}`, () => assert.ok(render(line, 1).includes(line)));
 

@@ -40,7 +40,7 @@ function excerpt(issue: ConfigIssue, source: string | undefined, terminal: Termi
   const text = source.split('\n')[line - 1];
   if (text === undefined || text.trim() === '') return [];
   const from = Math.max(0, column - MAX_WIDTH / 2);
-  const shown = withoutSecrets(text)
+  const shown = withoutSecrets(text, issue)
     .slice(from, from + MAX_WIDTH)
     .replaceAll('\t', ' ');
   const gutter = `${line} | `;
@@ -48,10 +48,39 @@ function excerpt(issue: ConfigIssue, source: string | undefined, terminal: Termi
   return [`    ${paint(terminal, 'dim', gutter)}${printable(shown)}`, `    ${paint(terminal, 'red', caret)}`];
 }
 
-const SECRET_MEMBER =
-  /(\b(?:secrets?|keys?|passwords?|tokens?|credentials?|authorization|x-api-key)["']?\s*:\s*)(?!\s*(?:["']?(?:env|file):|[[{]))([^\s,}\]#][^,}\]#]*)/gi;
+/** `clientSecret` is one too: what stands before the word does not matter. */
+const SECRET_WORD = /(?:secrets?|keys?|passwords?|passwordhash|tokens?|credentials?|authorization)/.source;
+const SECRET_KEY = `${SECRET_WORD}["']?\\s*:(?!\\s*[[{])\\s*`;
+const QUOTED = /"(?:[^"\\]|\\.)*"?|'[^']*'?/.source;
+/** A value that stands in braces ends there or at a comma; another one at the end of its line. */
+const IN_BRACES = new RegExp(`(${SECRET_KEY})(${QUOTED}|(?:(?! #)[^,}\\]])+)`, 'gi');
+const IN_LINE = new RegExp(`(${SECRET_KEY})(${QUOTED}|(?:(?! #).)+)`, 'gi');
+const SECRET_LIST = /((?:secrets|passwords)["']?\s*:\s*\[)([^\]{}]*)/gi;
+const SECRET_NAME = /(?:secrets?|passwords?|passwordhash|tokens?)$/i;
+
+/** A value but for a reference, which is no secret. */
+const hide = (value: string): string =>
+  /^\s*(["']?(env|file):|[[{])/.test(value)
+    ? value
+    : value.replace(/\S.*/, (text) => '*'.repeat(text.length));
 
 /** A secret written into a document by mistake must not be copied into a terminal, a CI log or a ticket. */
-function withoutSecrets(line: string): string {
-  return line.replace(SECRET_MEMBER, (_, name: string, value: string) => name + '*'.repeat(value.length));
+function withoutSecrets(line: string, { path, column = 1 }: ConfigIssue): string {
+  const hidden = line
+    .replace(line.includes('{') ? IN_BRACES : IN_LINE, (_, name: string, value: string) => name + hide(value))
+    .replace(SECRET_LIST, (_, name: string, items: string) => name + items.replace(/[^,]+/g, hide));
+  if (!isSecretBelow(line, path, column)) return hidden;
+  return hidden.slice(0, column - 1) + hidden.slice(column - 1).replace(/^[^,}\]#]+/, hide);
+}
+
+/** Whether the fault is a secret whose name stands on a line above: `secrets:` with its items below. */
+function isSecretBelow(line: string, path: string, column: number): boolean {
+  const name = path.replace(/(\[\d+\])+$/, '').replace(/^.*\./, '');
+  return (
+    SECRET_NAME.test(name) &&
+    !line
+      .slice(column - 1)
+      .replace(/^["']/, '')
+      .startsWith(name)
+  );
 }

@@ -95,6 +95,12 @@ describe('members are refused for', () => {
       'say it of the whole',
     ],
     [
+      'a misspelt setting',
+      { 'any-of': [{ login: {}, wehn: 'request.method == "GET"' }] },
+      [`${at}.any-of[0].wehn: unknown key "wehn"`],
+      'did you mean "when"?',
+    ],
+    [
       'a wrong condition',
       { 'any-of': [{ login: {}, when: 'request.methd == "GET"' }] },
       [`${at}.any-of[0].when: *`],

@@ -6,7 +6,7 @@ import type { PolicyCatalog } from '../catalog.ts';
 import { type DocumentPath, parsePath } from '../document-path.ts';
 import { IssueList } from '../issues.ts';
 import { isObject } from '../json-shape.ts';
-import { MEMBER_SETTINGS } from '../schema/attachment.ts';
+import { ATTACHMENT_SETTINGS, MEMBER_SETTINGS } from '../schema/attachment.ts';
 import { AttachmentIds } from './attachment-ids.ts';
 import type { Reading } from './world.ts';
 
@@ -120,7 +120,8 @@ export class MemberCompiler {
 /** Only what proves who calls can be one of several ways to do so; how it acts is for the whole to say. */
 function isMember(spec: AttachmentSpec, item: unknown, issues: IssueList): boolean {
   const { path, definition } = spec;
-  const settings = isObject(item) ? Object.keys(item).filter((key) => key !== definition.name) : [];
+  const keys = isObject(item) ? Object.keys(item) : [];
+  const settings = keys.filter((key) => Object.hasOwn(ATTACHMENT_SETTINGS, key));
   const foreign = settings.filter((key) => !Object.hasOwn(MEMBER_SETTINGS, key));
   for (const key of foreign)
     issues.add([...path, key], 'cannot be said of one among several', 'say it of the whole');
