@@ -10,6 +10,8 @@ const MAX_VALUE_LENGTH = 4096;
 const PLAIN_TEXT = /^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/;
 const PLAIN_IN_COMMAS = /^[!-$&-+\--~](?:[ -$&-+\--~]*[!-$&-+\--~])?$/;
 const PLAIN_IN_SPACES = /^[!-$&-~]+$/;
+/** Without what divides values and their names in fields, forms and quoted strings either: `" & , ; =`. */
+const PLAIN_IN_TEXT = /^[!#$'-+\--:<>-~](?:[ !#$'-+\--:<>-~]*[!#$'-+\--:<>-~])?$/;
 
 /** One value as a header can carry it, percent-encoded where it could not; undefined for none, and for one too long. */
 export function fieldText(text: string): string | undefined {
@@ -31,6 +33,11 @@ export function fieldList(values: readonly string[], separator: ', ' | ' '): str
     joined += `${joined === '' ? '' : separator}${plain.test(value) ? value : encoded(value)}`;
   }
   return joined === '' || joined.length > MAX_VALUE_LENGTH ? undefined : joined;
+}
+
+/** One value among other text of a header: what could end it there, or begin another, is percent-encoded as well. */
+export function fieldPart(text: string): string {
+  return PLAIN_IN_TEXT.test(text) ? text : encoded(text);
 }
 
 /** Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD. */

@@ -11,7 +11,7 @@ export {
   type TokenFacts,
 } from './claims.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard.ts';
-export { fieldList, fieldText, KONG_FIELDS } from './identity-fields.ts';
+export { fieldList, fieldPart, fieldText, KONG_FIELDS } from './identity-fields.ts';
 export { oauthClientOptions } from './oauth-client-options.ts';
 export {
   type Argon2Hash,

@@ -1,5 +1,6 @@
 import type { PolicyContext } from '../../contract/index.ts';
 import { isFieldValue } from '../../http1/index.ts';
+import { fieldPart } from '../../identity/index.ts';
 import { VARIABLES } from './schema.ts';
 
 /** A header's value, made for one request. Throws where the result is nothing a header can carry. */
@@ -13,7 +14,7 @@ const READERS: Readonly<Record<Variable, Template>> = {
   'request.host': (c) => c.request.host,
   'request.path': (c) => c.request.path,
   client: (c) => c.request.client.text,
-  consumer: (c) => c.facts.identity?.consumer ?? '',
+  consumer: (c) => fieldPart(c.facts.identity?.consumer ?? ''),
   route: (c) => c.route.name,
   listener: (c) => c.route.listener,
 };
