@@ -3,19 +3,15 @@ import { readAdminToken } from '../control/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type Static, type TSchema, Type } from '../lib/schema.ts';
 import { matches } from '../lib/schema-check.ts';
-import type { OutputFormat } from './check.ts';
-import { formatOption } from './check.ts';
+import { addFormatOptions, type FormatOptions, formatOf } from './check.ts';
 import { type HostPort, parseHostPort } from './options.ts';
 import { paint, printable, type Terminal } from './terminal.ts';
 
 /** What every command has that asks a running gateway. */
-export interface AdminOptions {
+export interface AdminOptions extends FormatOptions {
   readonly admin: HostPort;
   /** Folder in which the admin token lies. */
   readonly data: string;
-  readonly format: OutputFormat;
-  /** The same as `format: json`. */
-  readonly json?: boolean;
 }
 
 /** What a command found or did: the answer itself, and how a person reads it. */
@@ -44,16 +40,14 @@ Exit codes:
 
 /** Adds `--admin`, `--data`, `--format` and `--json`, with help on them. */
 export function addAdminOptions(command: Command): Command {
-  return command
+  const withGateway = command
     .addOption(
       new Option('-a, --admin <HOST:PORT>', 'where the admin side of the gateway listens')
         .argParser(parseHostPort)
         .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
     )
-    .option('-d, --data <DIR>', 'data folder of the gateway, which holds the admin token', '.data')
-    .addOption(formatOption())
-    .option('--json', 'the same as --format json')
-    .addHelpText('after', HELP);
+    .option('-d, --data <DIR>', 'data folder of the gateway, which holds the admin token', '.data');
+  return addFormatOptions(withGateway).addHelpText('after', HELP);
 }
 
 /**
@@ -65,7 +59,7 @@ export async function askAdmin(
   terminal: Terminal,
   ask: (api: AdminApi) => Promise<AdminResult>,
 ): Promise<number> {
-  const isJson = options.json === true || options.format === 'json';
+  const isJson = formatOf(options) === 'json';
   const api = new AdminApi(options.admin, adminToken(options.data, process.env));
   try {
     const { data, text } = await ask(api);

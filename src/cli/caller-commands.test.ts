@@ -75,6 +75,7 @@ describe('wrong usage', () => {
     const cases = [
       ['consumers', 'create'],
       ['consumers', 'list', '--limit', 'many'],
+      ['consumers', 'update', 'app'],
       ['credentials', 'create', 'app', '--kind', 'jwt'],
       ['credentials', 'create', 'app', '--expires', 'tomorrow'],
       ['credentials', 'rotate', 'cr-1', '--overlap', 'a day'],
@@ -102,6 +103,10 @@ describe('sallyport consumers', () => {
     assert.match(words.stderr, /^refused: The document declares "declared"/);
     const { error } = await json('consumers', 'disable', 'nobody');
     assert.deepEqual([error.code, error.status], ['not-found', 404]);
+    const misspelt = await run('consumers', 'create', 'a b');
+    assert.match(misspelt.stderr, /^refused: .*name must be a name of letters, digits/);
+    assert.match((await run('credentials', '--consumer', 'declard')).stderr, /^refused: .*"declard"/);
+    assert.equal((await run('credentials', '--consumer', 'declared')).code, 0);
   });
 
   it('creates, changes, switches, lists and deletes', async () => {

@@ -32,23 +32,36 @@ Exit codes:
   2  the command was used wrongly
 `;
 
-/** `--format`, alike for every command that has it. */
-export const formatOption = (): Option =>
-  new Option('--format <format>', 'how results are printed').choices(['text', 'json']).default('text');
+/** How results are printed. */
+export interface FormatOptions {
+  readonly format: OutputFormat;
+  /** The same as `format: json`. */
+  readonly json?: boolean;
+}
+
+/** Adds `--format` and `--json`, alike for every command that prints results. */
+export const addFormatOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--format <format>', 'how results are printed').choices(['text', 'json']).default('text'),
+    )
+    .option('--json', 'the same as --format json');
+
+export const formatOf = ({ format, json }: FormatOptions): OutputFormat => (json === true ? 'json' : format);
 
 /** `sallyport check FILE`. */
 export function addCheckCommand(program: Command, terminal: Terminal = processTerminal()): void {
-  program
+  const command = program
     .command('check')
     .summary('check a document')
     .description(
       'Checks a document (a file, or a folder of *.yaml and *.json) and tells every error at once.',
     )
-    .argument('<file>', 'document or folder')
-    .addOption(formatOption())
+    .argument('<file>', 'document or folder');
+  addFormatOptions(command)
     .addHelpText('after', EXIT_CODES_HELP)
-    .action(async (file: string, options: { format: OutputFormat }) => {
-      process.exitCode = await check(file, options.format, terminal);
+    .action(async (file: string, options: FormatOptions) => {
+      process.exitCode = await check(file, formatOf(options), terminal);
     });
 }
 

@@ -49,7 +49,7 @@ const oneMore = (text: string, before: readonly string[]): readonly string[] => 
 export function addConsumerCommands(program: Command, terminal: Terminal = processTerminal()): void {
   const consumers = program
     .command('consumers')
-    .summary('who may call: list, create, disable, enable, delete')
+    .summary('who may call: list, create, update, disable, enable, delete')
     .description(
       'Looks after the consumers of a running gateway: those that are kept live, and whether those of the document ' +
         'may call. What a command does is in force in every worker when it returns.',
@@ -96,17 +96,21 @@ function addCreate(consumers: Command, run: Run): void {
     .option('--no-groups', 'it belongs to none')
     .option('--id <ID>', 'its id in another system')
     .option('--no-id', 'it has none');
-  addAdminOptions(update).action((name: string, options: UpdateOptions) =>
-    run(options, async (api) => {
-      const data = await api.patch(pathOf(name), changeOf(options));
+  addAdminOptions(update).action((name: string, options: UpdateOptions) => {
+    const change = changeOf(options);
+    if (Object.keys(change).length === 0) update.error(NOTHING_NAMED);
+    return run(options, async (api) => {
+      const data = await api.patch(pathOf(name), change);
       const { groups } = expectAnswer(Consumer, data);
       return {
         data,
         text: printable(`${name} is in ${groups.length === 0 ? 'no group' : groups.join(', ')}\n`),
       };
-    }),
-  );
+    });
+  });
 }
+
+const NOTHING_NAMED = 'error: no change is named: give --group, --no-groups, --id or --no-id';
 
 interface UpdateOptions extends AdminOptions {
   readonly group: readonly string[];

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { ConfigError } from '../errors.ts';
 import { type Static, type TSchema, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
@@ -11,6 +9,7 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { columns } from './columns.ts';
+import { readNamedFile } from './named-file.ts';
 import { parseCount, parseDurationText, parsePlace } from './options.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 import { parseWhen, WHEN_FORM } from './when.ts';
@@ -128,19 +127,11 @@ function requestOf(consumer: string, options: CreateOptions): Readonly<Record<st
     kind,
     username,
     keyId,
-    publicKey: publicKey === undefined ? undefined : readText(publicKey),
-    certificate: certificate === undefined ? undefined : readText(certificate),
+    publicKey: publicKey === undefined ? undefined : readNamedFile(publicKey),
+    certificate: certificate === undefined ? undefined : readNamedFile(certificate),
     notBefore: options.notBefore,
     expiresAt: options.expires,
   };
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw ConfigError.at('', cause instanceof Error ? cause.message : String(cause));
-  }
 }
 
 function addRotate(credentials: Command, run: Run): void {
@@ -218,7 +209,11 @@ async function listCredentials(
   if (consumer !== undefined) query.set('consumer', consumer);
   const data = await api.get(`/api/credentials?${query}`);
   const { credentials, next } = expectAnswer(Page, data);
-  if (credentials.length === 0) return { data, text: 'There are no credentials.\n' };
+  if (credentials.length === 0) {
+    // Of a misspelt name there are none either: that is refused.
+    if (consumer !== undefined) await api.get(`/api/consumers/${encodeURIComponent(consumer)}`);
+    return { data, text: 'There are no credentials.\n' };
+  }
   const of = consumer === undefined ? '' : ` --consumer ${consumer}`;
   const more = next === null ? '' : printable(`More: sallyport credentials list --before ${next}${of}\n`);
   return { data, text: columns([HEAD, ...credentials.map(rowOf)]) + more };

@@ -4,10 +4,12 @@ import { type DocumentTestResult, runDocumentTests, type UnmetExpectation } from
 import { POLICIES } from '../policies/index.ts';
 import { createLocalCounters } from '../state/index.ts';
 import {
+  addFormatOptions,
   counted,
   EXIT,
   EXIT_CODES_HELP,
-  formatOption,
+  type FormatOptions,
+  formatOf,
   noteLines,
   type OpenedDocument,
   type OutputFormat,
@@ -20,15 +22,15 @@ const DAY_MS = 86_400_000;
 
 /** `sallyport test FILE`. */
 export function addTestCommand(program: Command, terminal: Terminal = processTerminal()): void {
-  program
+  const command = program
     .command('test')
     .summary('run the tests of a document')
     .description('Runs the tests a document carries, through the same evaluator as live traffic.')
-    .argument('<file>', 'document or folder')
-    .addOption(formatOption())
+    .argument('<file>', 'document or folder');
+  addFormatOptions(command)
     .addHelpText('after', EXIT_CODES_HELP)
-    .action(async (file: string, options: { format: OutputFormat }) => {
-      process.exitCode = await test(file, options.format, terminal, Date.now());
+    .action(async (file: string, options: FormatOptions) => {
+      process.exitCode = await test(file, formatOf(options), terminal, Date.now());
     });
 }
 

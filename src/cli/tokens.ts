@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { type TSchema, Type } from '../lib/schema.ts';
@@ -12,6 +11,7 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { columns } from './columns.ts';
+import { readNamedFile } from './named-file.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 import { parseWhen, WHEN_FORM } from './when.ts';
 
@@ -35,13 +35,11 @@ interface RevokeOptions extends AdminOptions {
   readonly reason?: string;
 }
 
-const STDIN = 0;
-
 /** `sallyport tokens revoke` and `sallyport revocations`. */
 export function addTokenCommands(program: Command, terminal: Terminal = processTerminal()): void {
   const tokens = program
     .command('tokens')
-    .summary('tokens of issuers: revoke')
+    .summary('tokens of issuers: revoke one')
     .description('Refuses single tokens of issuers before their time.');
   const revoke = tokens
     .command('revoke')
@@ -80,7 +78,7 @@ interface NamedToken {
 
 /** Options win over what the token says. */
 function tokenOf(file: string | undefined, options: RevokeOptions): NamedToken {
-  const said = file === undefined ? {} : claimsOf(readToken(file));
+  const said = file === undefined ? {} : claimsOf(readNamedFile(file).trim());
   const { issuer = said.issuer, id = said.id, until = said.until, reason = '' } = options;
   if (issuer === undefined) throw incomplete('issuer', 'iss', '--issuer ISS');
   if (id === undefined) throw incomplete('id', 'jti', '--id JTI');
@@ -89,15 +87,11 @@ function tokenOf(file: string | undefined, options: RevokeOptions): NamedToken {
 }
 
 const incomplete = (what: string, claim: string, option: string): ConfigError =>
-  ConfigError.at('', `the ${what} of the token is not known`, `give ${option}, or a token that has ${claim}`);
-
-function readToken(file: string): string {
-  try {
-    return readFileSync(file === '-' ? STDIN : file, 'utf8').trim();
-  } catch (cause) {
-    throw ConfigError.at('', cause instanceof Error ? cause.message : String(cause));
-  }
-}
+  ConfigError.at(
+    '',
+    `the ${what} of the token is not known`,
+    `give ${option}, or a file with the token, which has its ${claim}`,
+  );
 
 const Claims = Type.Object({
   iss: Type.Optional(Type.String()),

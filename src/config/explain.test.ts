@@ -33,6 +33,14 @@ describe('explain', () => {
   const cases: readonly [name: string, schema: TSchema, value: unknown, told: string[]][] = [
     ['a wrong type', Type.Integer(), 'x', [': must be an integer']],
     ['a fraction', Type.Integer(), 1.5, [': must be an integer']],
+    [
+      'an object for a list',
+      Type.Array(Type.String()),
+      { a: 1 },
+      [': must be a list | put a "-" before each item'],
+    ],
+    ['a text for a list', Type.Array(Type.String()), 'a', [': must be a list | put it in brackets: [ ]']],
+    ['nothing for a list', Type.Array(Type.String()), null, [': must be a list']],
     ['null', Type.Object({}), null, [': must be an object']],
     ['a list for an object', Type.Object({}), [], [': must be an object']],
     [

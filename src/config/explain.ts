@@ -71,11 +71,14 @@ function typeFault(schema: Keywords, value: unknown, path: DocumentPath): Fault 
   if (hasType(type, value)) return undefined;
   const custom = textOf(schema.patternErrorMessage);
   if (custom !== undefined) return fault(path, custom);
-  return fault(
-    path,
-    `must be ${typeWords(type)}`,
-    schema.const === undefined ? undefined : `write ${JSON.stringify(schema.const)}`,
-  );
+  const fix = schema.const === undefined ? listForm(type, value) : `write ${JSON.stringify(schema.const)}`;
+  return fault(path, `must be ${typeWords(type)}`, fix);
+}
+
+/** How what is there becomes a list. */
+function listForm(type: unknown, value: unknown): string | undefined {
+  if (type !== 'array' || value === null) return undefined;
+  return isObject(value) ? 'put a "-" before each item' : 'put it in brackets: [ ]';
 }
 
 function typeWords(type: unknown): string {
