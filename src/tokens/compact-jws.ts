@@ -16,6 +16,8 @@ export interface CompactJws {
 /** Why a token is not read, in words for the record; nothing of the token is in them. */
 export interface Unreadable {
   readonly fault: string;
+  /** It has not even the form of a signed token. */
+  readonly isOfAnotherKind: boolean;
 }
 
 /** Key ids are names, not documents. */
@@ -36,7 +38,7 @@ const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}
  */
 export function readCompactJws(token: string): CompactJws | Unreadable {
   const parts = token.split('.', 4);
-  if (parts.length !== 3) return unreadable('the token has not three parts');
+  if (parts.length !== 3) return { fault: 'the token has not three parts', isOfAnotherKind: true };
   const [header, payload, signature] = parts;
   if (signature === '' || header === '') return unreadable('the token is not signed');
   if (!parts.every((part) => BASE64URL.test(part))) return unreadable('the token is not canonical base64url');
@@ -99,4 +101,4 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const unreadable = (fault: string): Unreadable => ({ fault });
+const unreadable = (fault: string): Unreadable => ({ fault, isOfAnotherKind: false });

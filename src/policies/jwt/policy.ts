@@ -99,7 +99,8 @@ class JwtPolicy implements Policy {
   async #verified(c: PolicyContext, token: string): Promise<VerifiedToken | Fault> {
     const { types, trusts, claims: rules, mapping } = this.#rules;
     const jws = readCompactJws(token);
-    if ('fault' in jws) return guess(jws.fault);
+    // Of another kind it is nobody's guess: another of several ways to prove who calls may know it.
+    if ('fault' in jws) return jws.isOfAnotherKind ? wrong(jws.fault) : guess(jws.fault);
     if (!types.has(jws.typ)) return wrong('the token is of another type');
     const claims = readClaims(jws);
     if (typeof claims === 'string') return guess(claims);
