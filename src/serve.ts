@@ -1,9 +1,10 @@
 /** Wires the rooms of the control side around the worker threads. */
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   addDemoKey,
   bannerText,
+  demoRequest,
   type HostPort,
   packageVersion,
   type RunOptions,
@@ -299,8 +300,9 @@ class Gateway {
     }
   }
 
-  async #startDemo(address: HostPort): Promise<string> {
-    const key = addDemoKey(dirname(this.#options.config));
+  async #startDemo(address: HostPort): Promise<string | undefined> {
+    const { config } = this.#options;
+    const key = addDemoKey(config, documentFolder(config));
     const upstream = await startDemoUpstream(address);
     this.#open.push(() => upstream.close());
     return key;
@@ -386,7 +388,7 @@ class Gateway {
 
   /** Stdout is for records where they go there. */
   async #greet(
-    { tlsListeners }: DocumentSources,
+    sources: DocumentSources,
     tokenPath: string | undefined,
     demoKey: string | undefined,
   ): Promise<void> {
@@ -394,12 +396,14 @@ class Gateway {
     const bound = await this.#pool.addresses();
     const first = this.#first;
     const issues = this.#publisher.refusal?.issues ?? [];
+    const { tlsListeners } = sources;
+    const worksWithKey = demoKey !== undefined && (await sources.letsOn(demoRequest('127.0.0.1')));
     const text = bannerText({
       gateways: bound.map((b) => ({ ...b, scheme: tlsListeners.has(b.listener) ? 'https' : 'http' })),
       admin: admin === 'off' ? undefined : { ...admin, isExposed: !isLoopback(admin.host) },
       tokenPath,
       records,
-      demoKey,
+      demoKey: worksWithKey ? demoKey : undefined,
       revision: first?.revision ?? '',
       workers,
       lastGood: first?.source === 'last-good' ? { config, issues, savedAtMs: first.savedAtMs } : undefined,

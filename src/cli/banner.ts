@@ -7,7 +7,7 @@ export interface BannerFacts {
   readonly admin: AdminFacts | undefined;
   readonly tokenPath: string | undefined;
   readonly records: string;
-  /** Path of the demo's key, where there is one. */
+  /** Path of the demo's key, where a request with it is let on. */
   readonly demoKey: string | undefined;
   readonly revision: string;
   readonly workers: number;

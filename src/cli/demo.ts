@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import { ConfigError } from '../errors.ts';
@@ -8,10 +8,23 @@ import type { HostPort } from './options.ts';
 
 const KEY_BYTES = 24;
 const KEY_FILE = 'demo.key';
+const DOCUMENT_FILE = /\.(ya?ml|json)$/;
 const MAX_ECHO_BYTES = 64 * 1024;
 
-/** Makes `demo.key` beside the document when it is not there: random, for its owner only. Returns its path. */
-export function addDemoKey(documentFolder: string): string {
+/** What opens the door of the quickstart: a request that its demo key is good for. */
+export const demoRequest = (host: string) => ({
+  path: '/hello',
+  client: '127.0.0.1',
+  headers: { host, 'x-api-key': `file:./${KEY_FILE}` },
+});
+
+/**
+ * Makes `demo.key` beside a document that names it, when it is not there: random, for its owner only. Returns its path,
+ * or undefined where no document names it.
+ * @param documents a file, or the folder in which they are
+ */
+export function addDemoKey(documents: string, documentFolder: string): string | undefined {
+  if (!namesKey(documents)) return undefined;
   const file = path.join(documentFolder, KEY_FILE);
   if (existsSync(file)) return file;
   try {
@@ -21,6 +34,17 @@ export function addDemoKey(documentFolder: string): string {
     throw ConfigError.at('', `cannot make the demo key: ${reason}`, 'copy the document to a folder of yours');
   }
   return file;
+}
+
+/** What cannot be read names nothing here: whoever loads the document tells why. */
+function namesKey(documents: string): boolean {
+  try {
+    const isFolder = statSync(documents).isDirectory();
+    const files = isFolder ? readdirSync(documents).filter((name) => DOCUMENT_FILE.test(name)) : [''];
+    return files.some((name) => readFileSync(path.join(documents, name), 'utf8').includes(KEY_FILE));
+  } catch {
+    return false;
+  }
 }
 
 export interface DemoUpstream {

@@ -6,7 +6,7 @@ import { nameHelp, refuseMisspelt } from './subcommands.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 export { type BannerFacts, bannerText } from './banner.ts';
-export { addDemoKey, type DemoUpstream, startDemoUpstream } from './demo.ts';
+export { addDemoKey, type DemoUpstream, demoRequest, startDemoUpstream } from './demo.ts';
 export type { HostPort } from './options.ts';
 export { preflight } from './preflight.ts';
 export type { RunOptions } from './run.ts';

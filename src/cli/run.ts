@@ -75,7 +75,7 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
     .addOption(
       new Option(
         '--demo [HOST:PORT]',
-        'also serve a demo upstream (127.0.0.1:8099) and make demo.key beside the document',
+        'also serve a demo upstream (127.0.0.1:8099), and make demo.key beside a document that names it',
       )
         .preset('127.0.0.1:8099')
         .argParser(parseHostPort),

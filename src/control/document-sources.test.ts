@@ -47,6 +47,49 @@ listeners:
   assert.deepEqual([...sources.tlsListeners], ['secure']);
 });
 
+describe('a request to try', () => {
+  const request = { path: '/hello', headers: { 'x-api-key': 'file:./demo.key' } };
+  const listener = (more = ''): string => `{ name: a, address: "127.0.0.1:PORT"${more} }`;
+  const routes = (path: string): string =>
+    `routes: [{ name: r, match: { path: ${path} }, upstream: u, policies: [{ api-key: {} }] }]
+upstreams: { u: { targets: ["http://127.0.0.1:9"] } }
+consumers: [{ name: a, credentials: [{ api-key: { secret: file:./demo.key } }] }]`;
+  const cases: readonly [name: string, letsOn: boolean, listener: string, rest: string][] = [
+    ['that nothing takes', false, listener(), ''],
+    ['that another path takes', false, listener(), routes('/hi')],
+    [
+      'over TLS',
+      false,
+      listener(', tls: { certificates: [{ cert: file:./local.pem, key: file:./local.pem }] }'),
+      routes('/hello'),
+    ],
+    [
+      'before which a PROXY header is due',
+      false,
+      listener(', proxyProtocol: required, trustedProxies: [127.0.0.1]'),
+      routes('/hello'),
+    ],
+    ['that is let on', true, listener(), routes('/hello')],
+  ];
+  for (const [name, letsOn, first, rest] of cases) {
+    it(name, async () => {
+      await writeFile(path.join(path.dirname(file), 'demo.key'), 'k'.repeat(32));
+      await writeFile(path.join(path.dirname(file), 'local.pem'), LOCAL.cert + LOCAL.key);
+      await sources.fromText(
+        `sallyport: 1\nlisteners: [${first.replace('PORT', String(await freePort()))}]\n${rest}\n`,
+      );
+      assert.equal(await sources.letsOn(request), letsOn);
+    });
+  }
+
+  it('whose secret is not there', async () => {
+    assert.equal(
+      await sources.letsOn({ path: '/hello', headers: { 'x-api-key': 'file:./none.key' } }),
+      false,
+    );
+  });
+});
+
 describe('a document that cannot be served', () => {
   it('says of a failing test in which line it stands and what to do', async () => {
     const issues = await issuesOf(() => sources.fromText(FAILING));

@@ -17,7 +17,7 @@ import {
 } from '../config/index.ts';
 import type { Clock, DocumentFiles, LiveData, Secrets, Snapshot } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
-import { runDocumentTests, testIssues } from '../lifecycle/index.ts';
+import { type DocumentTestDeps, runDocumentTests, type TestRequest, testIssues } from '../lifecycle/index.ts';
 import { createLocalCounters } from '../state/index.ts';
 import type { LastGoodBundle } from '../store/index.ts';
 import { documentFolder } from './document-folder.ts';
@@ -78,6 +78,24 @@ export class DocumentSources {
     return new Set(secure.map(({ name }) => name));
   }
 
+  /** Whether the document last found servable lets on what a test of it would send over plain HTTP. */
+  async letsOn(request: TestRequest): Promise<boolean> {
+    const snapshot = this.#checked;
+    const listener = snapshot?.listeners[0];
+    if (snapshot === undefined || listener === undefined) return false;
+    if (listener.tls !== undefined || listener.proxyProtocol) return false;
+    const test = { name: '', request, expect: { forwarded: true } };
+    const secrets = secretsOf(this.#deps.environment, filesOnDisk(this.#folder));
+    return testIssues(await runDocumentTests(snapshot, [test], this.#testDeps(secrets))).length === 0;
+  }
+
+  #testDeps(secrets: Secrets): DocumentTestDeps {
+    const { clock } = this.#deps;
+    // The start of the day: windows then begin alike in every run, so that no test passes by the hour.
+    const startMs = clock.now() - (clock.now() % DAY_MS);
+    return { createState: createLocalCounters, secrets, startMs };
+  }
+
   get #folder(): string {
     return documentFolder(this.#deps.path);
   }
@@ -122,12 +140,9 @@ export class DocumentSources {
 
   /** A document that fails its own tests is refused like one that cannot be compiled. */
   async #runTests({ document, snapshot }: CheckedDocument, secrets: Secrets): Promise<void> {
-    const { catalog, clock } = this.#deps;
-    if (!catalog.isDocument(document)) return;
-    // The start of the day: windows then begin alike in every run, so that no test passes by the hour.
-    const startMs = clock.now() - (clock.now() % DAY_MS);
-    const deps = { createState: createLocalCounters, secrets, startMs };
-    const issues = testIssues(await runDocumentTests(snapshot, document.tests ?? [], deps));
+    if (!this.#deps.catalog.isDocument(document)) return;
+    const results = await runDocumentTests(snapshot, document.tests ?? [], this.#testDeps(secrets));
+    const issues = testIssues(results);
     if (issues.length > 0) throw new ConfigError(issues.map((issue) => ({ ...issue, suggestion: TEST_FIX })));
   }
 

@@ -45,7 +45,8 @@ export interface DocumentTestResult {
 }
 
 type Step = Extract<DocumentTest, { steps: unknown }>['steps'][number];
-type TestRequest = Step['request'];
+/** What a test sends. */
+export type TestRequest = Step['request'];
 type Expectation = NonNullable<Step['expect']>;
 
 /** What became of one request, in the words of `expect`. */

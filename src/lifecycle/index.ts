@@ -3,6 +3,7 @@ export {
   type DocumentTestDeps,
   type DocumentTestResult,
   runDocumentTests,
+  type TestRequest,
   testIssues,
   type UnmetExpectation,
 } from './document-tests.ts';

@@ -100,6 +100,33 @@ describe('the quickstart', () => {
   });
 });
 
+describe('a demo upstream beside a document of one’s own', () => {
+  it('makes no key that nobody asked for, and tells of none', async () => {
+    const folder = await temporaryFolder();
+    const target = await freePort();
+    const document = `sallyport: 1
+listeners: [{ name: public, address: "127.0.0.1:${await freePort()}" }]
+upstreams: { demo: { targets: ["http://127.0.0.1:${target}"] } }
+routes: [{ name: all, match: { path: /** }, upstream: demo, policies: [{ api-key: {} }] }]
+`;
+    await writeFile(path.join(folder.path, 'gateway.yaml'), document);
+    const program = new Program(
+      ['run', '--admin', 'off', '--demo', `127.0.0.1:${target}`, '--records', 'none'],
+      {
+        cwd: folder.path,
+      },
+    );
+    try {
+      await program.says(/revision .+ workers?\n/);
+      assert.doesNotMatch(program.stdout, /curl/);
+      await assert.rejects(stat(path.join(folder.path, 'demo.key')), { code: 'ENOENT' });
+    } finally {
+      await program.stop();
+      await folder.remove();
+    }
+  });
+});
+
 describe('a document that cannot be served at the start', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let port: number;
