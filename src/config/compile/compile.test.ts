@@ -288,8 +288,14 @@ describe('a document is refused for', () => {
       'routes[0].policies[0].member.who: nobody is named "app"',
     ],
     [
-      'a policy without what it needs',
+      'a policy before what it needs',
       policies({ guard: {} }, { login: {} }),
+      'routes[0].policies[0].guard: needs the identity, which no policy before it provides (listener "public")',
+      'put login, which stands behind it, first',
+    ],
+    [
+      'a policy without what it needs',
+      policies({ guard: {} }, { login: {}, mode: 'shadow' }),
       'routes[0].policies[0].guard: needs the identity, which no policy before it provides (listener "public")',
       'put one of these before it: login, api-key',
     ],

@@ -15,7 +15,7 @@ export function checkFacts(
 ): void {
   const enforced = new Set<FactKey>();
   const any = new Set<FactKey>();
-  for (const { attachment, path, needs, provides } of pipeline) {
+  for (const [i, { attachment, path, needs, provides }] of pipeline.entries()) {
     const isEnforced = attachment.mode === 'enforce';
     const known = isEnforced ? enforced : any;
     for (const fact of needs) {
@@ -23,13 +23,21 @@ export function checkFacts(
       const missing = any.has(fact)
         ? `needs the ${fact}, which before it is only provided in shadow`
         : `needs the ${fact}, which no policy before it provides`;
-      issues.add(path, `${missing} (${where})`, suggestion(fact, any.has(fact), catalog));
+      const fix = laterProvider(fact, pipeline.slice(i + 1)) ?? suggestion(fact, any.has(fact), catalog);
+      issues.add(path, `${missing} (${where})`, fix);
     }
     for (const fact of provides) {
       any.add(fact);
       if (isEnforced) enforced.add(fact);
     }
   }
+}
+
+function laterProvider(fact: FactKey, behind: readonly PlacedAttachment[]): string | undefined {
+  const late = behind.find(
+    ({ attachment, provides }) => attachment.mode === 'enforce' && provides.includes(fact),
+  );
+  return late === undefined ? undefined : `put ${late.attachment.policy}, which stands behind it, first`;
 }
 
 function suggestion(fact: FactKey, inShadow: boolean, catalog: PolicyCatalog): string {
