@@ -351,6 +351,15 @@ describe('edits and facts', () => {
       assert.deepEqual([seen, judged.facts.identity?.consumer], [['A'], 'A']);
     });
   }
+  it('what a failing policy vouches for is nobody else’s to say', async () => {
+    const request = () => assert.fail('broke');
+    const undecided = { when: () => assert.fail('undecided'), onError: 'continue' } as const;
+    for (const more of [{ onError: 'continue' } as const, undecided]) {
+      const judged = evaluation(attach('a', { request, vouchesFor: ['x-user'] }, more));
+      assert.equal(told(await judged.runRequest()), 'forward');
+      assert.deepEqual([...judged.edits.requestEdits], ['remove', 'x-user', '']);
+    }
+  });
   it('an edit that would split the head fails its policy', async () => {
     const bad: Policy = { request: (c) => after(c.edits.setRequestHeader('X', 'a\r\nY: b'), CONTINUE) };
     const judged = evaluation(attach('a', bad));

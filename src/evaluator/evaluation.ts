@@ -40,6 +40,7 @@ type Step =
 
 const REQUEST_STEP: Step = Object.freeze({ phase: 'request' });
 const NO_FACTS: Readonly<Facts> = Object.freeze({ identity: undefined });
+const NO_NAMES: readonly string[] = Object.freeze([]);
 const FORWARD: Verdict = Object.freeze({ kind: 'forward' });
 /** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7): it is here, and that is all it says. */
 const SERVER_OPTIONS: Verdict = Object.freeze({
@@ -273,8 +274,11 @@ export class Evaluation implements PolicyContext {
     const { id: attachment, policy, mode } = a;
     const code = told?.code ?? 'policy-failed';
     this.entries.push({ attachment, policy, mode, phase, outcome: 'error', code, reason });
-    if (mode !== 'enforce' || a.onError === 'continue') return undefined;
-    return { kind: 'reject', error: told ?? brokenPolicy(reason), by: a };
+    if (mode !== 'enforce') return undefined;
+    if (a.onError !== 'continue') return { kind: 'reject', error: told ?? brokenPolicy(reason), by: a };
+    // It has nothing to say to the upstream, and a client must not say it in its place.
+    for (const name of a.instance.vouchesFor ?? NO_NAMES) this.edits.removeRequestHeader(name);
+    return undefined;
   }
 
   async #chunk(a: Attachment, bytes: Uint8Array): Promise<ChunkDecision> {

@@ -83,8 +83,7 @@ export class Journal implements EditJournal {
     const { requestEdits: request, responseEdits: response } = this;
     for (let i = 0; i < request.length; i += 3) {
       if (request[i] === 'set') into.setRequestHeader(request[i + 1], request[i + 2]);
-      else if (request[i] === 'remove') into.removeRequestHeader(request[i + 1]);
-      else into.removeRequestCookie(request[i + 2]);
+      else askToRemove(request, i, into);
     }
     for (const name of this.removedParameters) into.removeQueryParameter(name);
     for (let i = 0; i < response.length; i += 3) {
@@ -92,6 +91,13 @@ export class Journal implements EditJournal {
       else if (response[i] === 'remove') into.removeResponseHeader(response[i + 1]);
       else into.appendResponseHeader(response[i + 1], response[i + 2]);
     }
+  }
+
+  /** Asks another journal only for what the upstream is to be spared: a credential, what no client may say. */
+  replayRemovals(into: EditJournal): void {
+    const { requestEdits: request } = this;
+    for (let i = 0; i < request.length; i += 3) if (request[i] !== 'set') askToRemove(request, i, into);
+    for (const name of this.removedParameters) into.removeQueryParameter(name);
   }
 
   /** A point to rewind to: three lengths in one number, so that nothing is allocated before each policy. */
@@ -107,6 +113,11 @@ export class Journal implements EditJournal {
     if (this.#response !== undefined) this.#response.length = headers % PLACES;
     if (this.#parameters !== undefined) this.#parameters.length = mark % PLACES;
   }
+}
+
+function askToRemove(edits: readonly string[], at: number, into: EditJournal): void {
+  if (edits[at] === 'remove') into.removeRequestHeader(edits[at + 1]);
+  else into.removeRequestCookie(edits[at + 2]);
 }
 
 /**

@@ -66,7 +66,12 @@ export class Trial implements PolicyContext {
     this.#isTaken = true;
     this.#journal.replay(edits);
     const { identity, identityFields } = this.#facts;
-    if (identity !== facts.identity) this.#outer.provide('identity', identity);
+    if (this.identified || identity !== facts.identity) this.#outer.provide('identity', identity);
     if (identityFields !== facts.identityFields) this.#outer.provide('identityFields', identityFields);
+  }
+
+  /** Hands on nothing of it but what was to be taken away: the policy failed, and the request may go on without it. */
+  giveUp(): void {
+    this.#journal.replayRemovals(this.#outer.edits);
   }
 }

@@ -113,6 +113,43 @@ describe('all-of', () => {
     }
   });
 
+  it('that fails has taken away what it had to, and has said nothing', async () => {
+    const items = [
+      { a: on({ consumer: 'device' }, { sets: 'X-User', removes: 'X-Api-Key' }) },
+      { b: { says: 'fail', sets: 'X-Other', removes: 'Cookie' } },
+      { c: on({}, { vouchesFor: ['x-group'] }) },
+    ];
+    for (const asynchronous of [false, true]) {
+      for (const nested of [false, true]) {
+        const inner = await compiled(items, scriptedMembers({ asynchronous }));
+        const member = {
+          name: 'all-of',
+          policy: 'all-of',
+          when: undefined,
+          body: 'none',
+          instance: inner,
+        } as const;
+        const members = () => Promise.resolve([member]);
+        const policy = nested ? await allOf.compile([{}], compileDeps({ more: { members } })) : inner;
+        const c = policyContext();
+        await assert.rejects(async () => policy.request?.(c), PolicyFailure);
+        assert.deepEqual(
+          new Set(c.recorded.map((edit) => edit.join(' '))),
+          new Set(['x-group', 'X-Api-Key', 'Cookie'].map((name) => `removeRequestHeader ${name}`)),
+        );
+        assert.equal(c.facts.identity, undefined);
+      }
+    }
+  });
+
+  it('lets no client speak for a member, asked or not', async () => {
+    const items = [{ a: on({}) }, { b: on({}, { vouchesFor: ['x-user'] }), when: false }];
+    const { request } = await compiled(items);
+    const c = policyContext();
+    await request(c);
+    assert.deepEqual(c.recorded, [['removeRequestHeader', 'x-user']]);
+  });
+
   it('goes on with all that took part, in order', async () => {
     const script = scriptedMembers();
     const items = [

@@ -30,11 +30,12 @@ export const allOf: PolicyDefinition<typeof allOfSchema> = {
     const chosen = chosenOf(config, members);
     const later = new LaterPhases(members);
     const proofs = new Proofs(members, later, chosen, deps.consumers);
+    const { vouchesFor } = proofs;
     return {
       request: (c) => proofs.request(c),
       ...later.phases,
       admitsStrangers: members.every(({ instance }) => instance.admitsStrangers === true),
-      vouchesFor: [...new Set(members.flatMap(({ instance }) => instance.vouchesFor ?? []))],
+      vouchesFor,
     };
   },
 };
@@ -65,6 +66,8 @@ function chosenOf(config: AllOfConfig, members: readonly Member[]): string | und
 
 /** What one request has shown so far. */
 interface Shown {
+  /** What the members are given. What they say of the request counts once the last of them was asked. */
+  readonly whole: Trial;
   /** Who was identified before. */
   readonly before: Identity | undefined;
   readonly proofs: Proof[];
@@ -72,6 +75,7 @@ interface Shown {
 }
 
 class Proofs {
+  readonly vouchesFor: readonly string[];
   readonly #members: readonly Member[];
   readonly #later: LaterPhases;
   readonly #chosen: string | undefined;
@@ -87,22 +91,26 @@ class Proofs {
     this.#later = later;
     this.#chosen = chosen;
     this.#consumers = consumers;
+    this.vouchesFor = [...new Set(members.flatMap(({ instance }) => instance.vouchesFor ?? []))];
   }
 
   request(c: PolicyContext): Awaitable<Decision> {
-    return this.#ask(c, 0, { before: c.facts.identity, proofs: [], participants: [] });
+    const whole = new Trial(c);
+    // A member that is not asked does not take away what a client says in its name.
+    for (const name of this.vouchesFor) whole.edits.removeRequestHeader(name);
+    return this.#ask(c, 0, { whole, before: c.facts.identity, proofs: [], participants: [] });
   }
 
   #ask(c: PolicyContext, from: number, shown: Shown): Awaitable<Decision> {
     for (let i = from; i < this.#members.length; i++) {
       const member = this.#members[i];
-      const trial = new Trial(c);
+      const trial = new Trial(shown.whole);
       let said: Awaitable<Decision>;
       try {
-        if (member.when !== undefined && !member.when(c)) continue;
+        if (member.when !== undefined && !member.when(shown.whole)) continue;
         said = member.instance.request === undefined ? CONTINUE : member.instance.request(trial);
       } catch (cause) {
-        throw partFailure(member.name, cause);
+        throw failure(member, shown, trial, cause);
       }
       if (said instanceof Promise) return this.#resume(c, i, shown, trial, said);
       const refused = this.#refusal(c, member, shown, trial, said);
@@ -123,7 +131,7 @@ class Proofs {
     try {
       said = await pending;
     } catch (cause) {
-      throw partFailure(member.name, cause);
+      throw failure(member, shown, trial, cause);
     }
     return this.#refusal(c, member, shown, trial, said) ?? this.#ask(c, at + 1, shown);
   }
@@ -132,7 +140,7 @@ class Proofs {
   #refusal(
     c: PolicyContext,
     member: Member,
-    { before, proofs, participants }: Shown,
+    { whole, before, proofs, participants }: Shown,
     trial: Trial,
     said: Decision,
   ): Decision | undefined {
@@ -145,7 +153,8 @@ class Proofs {
       return undefined;
     }
     // Half a proof names nobody.
-    c.provide('identity', before);
+    whole.provide('identity', before);
+    whole.take();
     if (said.kind === 'respond') return said;
     if (said.kind === 'take') {
       this.#later.takePart(c, [{ member, context: trial }]);
@@ -155,16 +164,21 @@ class Proofs {
     return reject(namedRejection(member.name, said.error));
   }
 
-  #conclude(c: PolicyContext, { before, proofs, participants }: Shown): Decision {
+  #conclude(c: PolicyContext, { whole, before, proofs, participants }: Shown): Decision {
     const merged = mergeProofs(proofs, this.#chosen, this.#consumers);
-    if ('kind' in merged) {
-      c.provide('identity', before);
-      return merged;
-    }
-    c.provide('identity', merged);
+    whole.provide('identity', 'kind' in merged ? before : merged);
+    whole.take();
+    if ('kind' in merged) return merged;
     this.#later.takePart(c, participants);
     return CONTINUE;
   }
+}
+
+/** What has been said by then is half a proof's, and goes no further, whatever becomes of the request. */
+function failure(member: Member, { whole }: Shown, trial: Trial, cause: unknown): Error {
+  trial.giveUp();
+  whole.giveUp();
+  return partFailure(member.name, cause);
 }
 
 /** The member's own answer; the record tells which it was. */
