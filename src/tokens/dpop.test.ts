@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_NOW_MS, policyContext } from '../../test/fixtures/policy-context.ts';
 import { compact, proofOf, signer, thumbprint, tokenHash, tokenKey } from '../../test/fixtures/tokens.ts';
+import { SeenOnce } from '../identity/index.ts';
 import { createLocalCounters } from '../state/index.ts';
-import { loadProofCheck, type ProofFault, type ProofRules } from './dpop.ts';
+import { loadProofTools, ProofCheck, type ProofFault, type ProofRules } from './dpop.ts';
 import { ProofNonces } from './proof-nonces.ts';
 import { loadSignatureCheck } from './signature.ts';
 
@@ -17,7 +18,6 @@ const RULES: ProofRules = {
   toleranceMs: 5000,
   publicUrl: undefined,
   nonces: undefined,
-  scope: 'route:orders/jwt',
 };
 const CLAIMS = {
   jti: 'proof-1',
@@ -26,7 +26,7 @@ const CLAIMS = {
   iat: NOW_S,
   ath: PROVEN.tokenHash,
 };
-const verify = await loadSignatureCheck();
+const tools = await loadProofTools(await loadSignatureCheck());
 
 type Request = Parameters<typeof policyContext>[0];
 
@@ -36,7 +36,7 @@ async function judge(
   rules: Partial<ProofRules> = {},
   request: Request = {},
 ): Promise<ProofFault | undefined> {
-  const check = await loadProofCheck({ ...RULES, ...rules }, verify);
+  const check = new ProofCheck({ ...RULES, ...rules }, tools, new SeenOnce());
   const proofs = typeof proof === 'string' ? [proof] : proof;
   const headers = proofs.flatMap((one) => ['DPoP', one]);
   return await check.fault(policyContext({ state: createLocalCounters(), ...request, headers }), PROVEN);
@@ -176,7 +176,7 @@ describe('a proof holds', () => {
 
   it('by a key of another kind', async () => {
     const ed = tokenKey('EdDSA');
-    const check = await loadProofCheck(RULES, verify);
+    const check = new ProofCheck(RULES, tools, new SeenOnce());
     const c = policyContext({ state: createLocalCounters(), headers: { dpop: proofOf(ed, CLAIMS) } });
     assert.equal(await check.fault(c, { ...PROVEN, proofKey: thumbprint(ed) }), undefined);
   });

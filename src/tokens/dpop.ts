@@ -1,4 +1,5 @@
-import type { GcraRule, LimitOutcome, PolicyContext } from '../contract/index.ts';
+import type { PolicyContext } from '../contract/index.ts';
+import { type SeenOnce, windowFor } from '../identity/index.ts';
 import { readClaims, readCompactJws } from './compact-jws.ts';
 import type { VerificationKey } from './key-set.ts';
 import type { ProofNonces } from './proof-nonces.ts';
@@ -17,8 +18,6 @@ export interface ProofRules {
   readonly publicUrl: string | undefined;
   /** Undefined: proofs need no nonce. */
   readonly nonces: ProofNonces | undefined;
-  /** Whose proofs are remembered together: the attachment. */
-  readonly scope: string;
 }
 
 /**
@@ -43,30 +42,38 @@ export interface Proven {
 
 const MAX_PROOF_LENGTH = 8192;
 const MAX_ID_LENGTH = 256;
+/** For how long proofs are remembered. */
+const WINDOWS_MS: readonly number[] = Object.freeze([120_000, 600_000, 3_600_000]);
 const VISIBLE = /^[!-[\]-~]{1,8192}$/;
 
-/** Loads what proofs are judged with. */
-export async function loadProofCheck(rules: ProofRules, verify: SignatureCheck): Promise<ProofCheck> {
+/** What proofs are judged with. */
+export interface ProofTools {
+  readonly verify: SignatureCheck;
+  readonly thumbprint: Thumbprint;
+}
+
+/** Loads what proofs are judged with: only documents that ask for them pay for it. */
+export async function loadProofTools(verify: SignatureCheck): Promise<ProofTools> {
   const { calculateJwkThumbprint } = await import('jose/jwk/thumbprint');
-  return new ProofCheck(rules, verify, ({ key }) =>
-    calculateJwkThumbprint(key.export({ format: 'jwk' }), 'sha256'),
-  );
+  return {
+    verify,
+    thumbprint: ({ key }) => calculateJwkThumbprint(key.export({ format: 'jwk' }), 'sha256'),
+  };
 }
 
 /** Judges the proof that a request carries (RFC 9449 §4.3), with one use for each proof. */
 export class ProofCheck {
   readonly #rules: ProofRules;
-  readonly #verify: SignatureCheck;
-  readonly #thumbprint: Thumbprint;
-  readonly #once: GcraRule;
+  readonly #tools: ProofTools;
+  readonly #seen: SeenOnce;
+  readonly #windowMs: number;
 
-  constructor(rules: ProofRules, verify: SignatureCheck, thumbprint: Thumbprint) {
+  constructor(rules: ProofRules, tools: ProofTools, seen: SeenOnce) {
     this.#rules = rules;
-    this.#verify = verify;
-    this.#thumbprint = thumbprint;
+    this.#tools = tools;
+    this.#seen = seen;
     // A proof made a tolerance ahead of our clock is good until its age and another tolerance are over.
-    const windowMs = rules.maxAgeMs + 2 * rules.toleranceMs;
-    this.#once = { limit: 1, windowMs, burst: 1 };
+    this.#windowMs = windowFor(rules.maxAgeMs + 2 * rules.toleranceMs, WINDOWS_MS);
   }
 
   /** Undefined where the request's proof holds for the token. */
@@ -86,9 +93,9 @@ export class ProofCheck {
     if (fault !== undefined) return fault;
     const key = publicKeyOf(jws.header.jwk);
     if (typeof key === 'string') return wrong(`the key of the proof is not usable (${key})`);
-    if ((await this.#thumbprint(key)) !== proven.proofKey)
+    if ((await this.#tools.thumbprint(key)) !== proven.proofKey)
       return guess('the proof is of another key than the token is bound to');
-    if (!(await this.#verify(jws, [key]))) return guess('the signature of the proof is wrong');
+    if (!(await this.#tools.verify(jws, [key]))) return guess('the signature of the proof is wrong');
     return await this.#usedBefore(c, `${proven.proofKey} ${String(claims.jti)}`);
   }
 
@@ -114,9 +121,8 @@ export class ProofCheck {
 
   /** Asked last, when everything else holds: nobody uses up a proof that is not his. */
   async #usedBefore(c: PolicyContext, id: string): Promise<ProofFault | undefined> {
-    const scope = c.shadow ? `${this.#rules.scope} proofs in shadow` : `${this.#rules.scope} proofs`;
-    const outcome: LimitOutcome = await c.deps.state.gcra(scope, id, this.#once, 1, c.now);
-    return outcome.allowed ? undefined : guess('the proof was used before');
+    const isFirst = await this.#seen.isFirst(c, { kind: 'dpop', id, windowMs: this.#windowMs });
+    return isFirst ? undefined : guess('the proof was used before');
   }
 
   #urlOf({ request }: PolicyContext): string | undefined {

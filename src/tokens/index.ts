@@ -8,7 +8,14 @@ export {
 } from './bearer.ts';
 export { type CompactJws, mediaType, readClaims, readCompactJws, type Unreadable } from './compact-jws.ts';
 export { type Confirmation, certificateFault, readConfirmation } from './confirmation.ts';
-export { loadProofCheck, type ProofCheck, type ProofFault, type ProofRules, type Proven } from './dpop.ts';
+export {
+  loadProofTools,
+  ProofCheck,
+  type ProofFault,
+  type ProofRules,
+  type ProofTools,
+  type Proven,
+} from './dpop.ts';
 export {
   discoverIssuer,
   endpointOf,

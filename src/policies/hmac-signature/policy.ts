@@ -12,13 +12,13 @@ import {
   type PolicyDefinition,
   type RequestView,
 } from '../../contract/index.ts';
-import { validityFault } from '../../identity/index.ts';
+import { type SeenOnce, seenOnce, validityFault } from '../../identity/index.ts';
 import { Answers } from './answers.ts';
 import { type ExpectedDigests, hasDigests, readContentDigest } from './content-digest.ts';
 import { bodyOf, dropped, uncovered } from './coverage.ts';
 import { freshnessFault } from './freshness.ts';
 import { type PresentedSignature, readSignature } from './presented.ts';
-import { type Replays, replays } from './replays.ts';
+import { useOf } from './replays.ts';
 import { readRules, type SignatureRules } from './rules.ts';
 import { type HmacSignatureConfig, hmacSignatureOutline, type hmacSignatureSchema } from './schema.ts';
 import { signatureBase } from './signature-base.ts';
@@ -49,7 +49,7 @@ class HmacSignaturePolicy implements Policy {
   readonly #answers: Answers;
   readonly #keys: SignatureKeys;
   readonly #guard: CredentialGuard;
-  readonly #replays: Held<Replays>;
+  readonly #seen: Held<SeenOnce>;
   readonly #fields: StructuredFields;
   /** Of requests whose body is still to be looked at. */
   readonly #claims = new WeakMap<RequestView, BodyClaim>();
@@ -65,11 +65,11 @@ class HmacSignaturePolicy implements Policy {
     this.#keys = new SignatureKeys(consumers);
     this.#guard = guard;
     this.#fields = fields;
-    this.#replays = resources.acquire(replays);
+    this.#seen = resources.acquire(seenOnce);
   }
 
   dispose(): void {
-    this.#replays.release();
+    this.#seen.release();
   }
 
   /** Synchronous as long as the guard and the counters are, and the signature is right. */
@@ -98,7 +98,7 @@ class HmacSignaturePolicy implements Policy {
     if (typeof verified === 'string') return this.#refuse(c, verified);
     if (!this.#rules.refusesReplays) return this.#accept(c, verified);
     const { keyId, base } = verified;
-    const first = this.#replays.resource.isFirst(c, keyId, base, this.#rules);
+    const first = this.#seen.resource.isFirst(c, useOf(keyId, base, this.#rules));
     if (first instanceof Promise) return first.then((isFirst) => this.#unlessSeen(c, verified, isFirst));
     return this.#unlessSeen(c, verified, first);
   }

@@ -72,7 +72,7 @@ class JwtPolicy implements Policy {
   }
 
   dispose(): void {
-    this.#rules.trusts.release();
+    this.#rules.release();
   }
 
   /** Synchronous for a token that is remembered. Only its hash is kept: memory holds no credentials. */

@@ -17,6 +17,7 @@ import {
 } from '../../../test/fixtures/policy-context.ts';
 import { proofOf, thumbprint, tokenHash, tokenKey } from '../../../test/fixtures/tokens.ts';
 import type { ClientCertificate } from '../../contract/index.ts';
+import { offlineResources } from '../../outbound/index.ts';
 import { createLocalCounters } from '../../state/index.ts';
 
 const caller = tokenKey('EdDSA', 'caller');
@@ -119,6 +120,21 @@ describe('tokens bound to a key of the caller', () => {
     assert.match(told(await ask(policy, present('DPoP', bound, good, state))), /used before/);
     const next = proofOf(caller, { ...claims(bound), jti: 'proof-2' });
     assert.equal(told(await ask(policy, present('DPoP', bound, next, state))), 'continue');
+  });
+
+  it('are refused when their proof was used up by another attachment, and not twice for one request', async () => {
+    const resources = offlineResources();
+    const compile = (attachment: string, maxAge: string) =>
+      compileJwtPolicy({ dpop: { maxAge } }, { attachment, more: { resources } });
+    const [listener, route, other] = await Promise.all([
+      compile('listener:public/jwt', '60s'),
+      compile('route:orders/jwt', '50s'),
+      compile('route:orders-of-beta/jwt', '60s'),
+    ]);
+    const state = createLocalCounters();
+    const c = present('DPoP', bound, good, state);
+    for (const policy of [listener, route]) assert.equal(told(await ask(policy, c)), 'continue');
+    assert.match(told(await ask(other, present('DPoP', bound, good, state))), /used before/);
   });
 
   it('are told the nonce they need, and the next one with each answer', async () => {

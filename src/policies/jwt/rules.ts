@@ -1,17 +1,20 @@
 import type { CompileDeps } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { ClaimMapping } from '../../identity/index.ts';
+import { ClaimMapping, seenOnce } from '../../identity/index.ts';
 import { parseByteSize } from '../../lib/byte-size.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import {
   type BearerChallenge,
   BearerRefusals,
   type ClaimRules,
-  loadProofCheck,
+  loadProofTools,
   loadSignatureCheck,
   MAX_TOKEN_LENGTH,
   mediaType,
+  ProofCheck,
   ProofNonces,
+  type ProofRules,
+  type ProofTools,
   type SignatureCheck,
   TokenPlaces,
 } from '../../tokens/index.ts';
@@ -36,6 +39,8 @@ export interface JwtRules {
   /** How many verified tokens are remembered. */
   readonly remember: number;
   readonly hides: boolean;
+  /** Lets go what is held. */
+  release(): void;
 }
 
 const MAX_TOLERANCE_MS = 600_000;
@@ -53,32 +58,39 @@ export async function compileJwt(config: JwtConfig, deps: CompileDeps): Promise<
   if (maxLength === 0 || maxLength > MAX_TOKEN_LENGTH)
     throw ConfigError.at('maxLength', `must be from 1B to ${MAX_TOKEN_LENGTH}B`);
   const proofs = proofConfig(config);
-  const { header, cookie, query } = config;
+  const { header, cookie, query, mtls: certificate = 'optional' } = config;
   if (proofs.mode === 'required' && (header ?? cookie ?? query) !== undefined)
     throw ConfigError.at(
       'dpop',
       'tokens with proofs are only in Authorization',
       'take header, cookie and query out',
     );
-  const nonces = compileNonces(proofs, deps);
+  const judged = proofRules(config, proofs, deps);
   const verify = await loadSignatureCheck();
+  const tools = proofs.mode === 'off' ? undefined : await loadProofTools(verify);
   const refusals = new BearerRefusals(...challenges(config, proofs));
-  const possession = await compilePossession(config, proofs, { nonces, verify, refusals, deps });
   const schemes = { off: ['bearer'], optional: ['bearer', 'dpop'], required: ['dpop'] }[proofs.mode];
+  // Last: what is held from here on is let go only by the policy.
+  const trusts = compileTrusts(config, deps);
+  const { check, release } = proofCheck(judged, tools, deps);
+  const { mode } = proofs;
   return {
     places: new TokenPlaces(schemes, { header: header?.toLowerCase(), cookie, query }),
-    // Last: what is held from here on is let go only by the policy.
-    trusts: compileTrusts(config, deps),
+    trusts,
     verify,
     types: typesOf(config.types ?? ['at+jwt', 'JWT', ABSENT]),
     claims,
     mapping: new ClaimMapping(config.claims ?? {}, deps),
-    possession,
+    possession: new Possession({ mode, check, nonces: judged.nonces, certificate, refusals }),
     scopes: config.scopes ?? [],
     refusals,
     maxLength,
     remember: config.remember ?? 10_000,
     hides: config.hide ?? false,
+    release() {
+      trusts.release();
+      release();
+    },
   };
 }
 
@@ -122,25 +134,23 @@ function challenges(config: JwtConfig, proofs: Proofs): readonly BearerChallenge
   return { off: [bearer], optional: [bearer, dpop], required: [dpop] }[proofs.mode];
 }
 
-async function compilePossession(
-  { mtls = 'optional', clockTolerance = '30s' }: JwtConfig,
-  proofs: Proofs,
-  parts: {
-    readonly nonces: ProofNonces | undefined;
-    readonly verify: SignatureCheck;
-    readonly refusals: BearerRefusals;
-    readonly deps: CompileDeps;
-  },
-): Promise<Possession> {
-  const { nonces, verify, refusals, deps } = parts;
-  const rules = {
+function proofRules({ clockTolerance = '30s' }: JwtConfig, proofs: Proofs, deps: CompileDeps): ProofRules {
+  return {
     algorithms: proofs.algorithms ?? PROOF_ALGORITHMS,
     maxAgeMs: duration(proofs.maxAge ?? '60s', 'dpop.maxAge', MAX_PROOF_MS),
     toleranceMs: parseDuration(clockTolerance) ?? 0,
     publicUrl: proofs.publicUrl,
-    nonces,
-    scope: deps.attachment,
+    nonces: compileNonces(proofs, deps),
   };
-  const check = proofs.mode === 'off' ? undefined : await loadProofCheck(rules, verify);
-  return new Possession({ mode: proofs.mode, check, nonces, certificate: mtls, refusals });
+}
+
+/** Undefined without tools, where proofs are not taken. */
+function proofCheck(
+  rules: ProofRules,
+  tools: ProofTools | undefined,
+  deps: CompileDeps,
+): { readonly check: ProofCheck | undefined; readonly release: () => void } {
+  if (tools === undefined) return { check: undefined, release: () => {} };
+  const { resource, release } = deps.resources.acquire(seenOnce);
+  return { check: new ProofCheck(rules, tools, resource), release };
 }
