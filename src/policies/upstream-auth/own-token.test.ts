@@ -101,6 +101,17 @@ describe('a token of the gateway’s own', () => {
     assert.equal(token.current, undefined);
   });
 
+  it('of months is renewed every day: no timer runs for longer than 24 days, and would go off at once', async () => {
+    for (const seconds of [5_184_000, Number.MAX_SAFE_INTEGER]) {
+      const { world, token } = await opened(() => issued('t', seconds));
+      assert.ok(
+        world.scheduled.every((ms) => ms >= 60_000_000 && ms <= 86_400_000),
+        String(world.scheduled),
+      );
+      assert.equal(token.current, 't');
+    }
+  });
+
   it('of no length does not keep the server busy', async () => {
     const { world, token } = await opened(() => issued('t', 0));
     assert.equal(token.current, undefined);

@@ -12,6 +12,8 @@ const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 /** Where the server does not say how long a token lasts (RFC 6749 §4.4.3). */
 const ASSUMED_LIFETIME_MS = 300_000;
+/** One that lasts for months may be revoked long before; and a timer beyond 24 days would go off at once. */
+const LONGEST_USE_MS = 86_400_000;
 /** It must still be good when it arrives. */
 const ON_ITS_WAY_MS = 5000;
 /** Between two renewals for an upstream that takes the token no more: who calls can bring such answers about. */
@@ -27,8 +29,8 @@ export function ownTokenRequest(rules: OwnTokenRules, fingerprint: string): Reso
 }
 
 /**
- * An access token of the gateway's own: fetched ahead, renewed when four fifths of its life are over, and used to its
- * end while no newer one can be had. Failures are tried again after growing, scattered pauses. Offline there is none,
+ * An access token of the gateway's own: fetched ahead, renewed when four fifths of its life (or of a day) are over, and
+ * used to its end while no newer one can be had. Failures are tried again after growing, scattered pauses. Offline there is none,
  * and none is asked for.
  */
 export class OwnToken implements Resource {
@@ -96,7 +98,8 @@ export class OwnToken implements Resource {
     // From when it was asked for: the server counts from before its answer arrived.
     this.#goodUntilMs = this.#startedAtMs + lifetimeMs - Math.min(ON_ITS_WAY_MS, lifetimeMs / 10);
     if (this.#problemIsOver()) this.#world.log.info('own-token-renewed', { server: this.#server });
-    this.#schedule(Math.max(FIRST_RETRY_MS, lifetimeMs * (0.75 + 0.1 * this.#chance())));
+    const usedMs = Math.min(lifetimeMs, LONGEST_USE_MS) * (0.75 + 0.1 * this.#chance());
+    this.#schedule(Math.max(FIRST_RETRY_MS, usedMs));
   }
 
   #problemIsOver(): boolean {
