@@ -33,8 +33,8 @@ export type Outcome =
   | {
       readonly kind: 'deny';
       readonly decision: Decision;
-      /** The service asks who calls: what was presented is wrong. */
-      readonly isUnauthenticated: boolean;
+      /** The decision on who presents a credential, where the service asks who calls: it is wrong. */
+      readonly ofCredential: Decision | undefined;
       readonly isKept: boolean;
     };
 
@@ -109,20 +109,20 @@ function denied(answer: OutboundResponse, rules: AnswerRules): Outcome {
   const always = isEnvoy ? ['www-authenticate', 'location'] : status === 401 ? ['www-authenticate'] : [];
   const headers = fieldsOf(answer, [...new Set([...always, ...rules.clientHeaders])], rules);
   const isUnauthenticated = status === 401;
-  const detail = isUnauthenticated ? 'Authentication is required.' : 'Access is denied.';
-  const rejection = new PolicyRejection(isUnauthenticated ? 'unauthenticated' : 'forbidden', detail, {
+  const more = {
     status,
     rule: 'denied',
     reason: `${rules.service} answered with the status ${status}`,
     headers,
     ...(isEnvoy ? { body: { type: typeOf(answer, rules), bytes: body } } : {}),
-  });
-  return {
-    kind: 'deny',
-    decision: reject(rejection),
-    isUnauthenticated,
-    isKept: mayBeKept(answer, headers),
   };
+  const decision = isUnauthenticated
+    ? new PolicyRejection('unauthenticated', 'Authentication is required.', more)
+    : new PolicyRejection('forbidden', 'Access is denied.', more);
+  const ofCredential = isUnauthenticated
+    ? reject(new PolicyRejection('invalid-credential', 'The credential is not valid.', more))
+    : undefined;
+  return { kind: 'deny', decision: reject(decision), ofCredential, isKept: mayBeKept(answer, headers) };
 }
 
 function typeOf(answer: OutboundResponse, rules: AnswerRules): string {

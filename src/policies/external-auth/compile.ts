@@ -19,6 +19,8 @@ export interface ExternalAuthRules {
   readonly memory: Memory | undefined;
   /** Headers by which requests are told apart in the memory. Lower case. */
   readonly keyHeaders: readonly string[];
+  /** Whether the service is sent what callers present on purpose, so that its refusal is about that. */
+  readonly sendsAuthorization: boolean;
   /** Headers that no client may say in the service's place. Lower case. */
   readonly vouchesFor: readonly string[];
 }
@@ -51,6 +53,7 @@ export function compileRules(config: ExternalAuthConfig, deps: CompileDeps): Ext
     maxBodyBytes: config.body === undefined ? undefined : parseByteSize(config.body),
     memory: memoryOf(config.cache),
     keyHeaders: config.cache?.by?.map((name) => name.toLowerCase()) ?? requestHeaders,
+    sendsAuthorization: requestHeaders.includes('authorization'),
     vouchesFor: [...new Set([...upstreamHeaders, ...[consumer, groups, scopes].filter(isName)])],
   };
 }

@@ -222,6 +222,24 @@ describe('external-auth refuses', () => {
     assert.ok(ours.kind === 'reject' && ours.error.body === undefined);
   });
 
+  it('who presents something wrong otherwise than who presents nothing', async () => {
+    const wrong = { headers: { authorization: 'Basic wrong' } };
+    const challenge = { status: 401, headers: ['WWW-Authenticate', 'Basic'], body: 'who?' };
+    const answered = [401, 'www-authenticate', 'Basic'];
+    for (const mode of ['nginx', 'envoy'] as const) {
+      const codeOf = async (config: Partial<ExternalAuthConfig>, options: ContextOptions) =>
+        told((await ask(challenge, { mode, ...config }, options)).decision);
+      assert.deepEqual(await codeOf({}, wrong), ['invalid-credential', ...answered]);
+      assert.deepEqual(await codeOf({}, { headers: { cookie: 'old=1' } }), ['unauthenticated', ...answered]);
+      // What the service is not sent, it says nothing of.
+      assert.deepEqual(await codeOf({ requestHeaders: ['cookie'] }, wrong), ['unauthenticated', ...answered]);
+    }
+    const { decision } = await ask(challenge, { mode: 'envoy' }, wrong);
+    assert.ok(
+      decision.kind === 'reject' && Buffer.from(decision.error.body?.bytes ?? '').toString() === 'who?',
+    );
+  });
+
   it('a caller whose consumer is disabled, or not declared where it must be', async () => {
     const answer = { status: 200, headers: ['X-User', 'ann'] };
     const identity = { consumer: 'X-User', declared: true };
@@ -254,6 +272,18 @@ describe('external-auth refuses', () => {
     const asked = service.asked.length;
     assert.deepEqual(told(await present({ authorization: 'Basic right' })), ['too-many-failures', 429]);
     assert.equal(service.asked.length, asked);
+  });
+
+  it('nobody for a credential that the service is not sent: it is another policy’s', async () => {
+    const guard = { check: () => assert.fail('checked'), failed: () => assert.fail('counted') };
+    const config = { requestHeaders: ['cookie'] };
+    const { decision } = await ask(
+      { status: 401 },
+      config,
+      { headers: { authorization: 'Bearer x' } },
+      { more: { guard } },
+    );
+    assert.deepEqual(told(decision), ['unauthenticated', 401]);
   });
 });
 

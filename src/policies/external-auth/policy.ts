@@ -79,7 +79,7 @@ class Asking {
   }
 
   decide(c: PolicyContext, body: BodyView | undefined): Awaitable<Decision> {
-    if (!presentsCredential(c)) return this.#ask(c, body);
+    if (!this.#presentsCredential(c)) return this.#ask(c, body);
     const refused = this.#guard.check(c);
     if (refused instanceof Promise) return refused.then((decision) => decision ?? this.#ask(c, body));
     return refused ?? this.#ask(c, body);
@@ -100,7 +100,7 @@ class Asking {
     const { question, answer } = this.#rules;
     const request = questionOf(c, question, body);
     if (request === undefined)
-      return { kind: 'deny', decision: OTHER_METHOD, isUnauthenticated: false, isKept: false };
+      return { kind: 'deny', decision: OTHER_METHOD, ofCredential: undefined, isKept: false };
     try {
       return outcomeOf(await c.deps.network.send(request), answer);
     } catch (cause) {
@@ -114,10 +114,10 @@ class Asking {
 
   #act(c: PolicyContext, outcome: Outcome): Awaitable<Decision> {
     if (outcome.kind === 'deny') {
-      const { decision, isUnauthenticated } = outcome;
-      if (!isUnauthenticated || !presentsCredential(c)) return decision;
+      const { decision, ofCredential } = outcome;
+      if (ofCredential === undefined || !this.#presentsCredential(c)) return decision;
       const counted = this.#guard.failed(c);
-      return counted instanceof Promise ? counted.then(() => decision) : decision;
+      return counted instanceof Promise ? counted.then(() => ofCredential) : ofCredential;
     }
     const { caller, upstream, client } = outcome;
     if (caller !== undefined) {
@@ -129,10 +129,12 @@ class Asking {
     for (let i = 0; i < client.length; i += 2) c.edits.appendResponseHeader(client[i], client[i + 1]);
     return CONTINUE;
   }
-}
 
-/** A cookie is sent with everything, also when it is old: only who presents a credential on purpose can guess one. */
-const presentsCredential = ({ request }: PolicyContext): boolean => request.headers.has('authorization');
+  /** A cookie is sent with everything, also when it is old: only who presents a credential on purpose can guess one. */
+  #presentsCredential({ request }: PolicyContext): boolean {
+    return this.#rules.sendsAuthorization && request.headers.has('authorization');
+  }
+}
 
 const disabled = (reason: string): Decision =>
   reject(new PolicyRejection('forbidden', 'Access is denied.', { rule: 'caller', reason }));
