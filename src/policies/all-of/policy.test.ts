@@ -179,6 +179,13 @@ describe('all-of', () => {
     ]);
   });
 
+  it('refuses in the words of its member, where it has its own', async () => {
+    const { request } = await compiled([{ a: on({}) }, { b: { says: 'forbidden', words: 'go away' } }]);
+    const decision = await request(policyContext());
+    assert.ok(decision.kind === 'reject');
+    assert.equal(Buffer.from(decision.error.body?.bytes ?? '').toString(), 'go away');
+  });
+
   it('admits strangers where every member does', async () => {
     const open = { admitsStrangers: true };
     assert.equal((await compiled([{ a: on({}, open) }, { b: on({}) }])).admitsStrangers, false);

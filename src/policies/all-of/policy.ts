@@ -183,11 +183,12 @@ function failure(member: Member, { whole }: Shown, trial: Trial, cause: unknown)
 
 /** The member's own answer; the record tells which it was. */
 function namedRejection(member: string, error: PolicyRejection): PolicyRejection {
-  const { code, detail, rule, reason, headers, status } = error;
+  const { code, detail, rule, reason, headers, status, body } = error;
   return new PolicyRejection(code, detail, {
     rule: rule === undefined ? member : `${member}/${rule}`,
     reason: `${member}: ${reason ?? detail}`,
     headers,
     status,
+    ...(body === undefined ? {} : { body }),
   });
 }

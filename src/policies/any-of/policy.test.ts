@@ -128,6 +128,16 @@ describe('any-of', () => {
     );
   });
 
+  it('refuses in the words of its member, where it has its own', async () => {
+    const { request } = await compiled([
+      { a: { says: 'unauthenticated' } },
+      { b: { says: 'forbidden', words: 'go away' } },
+    ]);
+    const decision = await request(policyContext());
+    assert.ok(decision.kind === 'reject');
+    assert.equal(Buffer.from(decision.error.body?.bytes ?? '').toString(), 'go away');
+  });
+
   it('admits strangers where a member does, and disposes all', async () => {
     const script = scriptedMembers();
     const policy = await compiled([{ a: on('a') }, { b: on('b', { admitsStrangers: true }) }], script);

@@ -92,9 +92,9 @@ const CREDENTIAL_CODES: ReadonlySet<string> = new Set(['unauthenticated', 'inval
 const NOBODY = new PolicyRejection('unauthenticated', '', { reason: 'did not establish who calls' });
 
 function refusedBy(refusal: Refusal): Decision {
-  const { code, detail, headers, status } = refusal.error;
-  const reason = reasonOf(refusal);
-  return reject(new PolicyRejection(code, detail, { rule: ruleOf(refusal), reason, headers, status }));
+  const { code, detail, headers, status, body } = refusal.error;
+  const more = { rule: ruleOf(refusal), reason: reasonOf(refusal), headers, status };
+  return reject(new PolicyRejection(code, detail, body === undefined ? more : { ...more, body }));
 }
 
 const ruleOf = ({ member, error }: Refusal): string =>
