@@ -15,6 +15,7 @@ interface OptionSchema {
   readonly const?: unknown;
   readonly default?: unknown;
   readonly description?: string;
+  readonly patternErrorMessage?: string;
   readonly anyOf?: readonly OptionSchema[];
   readonly items?: OptionSchema;
   readonly properties?: Readonly<Record<string, OptionSchema>>;
@@ -33,7 +34,10 @@ function overview(): string {
   const rows = POLICIES.map(({ name, summary }) => [`[\`${name}\`](${name}.md)`, summary]);
   const mode =
     'Every policy takes `mode` (`enforce`, `shadow`, `off`), [`when`](../conditions.md) (CEL) and `onError` (`reject`, `continue`).';
-  return `${GENERATED}# Policies\n\n${mode}\n\n${table(['policy', ''], rows)}\n`;
+  const callers = 'How to choose and combine those that prove who calls: [callers](../callers.md).';
+  const forms =
+    'Options of type `duration` are written as `500ms`, `30s`, `5m`, `24h` or `30d`, a `size` as `64kB` or `10MB`. Secrets are never written: `env:NAME` or `file:PATH` says where they are. Paths are relative to the document.';
+  return `${GENERATED}# Policies\n\n${mode} ${callers}\n\n${table(['policy', ''], rows)}\n\n${forms}\n`;
 }
 
 function page({ name, summary, schema }: PolicyDefinition): string {
@@ -69,14 +73,43 @@ function optionRows(schema: OptionSchema, path: string): string[][] {
     const required = schema.required?.includes(name) ? 'required' : '';
     const fallback = option.default === undefined ? required : `\`${JSON.stringify(option.default)}\``;
     const row = [`\`${path}${name}\``, typeName(option), fallback, option.description ?? ''];
-    return [row, ...inner(option).flatMap((object) => optionRows(object, `${path}${name}.`))];
+    const objects = inner(option);
+    if (objects.length > 0) return [row, ...formsRows(objects, `${path}${name}.`)];
+    return [row, ...formsRows(innerOfItems(option), `${path}${name}[].`)];
   });
+}
+
+/** Options of an object that may have several forms: one that not every form asks for is not required. */
+function formsRows(forms: readonly OptionSchema[], path: string): string[][] {
+  const rows = new Map<string, string[]>();
+  for (const row of forms.flatMap((form) => optionRows(form, path))) {
+    const name = row[0].slice(path.length + 1, -1);
+    // What is nested deeper was judged there.
+    const isAlways = /[.[]/.test(name) || forms.every(({ required = [] }) => required.includes(name));
+    if (!rows.has(row[0])) rows.set(row[0], row[2] !== 'required' || isAlways ? row : row.with(2, ''));
+  }
+  return [...rows.values()];
 }
 
 /** Objects inside an option, whose own options follow it. */
 function inner(option: OptionSchema): readonly OptionSchema[] {
   return [option, ...(option.anyOf ?? [])].filter((schema) => schema.properties !== undefined);
 }
+
+/** Texts of a form that has a name, by what is said of a wrong one. */
+const FORMS: readonly (readonly [said: string, type: string])[] = [
+  ['must be a duration', 'duration'],
+  ['must be a size', 'size'],
+  ['must be a URL', 'URL'],
+  ['must be a reference, env:NAME or file:PATH', '`env:NAME` or `file:PATH`'],
+  ['must be a file reference', '`file:PATH`'],
+];
+
+/** Objects that are items of an option, which is a list and nothing else. */
+const innerOfItems = (option: OptionSchema): readonly OptionSchema[] =>
+  [option, ...(option.anyOf ?? [])].flatMap(({ items }) =>
+    items === undefined || items === MEMBER ? [] : inner(items),
+  );
 
 function typeName(option: OptionSchema): string {
   if (option === MEMBER) return 'attachment';
@@ -85,6 +118,9 @@ function typeName(option: OptionSchema): string {
   if (option.type === 'array')
     return `list of ${option.items === undefined ? 'anything' : typeName(option.items)}`;
   if (option.patternProperties !== undefined) return 'map';
+  const { patternErrorMessage: message = '' } = option;
+  const form = FORMS.find(([said]) => message.startsWith(said));
+  if (form !== undefined) return form[1];
   return option.type ?? 'anything';
 }
 
