@@ -31,6 +31,19 @@ describe('shared counters', () => {
     assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
   });
 
+  it('say of a key that holds nothing that it holds nothing, also when all places are live, and take none for it', () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.buffer);
+    const empty = { allowed: true, remaining: 10, retryAfterMs: 0, resetMs: 0 };
+    for (let i = 0; i < 100; i++) assert.deepEqual(state.gcra('s', `asked ${i}`, RULE, 0, NOW), empty);
+    for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW).allowed, true);
+    assert.deepEqual(state.gcra('s', 'one too many', RULE, 0, NOW), empty);
+    assert.equal(shared.stats().refusedForSpace, 0);
+    const held = state.gcra('s', 'key 0', RULE, 0, NOW);
+    assert.ok(!(held instanceof Promise));
+    assert.deepEqual([held.remaining, held.resetMs], [9, 6000]);
+  });
+
   it('give the place of an idle key away, after the wait that was told', () => {
     const state = attachSharedCounters(create(16).buffer);
     for (let i = 0; i < 16; i++) gcra(state, `key ${i}`, NOW + i);

@@ -75,10 +75,11 @@ class SharedCounterState implements CounterState {
     const wholeMs = Math.floor(nowMs);
     this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
     const bucket = this.#lock();
-    const place = this.#place(bucket, wholeMs);
+    // A question changes nothing: it takes no place, and a key without one holds nothing.
+    const place = cost === 0 ? this.#held(bucket) : this.#place(bucket, wholeMs);
     const outcome =
       place === NONE
-        ? this.#noPlace(bucket, wholeMs)
+        ? this.#unplaced(bucket, rule, cost, wholeMs)
         : applyGcra(this.#table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
     dropLock(this.#table.locks, bucket);
     return outcome;
@@ -111,14 +112,24 @@ class SharedCounterState implements CounterState {
     return bucket;
   }
 
-  /** The key's place, or one whose key has nothing to remember, made ready; NONE when all are live. */
-  #place(bucket: number, nowMs: number): number {
-    const { hashes, cells } = this.#table;
+  /** The key's place, or NONE. */
+  #held(bucket: number): number {
+    const { hashes } = this.#table;
     const { low, high } = this.#names.hash;
     const first = bucket * WAYS;
     for (let place = first; place < first + WAYS; place++) {
       if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place;
     }
+    return NONE;
+  }
+
+  /** The key's place, or one whose key has nothing to remember, made ready; NONE when all are live. */
+  #place(bucket: number, nowMs: number): number {
+    const held = this.#held(bucket);
+    if (held !== NONE) return held;
+    const { hashes, cells } = this.#table;
+    const { low, high } = this.#names.hash;
+    const first = bucket * WAYS;
     for (let place = first; place < first + WAYS; place++) {
       if (!isIdle(cells, place * CELLS_PER_KEY, nowMs)) continue;
       cells.fill(0, place * CELLS_PER_KEY, (place + 1) * CELLS_PER_KEY);
@@ -127,6 +138,10 @@ class SharedCounterState implements CounterState {
       return place;
     }
     return NONE;
+  }
+
+  #unplaced(bucket: number, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
+    return cost === 0 ? untouched(rule) : this.#noPlace(bucket, nowMs);
   }
 
   /**
@@ -143,3 +158,11 @@ class SharedCounterState implements CounterState {
     return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs };
   }
 }
+
+/** What a key that was never charged, or has nothing left to remember, says. */
+const untouched = ({ burst }: GcraRule): LimitOutcome => ({
+  allowed: true,
+  remaining: burst,
+  retryAfterMs: 0,
+  resetMs: 0,
+});

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { type Use, windowFor } from '../../identity/index.ts';
 import type { FreshnessRules } from './freshness.ts';
 
-const WINDOWS_MS: readonly number[] = Object.freeze([600_000, 3_600_000, 90_000_000]);
+/** The first is that of the defaults: a signature takes a counter for so long, and there are a million of them. */
+const WINDOWS_MS: readonly number[] = Object.freeze([360_000, 600_000, 3_600_000, 90_000_000]);
 
 /**
  * The one use of what was signed. By that and not by the signature: of ECDSA there is a second signature for each, which
