@@ -6,6 +6,9 @@ import type { IdentityKey } from './caller.ts';
 const MAX_NAMES = 10;
 /** As with names: a document may have thousands of blocks, and each refusal writes this. */
 const MAX_BLOCKS = 10;
+const MAX_NAME_LENGTH = 80;
+/** A caller who chooses long names must not choose how much is written of each refusal. */
+const MAX_REASON_LENGTH = 2000;
 
 /** Why no allowing block held, for the record: `denied: none of groups [partners]; the caller has []`. */
 export function explainMiss(
@@ -13,13 +16,15 @@ export function explainMiss(
   c: PolicyContext,
   identity: Identity | undefined,
 ): string {
-  if (blocks.length === 1) return `denied: ${explainBlock(blocks[0], c, identity)}`;
+  if (blocks.length === 1) return cut(`denied: ${explainBlock(blocks[0], c, identity)}`, MAX_REASON_LENGTH);
   const told = blocks
     .slice(0, MAX_BLOCKS)
     .map((block) => `${block.rule}: ${explainBlock(block, c, identity)}`);
   const more = blocks.length > MAX_BLOCKS ? `; and ${blocks.length - MAX_BLOCKS} more` : '';
-  return `denied: ${told.join('; ')}${more}`;
+  return cut(`denied: ${told.join('; ')}${more}`, MAX_REASON_LENGTH);
 }
+
+const cut = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max)}…` : text);
 
 function explainBlock(block: Block, c: PolicyContext, identity: Identity | undefined): string {
   if (!isAbout(block, c)) {
@@ -52,5 +57,6 @@ function explainKey(key: IdentityKey, { config }: Block, identity: Identity): st
 
 function names(list: readonly string[] = []): string {
   const more = list.length > MAX_NAMES ? `, and ${list.length - MAX_NAMES} more` : '';
-  return `[${list.slice(0, MAX_NAMES).join(', ')}${more}]`;
+  const shown = list.slice(0, MAX_NAMES).map((name) => cut(name, MAX_NAME_LENGTH));
+  return `[${shown.join(', ')}${more}]`;
 }

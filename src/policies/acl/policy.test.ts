@@ -176,3 +176,18 @@ describe('acl', () => {
     assert.ok(performance.now() - before < 20);
   });
 });
+
+it('a caller with long names does not choose how much is recorded', async () => {
+  const names = { groups: ['a'], allGroups: ['a'], scopes: ['s'], allScopes: ['s'] };
+  const long = Array.from({ length: 1000 }, (_, i) => String(i).padEnd(256, 'x'));
+  for (const blocks of [1, 20]) {
+    const allow = Array.from({ length: blocks }, () => names);
+    const policy = await acl.compile({ allow }, compileDeps({ groups: ['a'] }));
+    const decision = await policy.request?.(
+      policyContext({ identity: identity({ groups: long, scopes: long }) }),
+    );
+    assert.ok(decision?.kind === 'reject');
+    const { length = 0 } = decision.error.reason ?? '';
+    assert.ok(length > 100 && length <= 2001, String(length));
+  }
+});
