@@ -19,6 +19,7 @@ import { LiveState } from '../state/index.ts';
 import { loadOfflineLists } from './offline-lists.ts';
 import { renderIssues } from './render-issues.ts';
 import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
+import { unaskedCertificates } from './unasked-certificates.ts';
 
 export type OutputFormat = 'text' | 'json';
 
@@ -111,7 +112,8 @@ export async function openDocument(
     const notes = await readLists(checked, loaded, () =>
       loadOfflineLists(listsOf(checked.document, catalog, secrets).feeds, loaded.folder, live),
     );
-    return { ...checked, loaded, notes };
+    const certificates = catalog.isDocument(checked.document) ? unaskedCertificates(checked.document) : [];
+    return { ...checked, loaded, notes: [...notes, ...certificates] };
   } catch (error) {
     if (error instanceof ConfigError) return { issues: error.issues };
     throw error;
