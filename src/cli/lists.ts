@@ -163,12 +163,13 @@ function listText(list: List): string {
   const version = shown(held.version);
   const told = [`version ${version} waits since ${held.at}:`, ...held.reasons.map((reason) => `  ${reason}`)];
   const next = [`diff ${name}`, `approve ${name} ${version}`, `reject ${name} ${version}`];
-  return `${columns(facts)}\n${printable(told.join('\n'))}\n${printable(next.map((n) => `  sallyport lists ${n}`).join('\n'))}\n`;
+  return `${columns(facts)}\n${printable(told.join('\n'))}\n\n${printable(next.map((n) => `  sallyport lists ${n}`).join('\n'))}\n`;
 }
 
 async function showVersions(api: AdminApi, name: string): Promise<AdminResult> {
   const data = await api.get(`${pathOf(name)}/versions`);
   const { versions } = expectAnswer(Versions, data);
+  if (versions.length === 0) return { data, text: 'No version of it is kept.\n' };
   const rows = versions.map(({ id, entries, createdAt, source }) => [
     shown(id),
     String(entries),
