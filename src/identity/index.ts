@@ -22,6 +22,7 @@ export {
   readPasswordVerifier,
   verifyPassword,
 } from './password-hash.ts';
+export { isSoundExponent } from './rsa-exponent.ts';
 export { SeenOnce, seenOnce, type Use, windowFor } from './seen-once.ts';
 export {
   publicKeyVerifier,

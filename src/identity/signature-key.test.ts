@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { createHmac, createSign, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPublicKey,
+  createSign,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import { describe, it } from 'node:test';
 import { issuesOf } from '../../test/fixtures/config.ts';
 import { publicKeyVerifier, readSignatureKey, sharedSecretVerifier } from './signature-key.ts';
@@ -14,7 +22,7 @@ const secret = randomBytes(32);
 const SIGNED = Buffer.from('"@method": GET');
 
 describe('a key is refused', () => {
-  const cases: readonly [name: string, pem: string, message: RegExp][] = [
+  const cases: [name: string, pem: string, message: RegExp][] = [
     ['for no PEM', 'hello', /no public key/],
     ['for a private key', String(ed25519.privateKey.export({ type: 'pkcs8', format: 'pem' })), /private key/],
     [
@@ -43,6 +51,15 @@ describe('a key is refused', () => {
       /1024 bits/,
     ],
   ];
+  // With 1 every text is its own signature; with a long one a signature holds the worker for milliseconds.
+  for (const [e, what] of [
+    ['AQ', '1'],
+    ['BA', '4'],
+    [`f${'_'.repeat(300)}8`, 'a long one'],
+  ]) {
+    const key = createPublicKey({ key: { ...rsa.publicKey.export({ format: 'jwk' }), e }, format: 'jwk' });
+    cases.push([`for an RSA key with the exponent ${what}`, pemOf(key), /exponent/]);
+  }
   for (const [name, pem, message] of cases) {
     it(name, async () => assert.match((await issuesOf(() => publicKeyVerifier(pem)))[0].message, message));
   }

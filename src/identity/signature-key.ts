@@ -8,6 +8,7 @@ import {
   verify,
 } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
+import { isSoundExponent } from './rsa-exponent.ts';
 
 /** Names of the registry "HTTP Signature Algorithms" (RFC 9421 §6.2.2). RSASSA-PKCS1-v1_5 is left out: it is old. */
 export type SignatureAlgorithm =
@@ -87,6 +88,8 @@ function algorithmOf(key: KeyObject): PublicKeyAlgorithm {
   if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) {
     throw ConfigError.at('', `is an RSA key of ${bits} bits, not of ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`);
   }
+  if (!isSoundExponent(details?.publicExponent ?? 0n))
+    throw ConfigError.at('', 'is an RSA key with an unsound exponent', 'make one with the usual 65537');
   return 'rsa-pss-sha512';
 }
 

@@ -1,4 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { isSoundExponent } from '../identity/index.ts';
 import { isObject } from './compact-jws.ts';
 import type { VerificationKey } from './key-set.ts';
 import { hasRocaFingerprint } from './roca.ts';
@@ -47,8 +48,7 @@ export function suitableAlgorithms(key: KeyObject): readonly string[] | KeyFault
     return Object.hasOwn(CURVES, namedCurve) ? [CURVES[namedCurve]] : 'other-use';
   if (key.asymmetricKeyType !== 'rsa') return 'other-use';
   if (modulusLength < RSA_BITS.min || modulusLength > RSA_BITS.max) return 'weak';
-  // With exponent 1 every text is its own signature.
-  if (publicExponent < 3n || publicExponent % 2n === 0n) return 'weak';
+  if (!isSoundExponent(publicExponent)) return 'weak';
   return hasRocaFingerprint(modulusOf(key)) ? 'weak' : RSA_ALGORITHMS;
 }
 
