@@ -42,8 +42,13 @@ test('secrets are hidden by their shape', () => {
     `basic ${secret}`,
     `eyJhbGciOiJIUzI1NiJ9.${secret}.x`,
     `sk-${secret}`,
+    `spk_${secret}`,
+    `spp_${secret}`,
+    `sps_${secret}`,
     `postgres://user:${secret}@db/x`,
     `GET /a?b=1&access_token=${secret}&c=2`,
+    `POST grant_type=x&client_secret=${secret}&refresh_token=${secret}&code_verifier=${secret}`,
+    `GET /end?id_token_hint=${secret}`,
     `-----BEGIN EC PRIVATE KEY-----\n${secret}\n-----END EC PRIVATE KEY-----`,
   ];
   for (const text of texts) {

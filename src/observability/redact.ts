@@ -13,11 +13,11 @@ const PUBLIC_NAMES: ReadonlySet<string> = new Set(['keyId', 'credentialId', 'tok
 const SECRET_SHAPES: readonly RegExp[] = [
   /\b(?:bearer|basic) +[\w.~+/=-]{16,}/gi,
   /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)*/g,
-  /\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs])[-_][\w-]{12,}/g,
+  /\b(?:sk|pk|rk|sp[kps]|ghp|gho|ghs|glpat|xox[abprs])[-_][\w-]{12,}/g,
   /\bAKIA[0-9A-Z]{16}\b/g,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g,
   /(?<=:\/\/)[^\s/@:]*:[^\s/@]*(?=@)/g,
-  /(?<=[?&;](?:access_token|api_?key|auth|code|key|password|secret|sig|signature|token)=)[^&;\s"']+/gi,
+  /(?<=[?&;](?:(?:access|refresh|id|logout)_token|id_token_hint|client_(?:secret|assertion)|code_verifier|api_?key|auth|code|key|password|secret|sig|signature|token)=)[^&;\s"']+/gi,
 ];
 
 const MAX_TEXT = 4096;
