@@ -91,8 +91,9 @@ describe('upstream-auth with client credentials', () => {
     const policy = compile(OAUTH, SECRET, world);
     await put(policy);
     await world.pass(31_000);
-    const answered = (status: number) =>
-      policy.response?.(policyContext(), { status, headers: new HeaderList() });
+    const answered = (status: number, shadow = false) =>
+      policy.response?.(policyContext({ shadow }), { status, headers: new HeaderList() });
+    assert.equal((await answered(401, true))?.kind, 'continue', 'in shadow it was not shown to the upstream');
     assert.equal((await answered(403))?.kind, 'continue');
     assert.equal(world.requests.length, 1);
     assert.equal((await answered(401))?.kind, 'continue');

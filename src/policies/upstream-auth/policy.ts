@@ -29,14 +29,15 @@ export const upstreamAuth: PolicyDefinition<typeof upstreamAuthSchema> = {
       vouchesFor: proof.replaced,
       request: (c) => proof.put(c),
       // A phase that does nothing would be walked through with every answer.
-      ...(refused === undefined ? {} : { response: (_, { status }) => toldOf(status, refused) }),
+      ...(refused === undefined ? {} : { response: (c, { status }) => toldOf(c, status, refused) }),
       ...(release === undefined ? {} : { dispose: release }),
     };
   },
 };
 
-function toldOf(status: number, refused: () => void): Decision {
-  if (status === 401) refused();
+/** In shadow the upstream was shown another credential: what it says of that is nothing about ours. */
+function toldOf({ shadow }: PolicyContext, status: number, refused: () => void): Decision {
+  if (status === 401 && !shadow) refused();
   return CONTINUE;
 }
 
