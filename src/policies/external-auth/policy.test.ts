@@ -1,91 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import {
-  bodyView,
-  type ContextOptions,
-  compileDeps,
-  type DepsOptions,
-  policyContext,
-  type RecordedContext,
-} from '../../../test/fixtures/policy-context.ts';
-import type { Decision, Network, OutboundRequest, Policy } from '../../contract/index.ts';
+  type Answer,
+  ask,
+  compile,
+  failureOf,
+  judge,
+  SERVICE_URL,
+  Service,
+  told,
+} from '../../../test/fixtures/asked-service.ts';
+import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
+import { bodyView, type ContextOptions, policyContext } from '../../../test/fixtures/policy-context.ts';
 import { NetworkError, PolicyFailure } from '../../errors.ts';
-import { HeaderList } from '../../lib/header-list.ts';
 import { externalAuth } from './policy.ts';
 import type { ExternalAuthConfig } from './schema.ts';
 
 runPolicyCases(externalAuth, new URL('cases.json', import.meta.url));
-
-const URL_ = 'http://auth.test:9000/verify';
-
-/** What the service answers. */
-interface Answer {
-  readonly status: number;
-  readonly headers?: readonly string[];
-  readonly body?: string | Uint8Array;
-}
-
-/** A service that notes what it is asked; a function may answer each question differently, or throw. */
-class Service implements Network {
-  readonly asked: OutboundRequest[] = [];
-  answer: Answer | ((request: OutboundRequest) => Answer | Promise<Answer>);
-
-  constructor(answer: Service['answer'] = { status: 200 }) {
-    this.answer = answer;
-  }
-
-  async send(request: OutboundRequest) {
-    this.asked.push(request);
-    const { answer } = this;
-    const { status, headers = [], body = '' } = typeof answer === 'function' ? await answer(request) : answer;
-    return { status, headers: new HeaderList([...headers]), body: Buffer.from(body) };
-  }
-
-  /** Fields of the last question, by lower-case name. */
-  get fields(): HeaderList {
-    return new HeaderList([...(this.asked.at(-1)?.headers ?? [])]);
-  }
-}
-
-const compile = (config: Partial<ExternalAuthConfig> = {}, deps: DepsOptions = {}): Policy => {
-  const policy = externalAuth.compile({ url: URL_, ...config }, compileDeps(deps));
-  assert.ok(!(policy instanceof Promise));
-  return policy;
-};
-
-async function judge(policy: Policy, context: RecordedContext): Promise<Decision> {
-  const decision = await policy.request?.(context);
-  assert.ok(decision);
-  return decision;
-}
-
-async function ask(
-  answer: Service['answer'],
-  config: Partial<ExternalAuthConfig> = {},
-  request: ContextOptions = {},
-  deps: DepsOptions = {},
-) {
-  const service = new Service(answer);
-  const context = policyContext({ ...request, network: service });
-  const decision = await judge(compile(config, deps), context);
-  return { decision, context, service };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<PolicyFailure> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof PolicyFailure, String(error));
-    return error;
-  }
-  return assert.fail('was decided');
-}
-
-const told = (decision: Decision) =>
-  decision.kind === 'reject'
-    ? [decision.error.code, decision.error.status, ...decision.error.headers]
-    : [decision.kind];
 
 describe('external-auth decides nothing', () => {
   const table: readonly (readonly [
@@ -319,10 +250,10 @@ describe('external-auth lets on', () => {
   it('provides an identity only where the answer names one', () => {
     const { provides, body } = externalAuth;
     assert.ok(typeof provides === 'function' && typeof body === 'function');
-    assert.deepEqual(provides({ url: URL_ }), []);
-    assert.deepEqual(provides({ url: URL_, identity: { consumer: 'X-User' } }), ['identity']);
-    assert.equal(body({ url: URL_ }), 'none');
-    assert.equal(body({ url: URL_, body: '1kB' }), 'buffer');
+    assert.deepEqual(provides({ url: SERVICE_URL }), []);
+    assert.deepEqual(provides({ url: SERVICE_URL, identity: { consumer: 'X-User' } }), ['identity']);
+    assert.equal(body({ url: SERVICE_URL }), 'none');
+    assert.equal(body({ url: SERVICE_URL, body: '1kB' }), 'buffer');
   });
 });
 
@@ -354,7 +285,7 @@ describe('the service is sent', () => {
   it('in mode nginx: the URL as it is, and what is allowed', async () => {
     const { service } = await ask({ status: 200 }, { timeout: '700ms' }, request);
     const [{ url, method, body, timeoutMs, maxBytes }] = service.asked;
-    assert.deepEqual([url, method, body, timeoutMs, maxBytes], [URL_, 'GET', undefined, 700, 65_536]);
+    assert.deepEqual([url, method, body, timeoutMs, maxBytes], [SERVICE_URL, 'GET', undefined, 700, 65_536]);
     assert.deepEqual(Object.fromEntries(service.fields), {
       Authorization: 'Bearer a',
       Cookie: 'c=1',
@@ -408,122 +339,5 @@ describe('the service is sent', () => {
     assert.deepEqual([method, Buffer.from(body ?? '').toString()], ['POST', 'body']);
     assert.equal(service.fields.get('content-type'), 'text/plain');
     assert.equal(service.fields.has('content-length') || service.fields.has('transfer-encoding'), false);
-  });
-});
-
-describe('decisions that are kept', () => {
-  const cache = { ttl: '10s' };
-  /** How often the service is asked about these, one after the other, by one policy. */
-  async function questions(
-    requests: readonly ContextOptions[],
-    config: Partial<ExternalAuthConfig> = {},
-    answer: Service['answer'] = { status: 200 },
-  ): Promise<number> {
-    const service = new Service(answer);
-    const policy = compile({ cache, ...config });
-    for (const request of requests) await judge(policy, policyContext({ ...request, network: service }));
-    return service.asked.length;
-  }
-  const base: ContextOptions = { headers: { cookie: 'a=1', authorization: 'Bearer a' }, query: 'a=1' };
-
-  const apart: readonly (readonly [name: string, other: ContextOptions])[] = [
-    ['cookies', { ...base, headers: { cookie: 'a=2', authorization: 'Bearer a' } }],
-    ['a cookie and none', { ...base, headers: { authorization: 'Bearer a' } }],
-    ['tokens', { ...base, headers: { cookie: 'a=1', authorization: 'Bearer b' } }],
-    ['values that are swapped', { ...base, headers: { cookie: 'Bearer a', authorization: 'a=1' } }],
-    ['methods', { ...base, method: 'POST' }],
-    ['hosts', { ...base, host: 'other.test' }],
-    ['schemes', { ...base, scheme: 'https' }],
-    ['paths', { ...base, path: '/orders/2' }],
-    ['queries', { ...base, query: 'a=2' }],
-    ['addresses', { ...base, client: '192.0.2.2' }],
-  ];
-  for (const [name, other] of apart) {
-    it(`never for requests that differ in their ${name}`, async () => {
-      assert.equal(await questions([base, other]), 2);
-    });
-  }
-
-  it('by headers of the operator’s choice, others do not matter', async () => {
-    const config = { requestHeaders: ['X-Tenant', 'X-Noise'], cache: { ...cache, by: ['x-tenant'] } };
-    const of = (tenant: string, noise: string) => ({ headers: { 'x-tenant': tenant, 'x-noise': noise } });
-    assert.equal(await questions([of('a', '1'), of('a', '2'), of('b', '1')], config), 2);
-    // A list of values is not the same as one value with a comma.
-    const list = { headers: ['X-Tenant', 'a', 'X-Tenant', 'b'] };
-    assert.equal(await questions([list, of('a,b', '1'), of('a', '1')], config), 3);
-  });
-
-  it('not at all unless asked for', async () => {
-    const service = new Service();
-    const policy = compile();
-    for (let i = 0; i < 2; i++) await judge(policy, policyContext({ ...base, network: service }));
-    assert.equal(service.asked.length, 2);
-  });
-
-  const unkept: readonly (readonly [name: string, answer: Answer, config?: Partial<ExternalAuthConfig>])[] = [
-    [
-      'a cookie for one client',
-      { status: 200, headers: ['Set-Cookie', 'a=1'] },
-      { clientHeaders: ['Set-Cookie'] },
-    ],
-    ['what must not be stored', { status: 200, headers: ['Cache-Control', 'private, No-Store'] }],
-    ['a large refusal', { status: 403, body: 'a'.repeat(4097) }, { mode: 'envoy' }],
-  ];
-  for (const [name, answer, config] of unkept) {
-    it(`nobody keeps ${name}`, async () => assert.equal(await questions([base, base], config, answer), 2));
-  }
-
-  it('a failure is kept for nobody', async () => {
-    const service = new Service({ status: 500 });
-    const policy = compile({ cache });
-    const again = () => judge(policy, policyContext({ ...base, network: service }));
-    await failureOf(again());
-    service.answer = { status: 200 };
-    assert.deepEqual(told(await again()), ['continue']);
-  });
-
-  it('at once, with everything that was decided, until they are over', async () => {
-    const service = new Service({ status: 200, headers: ['X-User', 'ann'] });
-    const policy = compile({ cache, upstreamHeaders: ['X-User'], identity: { consumer: 'X-User' } });
-    const context = policyContext({ ...base, network: service });
-    await judge(policy, context);
-    const later = policyContext({ ...base, network: service, nowMs: context.now + 9999 });
-    const decision = policy.request?.(later);
-    assert.ok(decision !== undefined && !(decision instanceof Promise));
-    assert.deepEqual(later.recorded, context.recorded);
-    assert.equal(later.facts.identity?.consumer, 'ann');
-    await judge(policy, policyContext({ ...base, network: service, nowMs: context.now + 10_000 }));
-    assert.equal(service.asked.length, 2);
-  });
-
-  it('refusals as well, and a caller who is disabled meanwhile is refused', async () => {
-    assert.equal(await questions([base, base], {}, { status: 403 }), 1);
-    const known: Record<string, 'disabled' | undefined> = {};
-    const policy = compile({ cache, identity: { consumer: 'X-User' } }, { known });
-    const service = new Service({ status: 200, headers: ['X-User', 'ann'] });
-    await judge(policy, policyContext({ ...base, network: service }));
-    known.ann = 'disabled';
-    const decision = await judge(policy, policyContext({ ...base, network: service }));
-    assert.deepEqual(told(decision), ['forbidden', 403]);
-    assert.equal(service.asked.length, 1);
-  });
-
-  it('for all who ask the same at once, and for nobody else', async () => {
-    const waiting: (() => void)[] = [];
-    const service = new Service(() => new Promise((resolve) => waiting.push(() => resolve({ status: 200 }))));
-    const policy = compile({ cache });
-    const one = policyContext({ ...base, network: service });
-    const all = [one, policyContext({ ...base, network: service })].map((c) => judge(policy, c));
-    const other = judge(policy, policyContext({ ...base, path: '/other', network: service }));
-    assert.equal(waiting.length, 2);
-    waiting[1]();
-    assert.deepEqual(told(await other), ['continue'], 'a slow answer holds nobody else');
-    waiting[0]();
-    assert.deepEqual((await Promise.all(all)).map(told), [['continue'], ['continue']]);
-  });
-
-  it('never more than the number given', async () => {
-    const many = Array.from({ length: 50 }, (_, i) => ({ ...base, path: `/${i}` }));
-    assert.equal(await questions([...many, ...many], { cache: { ...cache, maxEntries: 4 } }), 100);
   });
 });
