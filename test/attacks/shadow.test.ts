@@ -16,6 +16,7 @@ import { evaluate } from '../../src/evaluator/index.ts';
 import { fieldLines } from '../../src/http1/index.ts';
 import { HeaderList } from '../../src/lib/header-list.ts';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
+import { runDocumentTests } from '../../src/lifecycle/index.ts';
 import { POLICIES } from '../../src/policies/index.ts';
 import { createLocalCounters } from '../../src/state/index.ts';
 import { documentWith, filesFrom, type Members } from '../fixtures/config.ts';
@@ -51,6 +52,8 @@ interface Way {
   readonly refusal: string | undefined;
   /** Whether so many wrong ones are told from one. */
   readonly isGuarded?: boolean;
+  /** What tests of the document get, which have no certificate and ask nobody, where it is another answer. */
+  readonly inTest?: { readonly right?: number; readonly nothing?: number };
 }
 
 const fields = (...flat: readonly string[]): Presented => ({ fields: flat });
@@ -120,6 +123,7 @@ const WAYS: readonly Way[] = [
     right: { fields: [], certificate: CERTIFICATE },
     wrong: { fields: [], certificate: clientCertificate({ expiresAtMs: NOW_MS + 1000 }) },
     refusal: 'invalid-credential',
+    inTest: { right: 401 },
   },
   {
     policy: 'jwt',
@@ -149,6 +153,7 @@ const WAYS: readonly Way[] = [
     wrong: bearer('guess'),
     refusal: 'invalid-credential',
     isGuarded: true,
+    inTest: { right: 503 },
   },
   {
     policy: 'oidc-login',
@@ -174,8 +179,9 @@ const WAYS: readonly Way[] = [
     },
     right: bearer('right'),
     wrong: bearer('guess'),
-    refusal: 'unauthenticated',
+    refusal: 'invalid-credential',
     isGuarded: true,
+    inTest: { right: 503, nothing: 503 },
   },
   {
     policy: 'any-of',
@@ -184,6 +190,7 @@ const WAYS: readonly Way[] = [
     wrong: basic('guess'),
     refusal: 'invalid-credential',
     isGuarded: true,
+    inTest: { nothing: 503 },
   },
   {
     policy: 'all-of',
@@ -231,15 +238,39 @@ const CONSUMERS = [
 ];
 
 async function compiled(policies: readonly Members[]): Promise<Snapshot> {
+  return (await bundled(policies)).snapshot;
+}
+
+async function bundled(policies: readonly Members[]) {
   const files = filesFrom({});
   const document = documentWith({ consumers: CONSUMERS }, { policies });
-  const { snapshot } = await createBundle(parseDocument(JSON.stringify(document), 'gateway.json'), {
+  return await createBundle(parseDocument(JSON.stringify(document), 'gateway.json'), {
     catalog: new PolicyCatalog(POLICIES),
     cache: new PolicyCache(),
     files,
     secrets: secretsOf(ENVIRONMENT, files),
   });
-  return snapshot;
+}
+
+/** Runs tests as the document's own: each one's status, or whether it was forwarded. */
+async function tested(policies: readonly Members[], ...requests: readonly Members[]) {
+  const { snapshot } = await bundled(policies);
+  const tests = requests.map((request, i) => ({
+    name: String(i),
+    request: { path: '/orders', ...request },
+    expect: { status: 1, forwarded: true },
+  }));
+  const deps = {
+    createState: createLocalCounters,
+    secrets: secretsOf(ENVIRONMENT, filesFrom({})),
+    startMs: NOW_MS,
+  };
+  const results = await runDocumentTests(snapshot, tests, deps);
+  await snapshot.dispose();
+  return results.map(({ unmet }) => {
+    const got = unmet.find(({ what }) => what === 'status')?.got ?? '';
+    return /^\d+$/.test(got) ? Number(got) : 'forwarded';
+  });
 }
 
 /** What came of a request: who it is of, and all that was changed in it. */
@@ -290,7 +321,7 @@ const NOTHING = fields();
 /** More than any address may guess. */
 const GUESSES = 150;
 
-for (const { policy, config, right, wrong, refusal = 'forward', isGuarded } of WAYS) {
+for (const { policy, config, right, wrong, refusal = 'forward', isGuarded, inTest = {} } of WAYS) {
   const attached = (more: Members = {}) => ({ [policy]: config, ...more });
   const missing = policy === 'anonymous' ? 'forward' : 'unauthenticated';
   const said = (mode: string, verdict: string) => [`${mode} ${verdict === 'forward' ? 'continue' : verdict}`];
@@ -333,6 +364,32 @@ for (const { policy, config, right, wrong, refusal = 'forward', isGuarded } of W
       const [bad, good] = await through([attached({ mode: 'off' })], wrong, right);
       const untouched = { verdict: 'forward', consumer: undefined, edits: 0, said: [] };
       assert.deepEqual([bad, good], [untouched, untouched]);
+    });
+
+    it('in a document’s test is taken as proved where the test says who calls, and asked where it does not', async () => {
+      const acl = { acl: { allow: { consumers: ['ann'] } } };
+      const headers = Object.fromEntries(
+        right.fields.flatMap((name, i) => (i % 2 === 0 ? [[name, right.fields[i + 1]]] : [])),
+      );
+      const requests = [
+        { identity: { consumer: 'ann' } },
+        { identity: { consumer: 'ben' } },
+        {},
+        { headers: { host: HOST, ...headers } },
+      ];
+      const stranger = policy === 'anonymous' ? 'forwarded' : 401;
+      const expected = ['forwarded', 403, inTest.nothing ?? stranger, inTest.right ?? 'forwarded'];
+      assert.deepEqual(await tested([attached(), acl], ...requests), expected);
+      // Behind one in shadow nobody is known, whoever the test says calls.
+      const behind = [
+        attached({ mode: 'shadow' }),
+        { acl: { allow: 'everyone' }, when: 'consumer == "ann"' },
+      ];
+      const trial = [
+        ...behind,
+        { acl: { allow: { methods: ['PUT'] } }, when: 'consumer != ""', name: 'known' },
+      ];
+      assert.deepEqual(await tested(trial, ...requests), Array(4).fill('forwarded'));
     });
 
     if (isGuarded !== true) return;
