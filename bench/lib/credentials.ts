@@ -7,6 +7,8 @@ export const SECRETS = Object.freeze({
   BENCH_KEY: 'bench-key-0123456789abcdef0123456789abcdef',
   BENCH_PASSWORD: 'bench-password-0123',
   BENCH_SIGNING_SECRET: 'bench-signing-secret-0123456789abcdef',
+  BENCH_TOKEN_SECRET: 'bench-token-secret-0123456789abcdef',
+  BENCH_SESSION_SECRET: 'bench-session-secret-0123456789abcdef',
 });
 /** User names that share the password; each is new once. The first is the one to be seen before. */
 export const USERS: readonly string[] = Array.from({ length: 40 }, (_, i) => `app-${i}`);

@@ -20,7 +20,9 @@ import { attachSharedCounters, createSharedCounters } from '../../src/state/inde
 import { filesFrom } from '../../test/fixtures/config.ts';
 import { signatureFields } from '../../test/fixtures/http-signature.ts';
 import { NO_BANS } from '../../test/fixtures/nobody-there.ts';
-import { FILES, identityDocument, SECRETS, signToken, USERS } from './credentials.ts';
+import { sealedSession } from '../../test/fixtures/sealed-session.ts';
+import { mintSecret, proofOf, thumbprint, tokenHash, tokenKey } from '../../test/fixtures/tokens.ts';
+import { AUDIENCE, FILES, identityDocument, SECRETS, signToken, USERS } from './credentials.ts';
 import type { Row, RunOptions } from './scenario.ts';
 import { median } from './statistics.ts';
 
@@ -28,7 +30,10 @@ import { median } from './statistics.ts';
 interface Kind {
   readonly name: string;
   readonly route: string;
+  /** 0 where nothing of it is remembered, so that each is judged like the first. */
   readonly cold: number;
+  /** Good for one request: there is none that was seen before. */
+  readonly isOnce?: boolean;
   readonly certificate?: ClientCertificate;
   /** Fields of a request that proves who calls; what they hold was never seen before. */
   fresh(): Promise<readonly string[]>;
@@ -72,9 +77,51 @@ const KINDS: readonly Kind[] = [
     cold: 1,
     fresh: async () => ['Authorization', `Basic ${basic(USERS[nextUser++ % USERS.length])}`],
   },
-  { name: 'hmac-signature', route: 'hmac-signature', cold: 300, fresh: async () => signed() },
+  {
+    name: 'jwt, HS256 with a proof (DPoP)',
+    route: 'jwt-dpop',
+    cold: 300,
+    isOnce: true,
+    fresh: async () => proven(),
+  },
+  { name: 'oidc-login', route: 'oidc-login', cold: 300, fresh: async () => session() },
+  {
+    name: 'external-auth, kept',
+    route: 'external-auth',
+    cold: 100,
+    fresh: async () => bearer(`kept-${++made}`),
+  },
+  { name: 'hmac-signature', route: 'hmac-signature', cold: 300, isOnce: true, fresh: async () => signed() },
   { name: 'mtls', route: 'mtls', cold: 0, certificate: CERTIFICATE, fresh: async () => [] },
 ];
+
+const HOLDER = tokenKey('ES256');
+const LOGIN = { issuer: 'http://127.0.0.1:1', clientId: 'bench' } as const;
+/** A remembered token, and a proof that is new with each request. */
+const BOUND = mintSecret(SECRETS.BENCH_TOKEN_SECRET, {
+  iss: 'bench',
+  aud: AUDIENCE,
+  sub: 'app',
+  exp: Math.floor(Date.now() / 1000) + 7200,
+  cnf: { jkt: thumbprint(HOLDER) },
+});
+
+function proven(): readonly string[] {
+  const proof = proofOf(HOLDER, {
+    jti: `proof-${++made}`,
+    htm: 'GET',
+    htu: `http://${AUTHORITY}/jwt-dpop`,
+    iat: Math.floor(Date.now() / 1000),
+    ath: tokenHash(BOUND),
+  });
+  return ['Authorization', `DPoP ${BOUND}`, 'DPoP', proof];
+}
+
+function session(): readonly string[] {
+  const claims = { sub: 'app', jti: String(++made) };
+  const value = sealedSession({ ...LOGIN, secret: SECRETS.BENCH_SESSION_SECRET, claims });
+  return ['Cookie', `__Host-sallyport=${value}`];
+}
 
 function signed(): readonly string[] {
   const request = { method: 'GET', authority: AUTHORITY, target: '/hmac-signature' };
@@ -90,7 +137,7 @@ function signed(): readonly string[] {
 
 /** Judges requests of every kind in this process, interleaved: one row each. */
 export async function judgeCredentials(options: RunOptions): Promise<readonly Row[]> {
-  const server = await introspectionServer();
+  const server = await askedServer();
   try {
     const judge = await Judge.create(server.url);
     const figures = new Map(KINDS.map((kind) => [kind.name, { warm: [] as number[], cold: [] as number[] }]));
@@ -102,14 +149,18 @@ export async function judgeCredentials(options: RunOptions): Promise<readonly Ro
       }
     }
     const bare = figures.get('none')?.warm ?? [];
-    return KINDS.map(({ name, route, cold }) => {
+    return KINDS.map(({ name, route, cold, isOnce = false }) => {
       const figure = figures.get(name);
-      const warm = route === 'hmac-signature' ? [] : (figure?.warm ?? []);
+      const warm = isOnce ? [] : (figure?.warm ?? []);
+      const ratio = (values: readonly number[]) =>
+        values.length === 0 ? '' : median(values.map((ns, i) => ns / bare[i])).toFixed(2);
+      const first = cold === 0 ? (route === 'none' ? [] : warm) : (figure?.cold ?? []);
       return {
         judged: name,
-        'seen before, ns': told(warm),
-        '× none': warm.length === 0 ? '' : median(warm.map((ns, i) => ns / bare[i])).toFixed(2),
-        'new, ns': cold === 0 ? '' : told(figure?.cold ?? []),
+        'seen before, ns': isOnce ? 'never' : told(warm),
+        '× none': ratio(warm),
+        'new, ns': told(first),
+        '× none, new': ratio(first),
       };
     });
   } finally {
@@ -130,12 +181,35 @@ class Judge {
     this.#deps = deps;
   }
 
-  static async create(introspection: string): Promise<Judge> {
+  static async create(asked: string): Promise<Judge> {
     const more = {
+      'jwt-dpop': [
+        {
+          jwt: {
+            issuer: 'bench',
+            audience: AUDIENCE,
+            keys: [{ secret: 'env:BENCH_TOKEN_SECRET' }],
+            dpop: 'required',
+          },
+        },
+      ],
+      'oidc-login': [
+        {
+          'oidc-login': {
+            ...LOGIN,
+            publicUrl: 'https://app.bench.test',
+            clientSecret: 'env:BENCH_KEY',
+            session: { secrets: ['env:BENCH_SESSION_SECRET'] },
+          },
+        },
+      ],
+      'external-auth': [
+        { 'external-auth': { url: asked, identity: { consumer: 'X-User' }, cache: { ttl: '1h' } } },
+      ],
       'oauth2-introspection': [
         {
           'oauth2-introspection': {
-            endpoint: introspection,
+            endpoint: asked,
             clientId: 'bench',
             clientSecret: 'env:BENCH_KEY',
             audience: 'any',
@@ -175,7 +249,7 @@ class Judge {
 
   /** Nanoseconds for a request whose credential was judged before. */
   async warm(kind: Kind): Promise<number> {
-    if (kind.route === 'hmac-signature') return Number.NaN;
+    if (kind.isOnce === true) return Number.NaN;
     const head = headOf(kind.route, await kind.fresh());
     await this.#judge(kind, head);
     const from = performance.now();
@@ -211,12 +285,13 @@ function headOf(route: string, fields: readonly string[]): Buffer {
   return Buffer.from(`GET /${route} HTTP/1.1\r\n${fieldLines(['Host', AUTHORITY, ...fields])}\r\n`, 'latin1');
 }
 
-/** Says of every token that it is good. */
-async function introspectionServer(): Promise<{ readonly url: string; close(): void }> {
+/** Says of every token and of every request that it is good. */
+async function askedServer(): Promise<{ readonly url: string; close(): void }> {
   const server = createServer((request, response) => {
     request.resume();
     const exp = Math.floor(Date.now() / 1000) + 3600;
     response.setHeader('content-type', 'application/json');
+    response.setHeader('x-user', 'app');
     response.end(
       JSON.stringify({
         active: true,
@@ -232,7 +307,7 @@ async function introspectionServer(): Promise<{ readonly url: string; close(): v
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/introspect`,
+    url: `http://127.0.0.1:${port}/asked`,
     close() {
       server.close();
       server.closeAllConnections();
