@@ -1,7 +1,15 @@
-export { PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.ts';
-export { type Authorization, parseAuthorization, readAuthorization } from './authorization.ts';
-export { challenge, REPEATED_CREDENTIAL } from './challenge.ts';
-export { CLAIM_MESSAGE, CLAIM_PATTERN, type ClaimPath, claimAt, parseClaimPath } from './claim-path.ts';
+/**
+ * What policies that prove who calls share. `fields/`: header fields that credentials come in, and in which an upstream
+ * is told. `verifiers/`: keys and hashes that credentials are verified with. `claims/`: callers as tokens name them.
+ * `guard/`: against guesses, and against what is good once and comes twice.
+ */
+export {
+  CLAIM_MESSAGE,
+  CLAIM_PATTERN,
+  type ClaimPath,
+  claimAt,
+  parseClaimPath,
+} from './claims/claim-path.ts';
 export {
   ClaimMapping,
   type ClaimMappingConfig,
@@ -9,10 +17,14 @@ export {
   claimMappingSchema,
   TokenCaller,
   type TokenFacts,
-} from './claims.ts';
-export { credentialGuard, type GuardRules, NO_GUARD } from './guard.ts';
-export { fieldList, fieldPart, fieldText, KONG_FIELDS } from './identity-fields.ts';
+} from './claims/claims.ts';
+export { type Authorization, parseAuthorization, readAuthorization } from './fields/authorization.ts';
+export { challenge, REPEATED_CREDENTIAL } from './fields/challenge.ts';
+export { fieldList, fieldPart, fieldText, KONG_FIELDS } from './fields/identity-fields.ts';
+export { credentialGuard, type GuardRules, NO_GUARD } from './guard/guard.ts';
+export { SeenOnce, seenOnce, type Use, windowFor } from './guard/seen-once.ts';
 export { oauthClientOptions } from './oauth-client-options.ts';
+export { PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './verifiers/algorithms.ts';
 export {
   type Argon2Hash,
   digestVerifier,
@@ -21,14 +33,13 @@ export {
   parsePasswordHash,
   readPasswordVerifier,
   verifyPassword,
-} from './password-hash.ts';
-export { isSoundExponent } from './rsa-exponent.ts';
-export { SeenOnce, seenOnce, type Use, windowFor } from './seen-once.ts';
+} from './verifiers/password-hash.ts';
+export { isSoundExponent } from './verifiers/rsa-exponent.ts';
 export {
   publicKeyVerifier,
   readSignatureKey,
   type SignatureAlgorithm,
   type SignatureKey,
   sharedSecretVerifier,
-} from './signature-key.ts';
-export { validityFault } from './validity.ts';
+} from './verifiers/signature-key.ts';
+export { validityFault } from './verifiers/validity.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { issuesOf } from '../../test/fixtures/config.ts';
+import { issuesOf } from '../../../test/fixtures/config.ts';
 import {
   digestVerifier,
   hashPassword,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { identity } from '../../test/fixtures/policy-context.ts';
-import type { Identity } from '../contract/index.ts';
+import { identity } from '../../../test/fixtures/policy-context.ts';
+import type { Identity } from '../../contract/index.ts';
 import { fieldList, fieldText, KONG_FIELDS } from './identity-fields.ts';
 
 describe('an upstream is told in Kong’s names', () => {

@@ -9,7 +9,7 @@ import {
   sign,
 } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { issuesOf } from '../../test/fixtures/config.ts';
+import { issuesOf } from '../../../test/fixtures/config.ts';
 import { publicKeyVerifier, readSignatureKey, sharedSecretVerifier } from './signature-key.ts';
 
 const pemOf = (key: KeyObject): string => String(key.export({ type: 'spki', format: 'pem' }));

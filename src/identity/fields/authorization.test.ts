@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HeaderList } from '../lib/header-list.ts';
+import { HeaderList } from '../../lib/header-list.ts';
 import { type Authorization, readAuthorization } from './authorization.ts';
 
 const read = (...values: readonly string[]) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_NOW_MS, policyContext } from '../../test/fixtures/policy-context.ts';
-import type { CounterState } from '../contract/index.ts';
-import { createLocalCounters } from '../state/index.ts';
+import { DEFAULT_NOW_MS, policyContext } from '../../../test/fixtures/policy-context.ts';
+import type { CounterState } from '../../contract/index.ts';
+import { createLocalCounters } from '../../state/index.ts';
 import { SeenOnce, type Use, windowFor } from './seen-once.ts';
 
 const USE: Use = { kind: 'dpop', id: 'a', windowMs: 1000 };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
-import { compileDeps } from '../../test/fixtures/policy-context.ts';
-import type { Consumer, Identity, Revocations } from '../contract/index.ts';
+import { compileDeps } from '../../../test/fixtures/policy-context.ts';
+import type { Consumer, Identity, Revocations } from '../../contract/index.ts';
 import { ClaimMapping, type ClaimMappingConfig, type Claims, claimMappingSchema } from './claims.ts';
 
 type Known = Record<string, Consumer | 'disabled' | undefined>;

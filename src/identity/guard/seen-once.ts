@@ -6,7 +6,7 @@ import type {
   RequestView,
   Resource,
   ResourceRequest,
-} from '../contract/index.ts';
+} from '../../contract/index.ts';
 
 /** One use of what is good for one request: a signature, a proof. */
 export interface Use {

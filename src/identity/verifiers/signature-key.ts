@@ -7,7 +7,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import { isSoundExponent } from './rsa-exponent.ts';
 
 /** Names of the registry "HTTP Signature Algorithms" (RFC 9421 §6.2.2). RSASSA-PKCS1-v1_5 is left out: it is old. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { DEFAULT_NOW_MS, ipv4, policyContext } from '../../test/fixtures/policy-context.ts';
-import type { CounterState, Decision, PolicyContext } from '../contract/index.ts';
-import { parseIpAddress } from '../lib/ip-address.ts';
-import { createLocalCounters } from '../state/index.ts';
+import { DEFAULT_NOW_MS, ipv4, policyContext } from '../../../test/fixtures/policy-context.ts';
+import type { CounterState, Decision, PolicyContext } from '../../contract/index.ts';
+import { parseIpAddress } from '../../lib/ip-address.ts';
+import { createLocalCounters } from '../../state/index.ts';
 import { credentialGuard, type GuardRules, NAME_FACTOR } from './guard.ts';
 
 const RULES: GuardRules = {

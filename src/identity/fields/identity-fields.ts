@@ -1,4 +1,4 @@
-import type { Identity, IdentityFields } from '../contract/index.ts';
+import type { Identity, IdentityFields } from '../../contract/index.ts';
 
 /** Longer values are left out whole: half a list of groups says something else than the list. */
 const MAX_VALUE_LENGTH = 4096;

@@ -1,4 +1,4 @@
-import type { CredentialMatch } from '../contract/index.ts';
+import type { CredentialMatch } from '../../contract/index.ts';
 
 /** Why a credential that was found is not accepted at that time; undefined when it is. */
 export function validityFault(

@@ -6,9 +6,9 @@ import {
   type LimitOutcome,
   type PolicyContext,
   reject,
-} from '../contract/index.ts';
-import { PolicyRejection } from '../errors.ts';
-import { networkKey } from '../lib/ip-address.ts';
+} from '../../contract/index.ts';
+import { PolicyRejection } from '../../errors.ts';
+import { networkKey } from '../../lib/ip-address.ts';
 
 /** When guessing is slowed down, and when it is stopped. Counts are of wrong credentials. */
 export interface GuardRules {

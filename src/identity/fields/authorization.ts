@@ -1,4 +1,4 @@
-import type { HeaderList } from '../lib/header-list.ts';
+import type { HeaderList } from '../../lib/header-list.ts';
 
 /** An `Authorization` field, split at its scheme (RFC 9110 §11.6.2). */
 export interface Authorization {

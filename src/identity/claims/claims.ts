@@ -1,5 +1,5 @@
-import type { CompileDeps, Consumer, Identity } from '../contract/index.ts';
-import { type Static, Type } from '../lib/schema.ts';
+import type { CompileDeps, Consumer, Identity } from '../../contract/index.ts';
+import { type Static, Type } from '../../lib/schema.ts';
 import { CLAIM_MESSAGE, CLAIM_PATTERN, type ClaimPath, claimAt, parseClaimPath } from './claim-path.ts';
 
 const claim = Type.String({ pattern: CLAIM_PATTERN, patternErrorMessage: CLAIM_MESSAGE });

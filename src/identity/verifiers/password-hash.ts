@@ -1,5 +1,5 @@
 import { type Argon2Parameters, argon2, hash, timingSafeEqual } from 'node:crypto';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../../errors.ts';
 
 /** What one derivation costs: memory in KiB, passes over it, lanes (RFC 9106 §3.1). */
 export interface HashCost {
