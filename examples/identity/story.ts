@@ -1,16 +1,20 @@
 /** Who may call what, as a user meets it: each way to prove who calls, what is refused, and what changes without a reload. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { jwtVerify } from 'jose';
 import { Agent, request as undiciRequest } from 'undici';
 import { freePort } from '../../test/fixtures/gateway.ts';
 import { contentDigest, signatureFields } from '../../test/fixtures/http-signature.ts';
+import { writeMmdb } from '../../test/fixtures/mmdb.ts';
 import { OidcServer, OPAQUE } from '../../test/fixtures/oidc-provider.ts';
 import { eventually, PROGRAM, Program, temporaryFolder } from '../../test/fixtures/process.ts';
 import { proxyLine } from '../../test/fixtures/proxy-header.ts';
 import { RawClient, statusOf } from '../../test/fixtures/raw-client.ts';
+import { proofOf, tokenHash, tokenKey } from '../../test/fixtures/tokens.ts';
 import { authorisationService, listen, makeCertificates, type Player, Visitor } from './cast.ts';
 
 const folder = await temporaryFolder();
@@ -18,12 +22,15 @@ const file = path.join(folder.path, 'gateway.yaml');
 const [gatewayPort, partnerPort, balancerPort, issuerPort, servicePort, feedPort, demoPort, adminPort] =
   await ports(8);
 const origin = `http://127.0.0.1:${gatewayPort}`;
+const signingKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const secrets = {
   EXAMPLE_CLIENT_SECRET: 'app-secret-0123456789abcdef',
   EXAMPLE_SESSION_SECRET: 'session-secret-0123456789abcdef0123',
   EXAMPLE_API_KEY: 'api-key-0123456789abcdef',
   EXAMPLE_PASSWORD: 'correct horse battery staple',
   EXAMPLE_SIGNING_SECRET: 'signing-secret-0123456789abcdef0123',
+  EXAMPLE_KIOSK_KEY: 'kiosk-key-0123456789abcdef',
+  EXAMPLE_SIGNING_KEY: String(signingKey.export({ type: 'pkcs8', format: 'pem' })),
 };
 
 const original = await readFile(path.join(import.meta.dirname, 'gateway.yaml'), 'utf8');
@@ -41,6 +48,10 @@ await writeFile(
   moved.reduce((text, [from, to]) => text.replace(from, `:${to}`), original),
 );
 makeCertificates(folder.path);
+await writeFile(
+  path.join(folder.path, 'country.mmdb'),
+  writeMmdb({ type: 'GeoLite2-Country', networks: [['203.0.114.0/24', { country: { iso_code: 'ZZ' } }]] }),
+);
 
 let feed = '203.0.113.0/24 ; known for trouble\n';
 const players: Player[] = [
@@ -51,6 +62,7 @@ const issuer = await OidcServer.start({
   port: issuerPort,
   redirectUris: [`${origin}/dashboard/callback`],
   postLogoutRedirectUris: [`${origin}/`],
+  backchannelLogoutUri: `${origin}/dashboard/backchannel`,
 });
 const gateway = new Program(
   [
@@ -88,6 +100,9 @@ async function operator(...args: string[]): Promise<string> {
 
 const ask = (at: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
   fetch(`${origin}${at}`, { ...init, headers });
+const basic = (user: string, password: string) => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+});
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** The status of a request that the balancer passes on for a client at `address`. */
@@ -164,6 +179,37 @@ try {
     await issuer.start();
   });
 
+  await step(
+    'a token that is bound to a key is worth nothing without a proof, and a proof is good once',
+    async () => {
+      const caller = tokenKey();
+      const proof = (htm: string, htu: string, ath?: string) =>
+        proofOf(caller, {
+          jti: randomUUID(),
+          htm,
+          htu,
+          iat: Math.floor(Date.now() / 1000),
+          ...(ath && { ath }),
+        });
+      const token = await issuer.clientToken({ dpop: proof('POST', `${issuer.issuer}/token`) });
+      const once = {
+        authorization: `DPoP ${token}`,
+        dpop: proof('GET', `${origin}/orders/1`, tokenHash(token)),
+      };
+      await refused(await ask('/orders/1', bearer(token)), 401, 'invalid-credential');
+      assert.equal((await reached(await ask('/orders/1', once)))['x-user'], 'app');
+      await refused(await ask('/orders/1', once), 401, 'invalid-credential');
+    },
+  );
+
+  await step('a token that was stolen is revoked here, whatever its issuer says', async () => {
+    const token = await issuer.clientToken();
+    assert.equal((await ask('/orders/1', bearer(token))).status, 200);
+    await writeFile(path.join(folder.path, 'stolen.jwt'), token);
+    await operator('tokens', 'revoke', 'stolen.jwt', '--reason', 'found in a log');
+    await refused(await ask('/orders/1', bearer(token)), 401, 'invalid-credential');
+  });
+
   await step('an opaque token is asked about', async () => {
     const token = await issuer.clientToken({ resource: OPAQUE });
     assert.equal((await reached(await ask('/stock/7', bearer(token))))['x-consumer-username'], 'app');
@@ -185,17 +231,22 @@ try {
     assert.match((await visitor.open(`${origin}/dashboard/sales`)).text, /<form/);
   });
 
+  await step('who signs out at the provider is signed out here', async () => {
+    const visitor = new Visitor();
+    await visitor.submit(await visitor.open(`${origin}/dashboard/sales`), { login: 'ann', password: 'any' });
+    assert.equal((await visitor.open(`${origin}/dashboard/sales`)).status, 200);
+    await visitor.submit(await visitor.open(`${issuer.issuer}/session/end`), { logout: 'yes' });
+    await eventually(async () => /<form/.test((await visitor.open(`${origin}/dashboard/sales`)).text));
+  });
+
   await step('a key, a password, or nothing at all: each is somebody', async () => {
     const key = await reached(await ask('/shop/tea', { 'x-api-key': secrets.EXAMPLE_API_KEY }));
     assert.deepEqual(
       [key['x-consumer-username'], key['x-consumer-id'], key['x-api-key']],
       ['mobile-app', '4711', undefined],
     );
-    const basic = Buffer.from(`kiosk:${secrets.EXAMPLE_PASSWORD}`).toString('base64');
-    assert.equal(
-      (await reached(await ask('/shop/tea', { authorization: `Basic ${basic}` })))['x-consumer-username'],
-      'kiosk',
-    );
+    const password = await reached(await ask('/shop/tea', basic('kiosk', secrets.EXAMPLE_PASSWORD)));
+    assert.equal(password['x-consumer-username'], 'kiosk');
     const nobody = await reached(await ask('/shop/tea', { 'x-consumer-username': 'mobile-app' }));
     assert.deepEqual([nobody['x-consumer-username'], nobody['x-anonymous-consumer']], ['guest', 'true']);
     await refused(await ask('/shop/tea', {}, { method: 'POST' }), 403, 'forbidden');
@@ -268,9 +319,25 @@ try {
   });
 
   await step(
+    'a till proves itself twice, and the upstream has the gateway’s signed word for it',
+    async () => {
+      const key = { 'x-api-key': secrets.EXAMPLE_KIOSK_KEY };
+      const both = { ...key, ...basic('kiosk', secrets.EXAMPLE_PASSWORD) };
+      await refused(await ask('/till/1?amount=20', key), 401, 'unauthenticated');
+      await refused(await ask('/till/1?amount=900', both), 403, 'forbidden');
+      const { authorization } = await reached(await ask('/till/1?amount=20', both));
+      const word = { issuer: 'https://gateway.example.com', audience: 'till' };
+      const token = authorization.replace(/^Bearer /, '');
+      const { payload } = await jwtVerify(token, createPublicKey(signingKey), word);
+      assert.equal(payload.sub, 'kiosk');
+    },
+  );
+
+  await step(
     'behind a balancer the address is what its PROXY header says, and no header of the client’s',
     async () => {
       assert.deepEqual([await through('198.51.100.7'), await through('203.0.113.7')], [200, 403]);
+      assert.equal(await through('203.0.114.7'), 403, 'nor is anybody let in from that country');
     },
   );
 
@@ -293,6 +360,26 @@ try {
     assert.equal((await ask('/shop/tea')).headers.get('x-policy-revision'), before);
   });
 
+  await step(
+    'a key is changed with an overlap, and a consumer is turned away with all its keys',
+    async () => {
+      const use = async (key: string) => (await ask('/shop/tea', { 'x-api-key': key })).status;
+      const make = async (...args: string[]): Promise<{ secret: string; credential: { id: string } }> =>
+        JSON.parse(await operator('credentials', ...args, '--json'));
+      await operator('consumers', 'create', 'visitor', '--group', 'customers');
+      const old = await make('create', 'visitor', '--expires', '90d');
+      const next = await make('rotate', old.credential.id, '--overlap', '1h');
+      assert.deepEqual([await use(old.secret), await use(next.secret)], [200, 200]);
+      const listed = await operator('credentials', 'list', '--consumer', 'visitor');
+      assert.ok(
+        listed.includes(old.secret.slice(0, 10)) && !listed.includes(old.secret.slice(0, 11)),
+        listed,
+      );
+      await operator('consumers', 'disable', 'visitor', '--reason', 'unpaid');
+      assert.deepEqual([await use(old.secret), await use(next.secret)], [401, 401]);
+    },
+  );
+
   await step('a feed that says too much at once is held for a person', async () => {
     feed = `${feed}198.51.100.0/25\n198.51.100.128/25\n`;
     await operator('lists', 'refresh', 'trouble');
@@ -301,6 +388,9 @@ try {
     assert.deepEqual([held.entries, held.lastAttempt.outcome], [1, 'held']);
     await operator('lists', 'approve', 'trouble', held.held.version);
     assert.equal((await list()).entries, 3);
+    await operator('lists', 'rollback', 'trouble', held.version, '--reason', 'a customer was on it');
+    assert.equal((await list()).entries, 1);
+    await operator('lists', 'release', 'trouble');
   });
 
   await step('an address is banned at once, and let in again', async () => {
