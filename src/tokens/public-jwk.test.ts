@@ -10,6 +10,10 @@ const { jwk: ed } = tokenKey('EdDSA');
 const made = (pair: { publicKey: { export(o: { format: 'jwk' }): JsonWebKey } }): JsonWebKey =>
   pair.publicKey.export({ format: 'jwk' });
 const { alg: _, ...rsaForAnything } = rsa;
+const base64url = (number: bigint): string => {
+  const digits = number.toString(16);
+  return Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex').toString('base64url');
+};
 
 describe('a JWK is not taken', () => {
   const table: readonly (readonly [name: string, jwk: unknown, fault: KeyFault])[] = [
@@ -39,6 +43,7 @@ describe('a JWK is not taken', () => {
     ['when it is for key agreement', made(generateKeyPairSync('x25519')), 'other-use'],
     ['when it is Ed448', made(generateKeyPairSync('ed448')), 'other-use'],
     ['when it is short', made(generateKeyPairSync('rsa', { modulusLength: 1024 })), 'weak'],
+    ['when a broken generator made it', { ...rsa, n: base64url(65537n ** 130n) }, 'weak'],
     ['when its exponent is one', { ...rsa, e: 'AQ' }, 'weak'],
     ['when its exponent is even', { ...rsa, e: 'BA' }, 'weak'],
     ['when its exponent makes every use of it slow', { ...rsa, e: rsa.n?.replace(/^./, 'A') }, 'weak'],
