@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { issuesOf } from '../../../test/fixtures/config.ts';
+import { cryptoCalls } from '../../../test/fixtures/crypto-calls.ts';
 import {
   digestVerifier,
   hashPassword,
@@ -48,6 +49,12 @@ describe('a password hash is refused', () => {
     });
   }
 });
+
+function priceOf([, parameters]: readonly unknown[]): object {
+  assert.ok(typeof parameters === 'object' && parameters !== null);
+  const { memory, passes, parallelism } = { memory: 0, passes: 0, parallelism: 0, ...parameters };
+  return { memory, passes, parallelism };
+}
 
 describe('a password hash is read', () => {
   it('in all its parts', () => {
@@ -99,5 +106,19 @@ describe('a password is verified', () => {
   it('against nothing, and is wrong', async () => {
     assert.equal(await verifyPassword('nobody', '', undefined), false);
     assert.equal(await verifyPassword('nobody', 'password', undefined), false);
+  });
+
+  it('at one price, whatever it is held against: time does not tell whether there is one', async () => {
+    const held = [
+      undefined,
+      readPasswordVerifier(digestVerifier('ann', 'password')),
+      readPasswordVerifier(await hashPassword('password', Buffer.alloc(16))),
+    ];
+    for (const verifier of held) {
+      for (const password of ['password', 'wrong', '']) {
+        const calls = await cryptoCalls('argon2', () => verifyPassword('ann', password, verifier));
+        assert.deepEqual(calls.map(priceOf), [{ memory: 19_456, passes: 2, parallelism: 1 }]);
+      }
+    }
   });
 });

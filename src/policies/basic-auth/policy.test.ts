@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { cryptoCalls } from '../../../test/fixtures/crypto-calls.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import {
   type ContextOptions,
@@ -103,6 +104,20 @@ describe('basic-auth', () => {
       'the password is wrong',
     ]);
     assert.equal((await decide(policy, as('hashed', 'right horse'))).kind, 'continue');
+  });
+
+  it('takes as long for a stranger as for a user, whose hash may be dearer than usual', async () => {
+    const salt = Buffer.alloc(16).toString('base64').replace(/=+$/, '');
+    const tag = Buffer.alloc(32).toString('base64').replace(/=+$/, '');
+    credentials = { 'basic-auth:dear': match(`$argon2id$v=19$m=32768,t=3,p=1$${salt}$${tag}`) };
+    const policy = compile();
+    const price = async (user: string) => {
+      const calls = await cryptoCalls('argon2', () => decide(policy, as(user, 'guess')));
+      return calls.map(([, parameters]) => ({ ...Object(parameters), message: '', nonce: '' }));
+    };
+    const known = await price('dear');
+    assert.deepEqual([known.length, known[0].memory], [1, 32_768]);
+    assert.deepEqual(await price('nobody'), known);
   });
 
   it('never takes another user’s verifier for a stranger’s', async () => {

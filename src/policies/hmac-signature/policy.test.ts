@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { beforeEach, describe, it } from 'node:test';
+import { cryptoCalls } from '../../../test/fixtures/crypto-calls.ts';
 import { contentDigest, type Signing, signatureFields } from '../../../test/fixtures/http-signature.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import {
@@ -141,6 +142,25 @@ describe('hmac-signature', () => {
     ['an Ed25519 key in place of the secret', { key: ed25519.privateKey }, /does not fit/],
     ['another’s key', { keyId: 'ed25519', key: p256.privateKey }, /does not fit/],
   ];
+  for (const known of ['shared', 'ed25519', 'rsa']) {
+    it(`takes as long for an unknown key id as for one with a key like ${known}`, async () => {
+      const lookup = `hmac-signature:${known}`;
+      const policy = await compile({}, {}, { [lookup]: CREDENTIALS[lookup] });
+      for (const [name, calls] of [
+        ['verify', known === 'shared' ? 0 : 1],
+        ['createHmac', known === 'shared' ? 1 : 0],
+      ] as const) {
+        for (const keyId of [known, 'nobody']) {
+          const c = signed({ keyId, key: randomBytes(32) });
+          assert.equal(
+            (await cryptoCalls(name, () => decide(policy, c))).length,
+            calls,
+            `${name} for ${keyId}`,
+          );
+        }
+      }
+    });
+  }
   for (const [name, signing, reason, config] of wrong) {
     it(`refuses ${name}, and says the same of all to the caller`, async () => {
       const c = signed(signing);
