@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Static, type TSchema, Type } from '../lib/schema.ts';
+import { orNull, type Static, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
   type AdminOptions,
@@ -11,8 +11,6 @@ import {
 import { columns } from './columns.ts';
 import { parseCount } from './options.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
-
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
 const Consumer = Type.Object({
   name: Type.String(),

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Static, type TSchema, Type } from '../lib/schema.ts';
+import { orNull, type Static, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
   type AdminOptions,
@@ -13,8 +13,6 @@ import { readNamedFile } from './named-file.ts';
 import { parseCount, parseDurationText, parsePlace } from './options.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 import { parseWhen, WHEN_FORM } from './when.ts';
-
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
 const Credential = Type.Object({
   id: Type.String(),

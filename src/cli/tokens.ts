@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
-import { type TSchema, Type } from '../lib/schema.ts';
+import { orNull, Type } from '../lib/schema.ts';
 import { matches } from '../lib/schema-check.ts';
 import {
   type AdminApi,
@@ -14,8 +14,6 @@ import { columns } from './columns.ts';
 import { readNamedFile } from './named-file.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 import { parseWhen, WHEN_FORM } from './when.ts';
-
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
 const Revocation = Type.Object({
   kind: Type.String(),

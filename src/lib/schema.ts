@@ -89,6 +89,9 @@ export const Type = Object.freeze({
   Unsafe: <T>(schema: SchemaOptions): TSchema<T> => ({ ...schema }),
 });
 
+/** A value that may be null instead. */
+export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+
 /**
  * An attachment inside a policy's config. Each is checked where it is compiled (`CompileDeps.members`); editors find
  * its form in the document's published schema.

@@ -1,10 +1,7 @@
 import { DURATION_PATTERN } from '../../lib/duration.ts';
-import { type Static, type TProperties, type TSchema, Type } from '../../lib/schema.ts';
+import { orNull, type Static, Type } from '../../lib/schema.ts';
+import { strict, Time } from './schemas.ts';
 
-const strict = <P extends TProperties>(properties: P) =>
-  Type.Object(properties, { additionalProperties: false });
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-const Time = Type.String({ format: 'date-time' });
 const Version = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Hash of the content.' });
 /** Nothing that could write into a terminal or a log. */
 const Reason = Type.String({

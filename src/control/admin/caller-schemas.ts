@@ -1,12 +1,7 @@
 import { DURATION_PATTERN } from '../../lib/duration.ts';
-import { type Static, type TProperties, type TSchema, Type } from '../../lib/schema.ts';
+import { orNull, type Static, Type } from '../../lib/schema.ts';
+import { strict, Time } from './schemas.ts';
 
-const strict = <P extends TProperties>(properties: P) =>
-  Type.Object(properties, { additionalProperties: false });
-
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-
-const Time = Type.String({ format: 'date-time' });
 const Reason = Type.String({ maxLength: 500, default: '', description: 'Why, for the audit.' });
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$';

@@ -1,12 +1,11 @@
-import { type Static, type TProperties, type TSchema, Type } from '../../lib/schema.ts';
+import { orNull, type Static, type TProperties, Type } from '../../lib/schema.ts';
 
 /** Nothing beyond what is named: unknown keys are refused on the way in and left out on the way out. */
-const strict = <P extends TProperties>(properties: P) =>
+export const strict = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-
-const Time = Type.String({ format: 'date-time' });
+/** RFC 3339. */
+export const Time = Type.String({ format: 'date-time' });
 const RevisionId = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Hash of the canonical document.' });
 
 export const NoQuery = strict({});
