@@ -46,6 +46,10 @@ export const ERRORS = Object.freeze({
   'origin-denied': entry(403, 'policy', false, 'Origin not allowed'),
   'invalid-request': entry(400, 'policy', false, 'Request does not match its schema'),
   'rate-limited': entry(429, 'policy', true, 'Too many requests'),
+  'quota-exceeded': entry(429, 'policy', true, 'Quota used up'),
+  'concurrency-limited': entry(429, 'policy', true, 'Too many requests at the same time'),
+  'caller-banned': entry(403, 'policy', false, 'Caller banned'),
+  'limits-unavailable': entry(503, 'gateway', true, 'Limits cannot be counted now'),
   'too-many-failures': entry(429, 'policy', true, 'Too many invalid credentials'),
   'identity-unavailable': entry(503, 'gateway', true, 'Callers cannot be identified now'),
   'list-unavailable': entry(503, 'gateway', true, 'An address list is not loaded yet'),
@@ -64,6 +68,7 @@ export const ERRORS = Object.freeze({
   'invalid-document': entry(422, 'config', false, 'The document cannot be served'),
   'store-unavailable': entry(503, 'gateway', true, 'The store does not answer'),
   // The gateway itself.
+  overloaded: entry(503, 'gateway', true, 'Overloaded'),
   draining: entry(503, 'gateway', true, 'Shutting down'),
   internal: entry(500, 'gateway', false, 'Internal error'),
 });

@@ -1,6 +1,7 @@
 /** A worker thread: the data side of the process. Serves what it is told to, and nothing before that. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
+import { NEVER_BUSY } from './contract/index.ts';
 import type {
   AnswerMessage,
   AnswerValue,
@@ -58,6 +59,7 @@ const plane = new DataPlane({
   state: attachSharedCounters(setup.counters),
   network,
   bans: live.bans,
+  load: NEVER_BUSY,
   meter,
   log,
   records: setup.records === 'none' ? undefined : records,

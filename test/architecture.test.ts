@@ -17,6 +17,7 @@ const TIERS: readonly (readonly string[])[] = [
   ['tokens'],
   ['waf'],
   ['evaluator'],
+  ['limits'],
   ['policies', 'ai'],
   ['config'],
   ['gateway', 'lifecycle', 'store', 'observability'],

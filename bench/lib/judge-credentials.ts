@@ -19,7 +19,7 @@ import { POLICIES } from '../../src/policies/index.ts';
 import { attachSharedCounters, createSharedCounters } from '../../src/state/index.ts';
 import { filesFrom } from '../../test/fixtures/config.ts';
 import { signatureFields } from '../../test/fixtures/http-signature.ts';
-import { NO_BANS } from '../../test/fixtures/nobody-there.ts';
+import { NOBODY_THERE } from '../../test/fixtures/nobody-there.ts';
 import { sealedSession } from '../../test/fixtures/sealed-session.ts';
 import { mintSecret, proofOf, thumbprint, tokenHash, tokenKey } from '../../test/fixtures/tokens.ts';
 import { AUDIENCE, FILES, identityDocument, SECRETS, signToken, USERS } from './credentials.ts';
@@ -232,8 +232,8 @@ class Judge {
       clock: systemClock,
       random,
       state,
+      ...NOBODY_THERE,
       network: createNetwork(),
-      bans: NO_BANS,
     });
   }
 

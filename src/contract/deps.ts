@@ -2,6 +2,7 @@ import type { ConsumerDirectory } from './consumer.ts';
 import type { GeoDatabases } from './geo.ts';
 import type { CredentialGuard } from './guard.ts';
 import type { AddressLists, BanList, Revocations } from './live.ts';
+import type { Load, Notices } from './load.ts';
 import type { Member } from './member.ts';
 import type { Network } from './network.ts';
 import type { Resources } from './resource.ts';
@@ -39,6 +40,8 @@ export interface EvaluationDeps {
   readonly state: CounterState;
   readonly network: Network;
   readonly bans: BanList;
+  readonly load: Load;
+  readonly notices: Notices;
 }
 
 /** What a policy may use while it compiles. */

@@ -1,6 +1,8 @@
+import type { ErrorCode } from '../errors.ts';
 import type { Static, TSchema } from '../lib/schema.ts';
-import type { ChunkDecision, Decision } from './decision.ts';
+import type { ChunkDecision, Decision, DecisionEntry } from './decision.ts';
 import type { Awaitable, CompileDeps, EvaluationDeps } from './deps.ts';
+import type { Priority } from './priority.ts';
 import type { BodyView, Identity, IdentityFields, RequestView, ResponseHead } from './request.ts';
 
 /** Facts one policy establishes and another needs. Checked when a document is compiled. */
@@ -40,12 +42,31 @@ export interface PolicyContext {
   readonly edits: EditJournal;
   /** Establishes a fact for later policies. In shadow only later shadow attachments see it. */
   provide<K extends FactKey>(key: K, value: Facts[K]): void;
+  /**
+   * Runs `work` once when the request has ended, however it ends, in the order in which it was asked for; at once where
+   * it has ended already. Nobody waits for it, but tests and replay. What it throws is told to the log.
+   */
+  onEnd(work: (end: RequestEnd) => Awaitable<void>): void;
+}
+
+/** How a request ended. */
+export interface RequestEnd {
+  /** Of the answer; 0 where none was sent, and offline where the upstream would have answered. */
+  readonly status: number;
+  /** Why the gateway answered by itself or the answer broke off; undefined where the upstream answered. */
+  readonly code: ErrorCode | undefined;
+  /** Every attachment's part in it. */
+  readonly decisions: readonly DecisionEntry[];
+  /** From the request sent to the head of the upstream's answer, in milliseconds; undefined where there was none. */
+  readonly upstreamMs: number | undefined;
 }
 
 export interface RouteContext {
   /** Name of the route, or '' when none matched and only the listener's policies run. */
   readonly name: string;
   readonly listener: string;
+  /** The route's; `normal` where none matched. */
+  readonly priority: Priority;
   /** Values of `{name}` segments, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 import type { IpAddress } from '../lib/ip-address.ts';
 import type { DecisionEntry, Mode, OnError, Phase } from './decision.ts';
 import type { Policy, PolicyContext } from './policy.ts';
+import type { Priority } from './priority.ts';
 
 /** A policy with its config at a place, ready to run. */
 export interface Attachment {
@@ -39,6 +40,8 @@ export interface RoutePlan {
   readonly pipeline: Pipeline;
   /** Name of the upstream. */
   readonly upstream: string;
+  /** How much its requests matter when there is not room for all. Default `normal`. */
+  readonly priority: Priority;
   /** Overrides the listener's body limit. */
   readonly maxBodyBytes: number | undefined;
   /** Whether upgrades (WebSocket) are tunnelled. */

@@ -1,7 +1,22 @@
 import type { Awaitable } from './deps.ts';
+import type { Priority } from './priority.ts';
+
+/** How a counter is kept where several nodes share a store; without one it means nothing. */
+export interface Sharing {
+  /**
+   * `exact` (default): every request asks the store. `leased`: a worker takes shares of the limit ahead and answers from
+   * them, which may admit more than the limit by no more than the shares that are out.
+   */
+  readonly counting?: 'exact' | 'leased' | undefined;
+  /**
+   * When the store does not answer in time: `local` (default) counts on this node, by the share of the limit that it
+   * would have; `open` admits; `closed` refuses, and says so in the outcome.
+   */
+  readonly onLoss?: 'local' | 'open' | 'closed' | undefined;
+}
 
 /** Generic Cell Rate Algorithm (ITU-T I.371): `limit` per `windowMs`, `burst` at once. */
-export interface GcraRule {
+export interface GcraRule extends Sharing {
   readonly limit: number;
   readonly windowMs: number;
   /** Requests admitted at once by an idle key; default is `limit`. */
@@ -9,10 +24,34 @@ export interface GcraRule {
 }
 
 /** Sliding window by two weighted fixed windows: at most `limit` per `windowMs`. */
-export interface SlidingWindowRule {
+export interface SlidingWindowRule extends Sharing {
   readonly limit: number;
   readonly windowMs: number;
 }
+
+/**
+ * At most `limit` from `startMs` to `endMs` (milliseconds since the epoch). A key's count goes on when the limit
+ * changes. Each length of window is to have a scope of its own.
+ */
+export interface FixedWindowRule extends Sharing {
+  readonly limit: number;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** A fixed window whose count outlives a restart. What was left of the window before may be added to the limit. */
+export interface QuotaRule extends FixedWindowRule {
+  /** Of what the window before left, at most so much is carried over; 0 for nothing. */
+  readonly carryOver: number;
+}
+
+/** One counter, and what is to be charged to it. */
+export type Charge = { readonly scope: string; readonly key: string; readonly cost: number } & (
+  | { readonly kind: 'gcra'; readonly rule: GcraRule }
+  | { readonly kind: 'sliding-window'; readonly rule: SlidingWindowRule }
+  | { readonly kind: 'fixed-window'; readonly rule: FixedWindowRule }
+  | { readonly kind: 'quota'; readonly rule: QuotaRule }
+);
 
 export interface LimitOutcome {
   readonly allowed: boolean;
@@ -22,6 +61,49 @@ export interface LimitOutcome {
   readonly retryAfterMs: number;
   /** Until the key is as good as new. */
   readonly resetMs: number;
+  /**
+   * The shared store was not there, and this is what the rule's `onLoss` says. `allowed` false with it means `closed`:
+   * nobody knows whether the limit is reached.
+   */
+  readonly lost?: true | undefined;
+}
+
+/** At most `limit` at the same time. */
+export interface SlotRule extends Sharing {
+  readonly limit: number;
+  /** How many may wait for one; 0 for none. */
+  readonly queue: number;
+  /** How long one waits at most, in milliseconds. */
+  readonly waitMs: number;
+  /** Of those that wait, the most important goes first; of equals, who came first. */
+  readonly priority: Priority;
+}
+
+/** A place among those under way. Giving it back twice gives it back once. */
+export interface Slot {
+  release(): void;
+}
+
+export type SlotOutcome =
+  | {
+      readonly granted: true;
+      readonly slot: Slot;
+      /** Held under the key, this one included. */
+      readonly held: number;
+      /** As with counters: the store was lost, and it is granted on this node's own count, or on none. */
+      readonly lost?: true | undefined;
+    }
+  | {
+      readonly granted: false;
+      /** `full`: nobody may wait; `queue-full`; `timeout`: waited in vain; `cancelled`; `lost`: the store was, and the rule says closed. */
+      readonly why: 'full' | 'queue-full' | 'timeout' | 'cancelled' | 'lost';
+      readonly held: number;
+    };
+
+/** Tells a wait that it is no longer wanted. */
+export interface Waiter {
+  /** Set by the state while it waits; whoever waited calls it when the request ends. */
+  cancel?: (() => void) | undefined;
 }
 
 /**
@@ -30,6 +112,7 @@ export interface LimitOutcome {
  * window admits more than the rule says. `nowMs` comes from the evaluation's clock.
  */
 export interface CounterState {
+  /** Cost 0 asks without changing anything. */
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome>;
   slidingWindow(
     scope: string,
@@ -38,4 +121,21 @@ export interface CounterState {
     cost: number,
     nowMs: number,
   ): Awaitable<LimitOutcome>;
+  /**
+   * Charges all of them or, where any refuses, none. The outcomes are in the order of the charges, each as if asked for
+   * alone: all that refuse say how long to wait. Each charge has another counter.
+   */
+  charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]>;
+  /**
+   * Gives back what was charged at `chargedAtMs`, as far as time has not given it back already: never so much that more
+   * is admitted than if it had never been charged.
+   */
+  refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void>;
+  /**
+   * Adds `amount` to a key's sum and gives what the last `windowMs` come to: the current window and a share of the one
+   * before. Never refuses; a key that finds no room, or whose store is lost, says `amount`.
+   */
+  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number>;
+  /** Takes a place among those under way, at once or after a wait. */
+  acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome>;
 }

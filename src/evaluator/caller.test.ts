@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HandSnapshot } from '../../test/fixtures/data-plane.ts';
-import { NO_BANS, NO_NETWORK } from '../../test/fixtures/nobody-there.ts';
+import { NO_STATE, NOBODY_THERE } from '../../test/fixtures/nobody-there.ts';
 import { identity, policyContext } from '../../test/fixtures/policy-context.ts';
 import {
   type Attachment,
@@ -22,9 +22,8 @@ import { Trial } from './trial.ts';
 const DEPS = {
   clock: { now: () => 7, monotonic: () => 0 },
   random: { hex: () => '' },
-  state: { gcra: () => assert.fail('nobody counts'), slidingWindow: () => assert.fail('nobody counts') },
-  network: NO_NETWORK,
-  bans: NO_BANS,
+  state: NO_STATE,
+  ...NOBODY_THERE,
 };
 
 type More = Partial<Pick<Attachment, 'mode' | 'when' | 'body' | 'authenticates'>>;
@@ -45,7 +44,15 @@ const attach = (name: string, instance: Policy, more: More = {}): Attachment =>
 function evaluation(attachments: readonly Attachment[], caller?: Identity): Evaluation {
   const [plan] = new HandSnapshot({ targets: [1] }).listeners;
   const pipeline = makePipeline(attachments);
-  const route = { name: 'r', index: 0, pipeline, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
+  const route = {
+    name: 'r',
+    index: 0,
+    pipeline,
+    upstream: 'u',
+    priority: 'normal' as const,
+    maxBodyBytes: undefined,
+    upgrade: false,
+  };
   const router = buildRouter([{ route, hosts: [], paths: ['/**'], methods: [], headers: {} }]);
   return new Evaluation({ ...plan, router, pipeline }, policyContext().request, DEPS, caller);
 }

@@ -114,7 +114,6 @@ export const DECLARATIONS: Declarations = {
     },
     Route: { ctor: RouteVariables, fields: { name: 'string', params: 'map<string, string>' } },
   },
-  returns: 'bool',
 };
 
 /**
@@ -123,11 +122,31 @@ export const DECLARATIONS: Declarations = {
  * request leaves the answer open (a key that is not there, a value that is no boolean).
  */
 export function compileCondition(source: string): (c: PolicyContext) => boolean {
-  const run = compiled(source);
+  const run = compiled(source, 'bool');
   return (context) => {
     const value = decide(run, context);
     if (typeof value !== 'boolean') throw new UndecidedError(value);
     return value;
+  };
+}
+
+/** As a condition, but an expression that gives a text: who a request is counted for, say. */
+export function compileTextExpression(source: string): (c: PolicyContext) => string {
+  const run = compiled(source, 'string');
+  return (context) => {
+    const value = decide(run, context);
+    if (typeof value !== 'string') throw new UndecidedError(value);
+    return value;
+  };
+}
+
+/** As a condition, but an expression that gives a whole number: what a request costs, say. */
+export function compileWholeExpression(source: string): (c: PolicyContext) => number {
+  const run = compiled(source, 'int');
+  return (context) => {
+    const value = decide(run, context);
+    if (typeof value !== 'bigint') throw new UndecidedError(value);
+    return Number(value);
   };
 }
 
@@ -139,9 +158,9 @@ function decide(run: (variables: object) => unknown, context: PolicyContext): un
   }
 }
 
-function compiled(source: string): (variables: object) => unknown {
+function compiled(source: string, returns: string): (variables: object) => unknown {
   try {
-    return compileExpression(source, DECLARATIONS);
+    return compileExpression(source, { ...DECLARATIONS, returns });
   } catch (error) {
     if (error instanceof ExpressionError) throw ConfigError.at('', error.message, error.suggestion);
     throw error;

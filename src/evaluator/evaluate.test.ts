@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Attached, HandSnapshot } from '../../test/fixtures/data-plane.ts';
-import { NO_BANS, NO_NETWORK } from '../../test/fixtures/nobody-there.ts';
+import { NO_STATE, NOBODY_THERE } from '../../test/fixtures/nobody-there.ts';
 import { CONTINUE, type EvaluationDeps, type Policy, reject } from '../contract/index.ts';
 import { PolicyRejection } from '../errors.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
@@ -10,9 +10,8 @@ import { evaluate } from './evaluate.ts';
 const DEPS: EvaluationDeps = {
   clock: { now: () => 0, monotonic: () => 0 },
   random: { hex: () => assert.fail('no policy here draws lots') },
-  state: { gcra: () => assert.fail('no policy here counts'), slidingWindow: () => assert.fail() },
-  network: NO_NETWORK,
-  bans: NO_BANS,
+  state: NO_STATE,
+  ...NOBODY_THERE,
 };
 
 /** What becomes of a request, in a word or two. */

@@ -3,6 +3,7 @@ import type {
   EvaluationDeps,
   Identity,
   ListenerPlan,
+  RequestEnd,
   RequestView,
 } from '../contract/index.ts';
 import { PolicyRejection, RequestError } from '../errors.ts';
@@ -24,6 +25,8 @@ export interface WholeRequest {
   readonly body: Uint8Array;
   /** The client's certificate, where it proved itself with one. */
   readonly certificate?: ClientCertificate | undefined;
+  /** What the upstream answers, should it be asked; undefined where nobody knows. */
+  readonly upstreamStatus?: number | undefined;
   /** Who calls, where that is known without a credential: policies that would prove it are not asked. */
   readonly caller?: Identity | undefined;
 }
@@ -33,7 +36,10 @@ export type Judgement =
   | { readonly kind: 'refused'; readonly error: RequestError | PolicyRejection }
   | { readonly kind: 'judged'; readonly verdict: Verdict; readonly evaluation: Evaluation };
 
-/** Does with a request what live traffic does, up to the upstream: for tests, replay and explain. */
+/**
+ * Does with a request what live traffic does, up to the upstream, and ends it: for tests, replay and explain. Rejects
+ * where what a policy does at the end of a request fails.
+ */
 export async function evaluate(
   listener: ListenerPlan,
   request: WholeRequest,
@@ -48,7 +54,20 @@ export async function evaluate(
   if (verdict.kind === 'forward' && evaluation.buffersBody) {
     verdict = await evaluation.runRequestBody(new BufferedBody(body));
   }
+  await evaluation.end(endOf(verdict, request.upstreamStatus ?? 0), rethrow);
   return { kind: 'judged', verdict, evaluation };
+}
+
+/** As the exchange of a live request tells it. */
+function endOf(verdict: Verdict, upstreamStatus: number): Omit<RequestEnd, 'decisions'> {
+  const upstreamMs = undefined;
+  if (verdict.kind === 'forward') return { status: upstreamStatus, code: undefined, upstreamMs };
+  if (verdict.kind === 'respond') return { status: verdict.response.status, code: undefined, upstreamMs };
+  return { status: verdict.error.status, code: verdict.error.code, upstreamMs };
+}
+
+function rethrow(cause: unknown): never {
+  throw cause;
 }
 
 const TOO_LARGE: Verdict = Object.freeze({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NO_BANS, NO_NETWORK } from '../../test/fixtures/nobody-there.ts';
+import { NO_STATE, NOBODY_THERE } from '../../test/fixtures/nobody-there.ts';
 import { ipv4 } from '../../test/fixtures/policy-context.ts';
 import {
   type Attachment,
@@ -28,12 +28,8 @@ const WHO = { consumer: 'ann', groups: [], scopes: [], claims: {} };
 const DEPS = {
   clock: { now: () => 7, monotonic: () => 0 },
   random: { hex: () => '' },
-  state: {
-    gcra: () => assert.fail('no counters here'),
-    slidingWindow: () => assert.fail('no counters here'),
-  },
-  network: NO_NETWORK,
-  bans: NO_BANS,
+  state: NO_STATE,
+  ...NOBODY_THERE,
 };
 
 function attach(name: string, instance: Policy, more: More = {}): Attachment {
@@ -50,7 +46,15 @@ function attach(name: string, instance: Policy, more: More = {}): Attachment {
 
 function listener(attachments: readonly Attachment[], methods: readonly string[] = []): ListenerPlan {
   const pipeline = makePipeline(attachments);
-  const route = { name: 'r', index: 0, pipeline, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
+  const route = {
+    name: 'r',
+    index: 0,
+    pipeline,
+    upstream: 'u',
+    priority: 'normal' as const,
+    maxBodyBytes: undefined,
+    upgrade: false,
+  };
   return {
     name: 'l',
     host: '127.0.0.1',

@@ -15,6 +15,7 @@ import {
   type Phase,
   type Pipeline,
   type PolicyContext,
+  type RequestEnd,
   type RequestView,
   type ResponseHead,
   type RouteContext,
@@ -22,6 +23,7 @@ import {
   type RoutePlan,
 } from '../contract/index.ts';
 import { InternalError, PolicyFailure, PolicyRejection } from '../errors.ts';
+import { Endings } from './endings.ts';
 import { checkFields, Journal } from './journal.ts';
 import { ShadowContext } from './shadow-context.ts';
 import { preflightMethod, refusalWithoutRoute } from './unrouted.ts';
@@ -80,6 +82,9 @@ export class Evaluation implements PolicyContext {
   #factsBefore: Readonly<Facts> = NO_FACTS;
   #shadowFactsBefore: ShadowContext['own'] | undefined = undefined;
   #skipped: Set<Attachment> | undefined = undefined;
+  #endings: Endings | undefined = undefined;
+  /** Whether an attachment was waited for: it may still be under way when the request ends. */
+  #hasWaited = false;
 
   /**
    * `caller`: who calls, where that is known without a credential (a test's, a recording's): policies that would prove
@@ -101,6 +106,7 @@ export class Evaluation implements PolicyContext {
     this.route = {
       name: match.kind === 'found' ? match.route.name : '',
       listener: listener.name,
+      priority: match.kind === 'found' ? match.route.priority : 'normal',
       params: match.kind === 'found' ? match.params : NO_PARAMS,
     };
   }
@@ -113,6 +119,21 @@ export class Evaluation implements PolicyContext {
 
   provide<K extends FactKey>(key: K, value: Facts[K]): void {
     this.facts = { ...this.facts, [key]: value };
+  }
+
+  onEnd(work: (end: RequestEnd) => Awaitable<void>): void {
+    this.#endings ??= new Endings();
+    this.#endings.add(work);
+  }
+
+  /**
+   * The request has ended: whoever waits for that is told. To be called once. `onDefect` is told of what failed, and the
+   * promise, where there is one, resolves when all is done.
+   */
+  end(end: Omit<RequestEnd, 'decisions'>, onDefect: (cause: unknown) => void): Awaitable<void> {
+    // Policies that are still asked may yet say that they wait for it.
+    this.#endings ??= this.#hasWaited ? new Endings() : undefined;
+    return this.#endings?.end({ ...end, decisions: this.entries }, onDefect);
   }
 
   /** Phase 1: the head is known. Ends in a refusal where no route takes the request. */
@@ -173,7 +194,10 @@ export class Evaluation implements PolicyContext {
       this.#remember();
       try {
         const decision = this.#ask(attachment, step);
-        if (decision instanceof Promise) return this.#resume(list, i, step, decision);
+        if (decision instanceof Promise) {
+          this.#hasWaited = true;
+          return this.#resume(list, i, step, decision);
+        }
         verdict = decision === 'skipped' ? undefined : this.#settle(attachment, step.phase, decision);
       } catch (cause) {
         verdict = this.#failed(attachment, step.phase, cause);

@@ -15,6 +15,7 @@ function entry(name: string, { hosts = [], paths = ['/**'], methods = [], header
     index: 0,
     pipeline: PIPELINE,
     upstream: 'u',
+    priority: 'normal' as const,
     maxBodyBytes: undefined,
     upgrade: false,
   };

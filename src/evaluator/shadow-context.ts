@@ -1,8 +1,10 @@
 import type {
+  Awaitable,
   EvaluationDeps,
   FactKey,
   Facts,
   PolicyContext,
+  RequestEnd,
   RequestView,
   RouteContext,
 } from '../contract/index.ts';
@@ -45,6 +47,10 @@ export class ShadowContext implements PolicyContext {
 
   provide<K extends FactKey>(key: K, value: Facts[K]): void {
     this.own = { ...this.own, [key]: value };
+  }
+
+  onEnd(work: (end: RequestEnd) => Awaitable<void>): void {
+    this.#live.onEnd(work);
   }
 
   /** Takes back facts given since `before`; undefined when there was no shadow attachment yet. */

@@ -1,9 +1,11 @@
 import type {
+  Awaitable,
   EditJournal,
   EvaluationDeps,
   FactKey,
   Facts,
   PolicyContext,
+  RequestEnd,
   RequestView,
   RouteContext,
 } from '../contract/index.ts';
@@ -58,6 +60,10 @@ export class Trial implements PolicyContext {
     if (key === 'identity') this.identified = value !== undefined;
     if (this.#isTaken) this.#outer.provide(key, value);
     else this.#facts = { ...this.#facts, [key]: value };
+  }
+
+  onEnd(work: (end: RequestEnd) => Awaitable<void>): void {
+    this.#outer.onEnd(work);
   }
 
   /** Hands on what was asked for. */

@@ -4,6 +4,7 @@ import type {
   CounterState,
   Gauge,
   ListenerPlan,
+  Load,
   Logger,
   Meter,
   Network,
@@ -19,6 +20,7 @@ import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
 import { CredentialUses } from './credential-uses.ts';
 import { HttpDate } from './http-date.ts';
+import { LimitNotices } from './limit-notices.ts';
 import { Listener, listenerKey } from './listener.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
@@ -29,6 +31,7 @@ export interface DataPlaneDeps {
   readonly state: CounterState;
   readonly network: Network;
   readonly bans: BanList;
+  readonly load: Load;
   readonly meter: Meter;
   readonly log: Logger;
   /** Undefined when records are off. */
@@ -64,13 +67,14 @@ export class DataPlane {
   readonly #connections = new Map<string, Gauge>();
 
   constructor(deps: DataPlaneDeps) {
-    const { clock, random, state, network, bans, meter, log, records } = deps;
+    const { clock, random, state, network, bans, load, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
     const deadlines = new Deadlines(now, (cause) =>
       log.error('deadline-failed', { cause: cause instanceof Error ? cause.message : String(cause) }),
     );
     const io = createSharedIo();
-    const evaluation = { clock, random, state, network, bans };
+    const notices = new LimitNotices(meter);
+    const evaluation = { clock, random, state, network, bans, load, notices };
     this.#services = {
       evaluation,
       random,

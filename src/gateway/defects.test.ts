@@ -28,7 +28,15 @@ function routerThatThrows(phase: 'response' | 'responseChunk', n: number): Route
     buffersBody: false,
   };
   const pipeline: Pipeline = Object.defineProperty(phases, phase, { get: throwing(none, n) });
-  const route = { name: 'r', index: 0, pipeline, upstream: 'u', maxBodyBytes: undefined, upgrade: false };
+  const route = {
+    name: 'r',
+    index: 0,
+    pipeline,
+    upstream: 'u',
+    priority: 'normal' as const,
+    maxBodyBytes: undefined,
+    upgrade: false,
+  };
   return { match: () => ({ kind: 'found', route, params: {} }) };
 }
 

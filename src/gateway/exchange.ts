@@ -383,9 +383,18 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.buffered = undefined;
     this.#forwarding?.abandon();
     try {
+      this.#tellPolicies();
       finishRecord(this);
     } finally {
       this.serving.release();
     }
+  }
+
+  /** Nobody waits for what policies do then. */
+  #tellPolicies(): void {
+    if (this.judged === undefined) return;
+    const { error, dispatch } = this;
+    const end = { status: this.status, code: error?.code, upstreamMs: dispatch?.upstreamMs };
+    void this.judged.end(end, (cause) => this.defect(cause));
   }
 }

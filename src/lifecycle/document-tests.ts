@@ -1,5 +1,13 @@
 import type { DocumentTest } from '../config/index.ts';
-import type { CounterState, EvaluationDeps, ListenerPlan, Secrets, Snapshot } from '../contract/index.ts';
+import {
+  type CounterState,
+  type EvaluationDeps,
+  type ListenerPlan,
+  NEVER_BUSY,
+  NOBODY_TOLD,
+  type Secrets,
+  type Snapshot,
+} from '../contract/index.ts';
 import {
   ConfigError,
   type ConfigIssue,
@@ -91,7 +99,8 @@ async function runTest(
 ): Promise<DocumentTestResult> {
   const steps: readonly Step[] = 'steps' in test ? test.steps : [test];
   const clock = new TestClock(deps.startMs);
-  const world = { clock, random: PREDICTABLE, state: deps.createState(), network: OFFLINE, bans: NO_BANS };
+  const state = deps.createState();
+  const world = { ...NOBODY_THERE, clock, random: PREDICTABLE, state };
   const unmet: UnmetExpectation[] = [];
   let decidedBy = '';
   for (const [i, step] of steps.entries()) {
@@ -133,6 +142,12 @@ class TestClock {
 
 /** Emergencies are no part of a document. */
 const NO_BANS = Object.freeze({ find: () => undefined });
+const NOBODY_THERE = Object.freeze({
+  network: OFFLINE,
+  bans: NO_BANS,
+  load: NEVER_BUSY,
+  notices: NOBODY_TOLD,
+});
 const NO_FACTS = Object.freeze({ groups: [], scopes: [], claims: {} });
 const PREDICTABLE = Object.freeze({ hex: (bytes: number) => '00'.repeat(bytes) });
 

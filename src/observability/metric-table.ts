@@ -60,6 +60,11 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'target',
     'outcome',
   ]),
+  counter(
+    'sallyport_limit_notices_total',
+    'What limiters did beside deciding, and somebody may want to know.',
+    ['attachment', 'notice'],
+  ),
   counter('sallyport_policy_decisions_total', 'Decisions of attachments.', [
     'attachment',
     'policy',

@@ -1,9 +1,19 @@
-import type { CounterState, GcraRule, LimitOutcome, SlidingWindowRule } from '../contract/index.ts';
+import type {
+  Charge,
+  CounterState,
+  GcraRule,
+  LimitOutcome,
+  SlidingWindowRule,
+  SlotOutcome,
+  SlotRule,
+} from '../contract/index.ts';
 import { CELLS_PER_KEY, isIdle } from './cells.ts';
+import { applyCharge, chargeAll, identityOf, refundCharge } from './charges.ts';
 import { ruleName } from './counter-names.ts';
 import { applyGcra } from './gcra.ts';
+import { LocalSlots } from './local-slots.ts';
 import { assertRule, assertUse } from './rule.ts';
-import { applySlidingWindow } from './sliding-window.ts';
+import { applySlidingWindow, applyTally } from './sliding-window.ts';
 
 /** Keys of one counter before its idle ones are looked for. */
 const FIRST_SWEEP = 1024;
@@ -19,6 +29,7 @@ export function createLocalCounters(): CounterState {
 
 class LocalCounterState implements CounterState {
   readonly #counters = new Map<string, KeyedCells>();
+  readonly #slots = new LocalSlots();
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
     assertUse(cost, nowMs);
@@ -38,6 +49,38 @@ class LocalCounterState implements CounterState {
     const wholeMs = Math.floor(nowMs);
     const counter = this.#counter('sliding', scope, rule.limit, rule.windowMs, rule.limit);
     return applySlidingWindow(counter.cellsOf(key, wholeMs), 0, rule, cost, wholeMs);
+  }
+
+  charge(charges: readonly Charge[], nowMs: number): readonly LimitOutcome[] {
+    const wholeMs = Math.floor(nowMs);
+    for (const { cost } of charges) assertUse(cost, nowMs);
+    return chargeAll(
+      charges,
+      (charge, isDry) => applyCharge(this.#cells(charge, wholeMs), 0, charge, wholeMs, isDry),
+      (charge) => refundCharge(this.#cells(charge, wholeMs), 0, charge, wholeMs, wholeMs),
+    );
+  }
+
+  refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): void {
+    const wholeMs = Math.floor(nowMs);
+    for (const charge of charges)
+      refundCharge(this.#cells(charge, wholeMs), 0, charge, Math.floor(chargedAtMs), wholeMs);
+  }
+
+  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
+    assertUse(0, nowMs);
+    const wholeMs = Math.floor(nowMs);
+    const counter = this.#counter('tally', scope, 1, windowMs, 1);
+    return applyTally(counter.cellsOf(key, wholeMs), 0, windowMs, amount, wholeMs);
+  }
+
+  acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
+    return this.#slots.acquire(scope, key, rule);
+  }
+
+  #cells(charge: Charge, wholeMs: number): Float64Array {
+    const { kind, limit, windowMs, most } = identityOf(charge);
+    return this.#counter(kind, charge.scope, limit, windowMs, most).cellsOf(charge.key, wholeMs);
   }
 
   #counter(kind: string, scope: string, limit: number, windowMs: number, most: number): KeyedCells {

@@ -1,9 +1,20 @@
 import { threadId } from 'node:worker_threads';
-import type { CounterState, GcraRule, LimitOutcome, Random, SlidingWindowRule } from '../contract/index.ts';
+import type {
+  Charge,
+  CounterState,
+  GcraRule,
+  LimitOutcome,
+  Random,
+  SlidingWindowRule,
+  SlotOutcome,
+  SlotRule,
+} from '../contract/index.ts';
 import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
 import { CELLS_PER_KEY, IDLE_AT, isIdle } from './cells.ts';
+import { applyCharge, chargeAll, identityOf, refundCharge } from './charges.ts';
 import { CounterNames } from './counter-names.ts';
 import { applyGcra } from './gcra.ts';
+import { LocalSlots } from './local-slots.ts';
 import { assertUse } from './rule.ts';
 import {
   allocateTable,
@@ -14,7 +25,7 @@ import {
   type SharedTable,
   WAYS,
 } from './shared-table.ts';
-import { applySlidingWindow } from './sliding-window.ts';
+import { applySlidingWindow, applyTally } from './sliding-window.ts';
 
 export interface SharedCounterOptions {
   /** Seeds the hash of keys. */
@@ -63,6 +74,7 @@ class SharedCounterState implements CounterState {
   readonly #table: SharedTable;
   readonly #owner: number;
   readonly #names: CounterNames;
+  readonly #slots = new LocalSlots();
 
   constructor(table: SharedTable, owner: number) {
     this.#table = table;
@@ -103,6 +115,62 @@ class SharedCounterState implements CounterState {
         : applySlidingWindow(this.#table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
     dropLock(this.#table.locks, bucket);
     return outcome;
+  }
+
+  charge(charges: readonly Charge[], nowMs: number): readonly LimitOutcome[] {
+    for (const { cost } of charges) assertUse(cost, nowMs);
+    const wholeMs = Math.floor(nowMs);
+    return chargeAll(
+      charges,
+      (charge, isDry) => this.#apply(charge, wholeMs, isDry),
+      (charge) => this.#giveBack(charge, wholeMs, wholeMs),
+    );
+  }
+
+  refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): void {
+    for (const charge of charges) this.#giveBack(charge, Math.floor(chargedAtMs), Math.floor(nowMs));
+  }
+
+  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
+    assertUse(0, nowMs);
+    const wholeMs = Math.floor(nowMs);
+    this.#names.identify('tally', scope, 1, windowMs, 1, key);
+    const bucket = this.#lock();
+    const place = this.#place(bucket, wholeMs);
+    const { cells, locks } = this.#table;
+    const sum = place === NONE ? amount : applyTally(cells, place * CELLS_PER_KEY, windowMs, amount, wholeMs);
+    dropLock(locks, bucket);
+    return sum;
+  }
+
+  acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
+    return this.#slots.acquire(scope, key, rule);
+  }
+
+  #apply(charge: Charge, wholeMs: number, isDry: boolean): LimitOutcome {
+    this.#identify(charge);
+    const bucket = this.#lock();
+    const place = this.#place(bucket, wholeMs);
+    const outcome =
+      place === NONE
+        ? this.#noPlace(bucket, wholeMs)
+        : applyCharge(this.#table.cells, place * CELLS_PER_KEY, charge, wholeMs, isDry);
+    dropLock(this.#table.locks, bucket);
+    return outcome;
+  }
+
+  #giveBack(charge: Charge, chargedAtMs: number, wholeMs: number): void {
+    this.#identify(charge);
+    const bucket = this.#lock();
+    const place = this.#held(bucket);
+    // Forgotten since: then time has given it back.
+    if (place !== NONE) refundCharge(this.#table.cells, place * CELLS_PER_KEY, charge, chargedAtMs, wholeMs);
+    dropLock(this.#table.locks, bucket);
+  }
+
+  #identify(charge: Charge): void {
+    const { kind, limit, windowMs, most } = identityOf(charge);
+    this.#names.identify(kind, charge.scope, limit, windowMs, most, charge.key);
   }
 
   /** Locks the bucket of the key just identified. */

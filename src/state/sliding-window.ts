@@ -6,7 +6,7 @@ import { effectiveTime, IDLE_AT, idleAt, LEVEL, PREVIOUS, TIME } from './cells.t
  * weighted by how much of it still lies within `windowMs` from now, plus those of the current one, must stay
  * within `limit`. Windows are aligned to the epoch. No aligned window admits more than `limit`; since the
  * requests of the window before are taken as evenly spread, any other stretch of that length admits less
- * than twice `limit`. `nowMs` is whole.
+ * than twice `limit`. `nowMs` is whole. Dry, nothing is charged.
  */
 export function applySlidingWindow(
   cells: Float64Array,
@@ -14,6 +14,7 @@ export function applySlidingWindow(
   rule: SlidingWindowRule,
   cost: number,
   nowMs: number,
+  isDry = false,
 ): LimitOutcome {
   const { limit, windowMs } = rule;
   const timeMs = effectiveTime(cells[at + TIME], nowMs, windowMs);
@@ -24,16 +25,49 @@ export function applySlidingWindow(
   const carried = previous * (windowMs - elapsedMs);
   const wanted = cells[at + LEVEL] + cost;
   const allowed = carried + wanted * windowMs <= limit * windowMs;
-  if (allowed) cells[at + LEVEL] = wanted;
-  const current = cells[at + LEVEL];
-  const endsMs = startMs + (current > 0 ? 2 : previous > 0 ? 1 : 0) * windowMs;
-  cells[at + IDLE_AT] = idleAt(endsMs, windowMs);
+  if (allowed && !isDry) cells[at + LEVEL] = wanted;
+  const current = allowed ? wanted : cells[at + LEVEL];
+  const endsMs = forgetLater(cells, at, windowMs);
   return {
     allowed,
     remaining: Math.max(0, Math.floor((limit * windowMs - carried) / windowMs) - current),
     retryAfterMs: allowed ? 0 : startMs - nowMs + admittedFromMs(rule, previous, current, cost),
     resetMs: Math.max(0, endsMs - nowMs),
   };
+}
+
+/** Gives back a charge of `chargedAtMs`, where its window still counts. */
+export function refundSlidingWindow(
+  cells: Float64Array,
+  at: number,
+  { windowMs }: SlidingWindowRule,
+  cost: number,
+  chargedAtMs: number,
+  nowMs: number,
+): void {
+  const timeMs = effectiveTime(cells[at + TIME], nowMs, windowMs);
+  roll(cells, at, timeMs - (timeMs % windowMs), windowMs);
+  const chargedMs = chargedAtMs - (chargedAtMs % windowMs);
+  const behindMs = cells[at + TIME] - chargedMs;
+  if (behindMs === 0) cells[at + LEVEL] = Math.max(0, cells[at + LEVEL] - cost);
+  else if (behindMs === windowMs) cells[at + PREVIOUS] = Math.max(0, cells[at + PREVIOUS] - cost);
+  forgetLater(cells, at, windowMs);
+}
+
+/** Adds `amount`, whatever there is already; what the last `windowMs` come to, weighted as above. */
+export function applyTally(
+  cells: Float64Array,
+  at: number,
+  windowMs: number,
+  amount: number,
+  nowMs: number,
+): number {
+  const timeMs = effectiveTime(cells[at + TIME], nowMs, windowMs);
+  roll(cells, at, timeMs - (timeMs % windowMs), windowMs);
+  cells[at + LEVEL] += amount;
+  forgetLater(cells, at, windowMs);
+  const elapsedMs = timeMs - cells[at + TIME];
+  return cells[at + LEVEL] + (cells[at + PREVIOUS] * (windowMs - elapsedMs)) / windowMs;
 }
 
 /** Moves the counts on to the window that began at `startMs`. A clock set back keeps the counts as they are. */
@@ -44,6 +78,14 @@ function roll(cells: Float64Array, at: number, startMs: number, windowMs: number
     cells[at + LEVEL] = 0;
   }
   cells[at + TIME] = startMs;
+}
+
+/** Says from when on the counts mean nothing, which is until when they do. */
+function forgetLater(cells: Float64Array, at: number, windowMs: number): number {
+  const windows = cells[at + LEVEL] > 0 ? 2 : cells[at + PREVIOUS] > 0 ? 1 : 0;
+  const endsMs = cells[at + TIME] + windows * windowMs;
+  cells[at + IDLE_AT] = idleAt(endsMs, windowMs);
+  return endsMs;
 }
 
 /** Milliseconds from the start of the current window until `cost` more would be admitted. */

@@ -21,7 +21,7 @@ import { POLICIES } from '../../src/policies/index.ts';
 import { createLocalCounters } from '../../src/state/index.ts';
 import { documentWith, filesFrom, type Members } from '../fixtures/config.ts';
 import { signatureFields } from '../fixtures/http-signature.ts';
-import { NO_BANS } from '../fixtures/nobody-there.ts';
+import { NOBODY_THERE } from '../fixtures/nobody-there.ts';
 import { clientCertificate } from '../fixtures/policy-context.ts';
 import { sealedSession } from '../fixtures/sealed-session.ts';
 import { mintSecret, proofOf, thumbprint, tokenHash, tokenKey } from '../fixtures/tokens.ts';
@@ -293,8 +293,8 @@ async function send(snapshot: Snapshot, presented: Presented, state: CounterStat
     clock: { now: () => NOW_MS, monotonic: () => NOW_MS },
     random: { hex: (bytes) => '0'.repeat(bytes * 2) },
     state,
+    ...NOBODY_THERE,
     network: NETWORK,
-    bans: NO_BANS,
   });
   assert.equal(judgement.kind, 'judged');
   const { verdict, evaluation } = judgement;

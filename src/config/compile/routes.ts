@@ -79,6 +79,7 @@ function planOf(config: RouteConfig, index: number, pipeline: readonly PlacedAtt
     index,
     pipeline: makePipeline(pipeline.map((p) => p.attachment)),
     upstream: config.upstream,
+    priority: config.priority ?? 'normal',
     maxBodyBytes: config.maxBody === undefined ? undefined : sizeOf(config.maxBody),
     upgrade: config.upgrade ?? true,
   });

@@ -1,3 +1,4 @@
+import { PRIORITIES } from '../../contract/index.ts';
 import { type TSchema, Type } from '../../lib/schema.ts';
 import { policiesOf } from './attachment.ts';
 import { nameText, patterned, sizeText } from './text.ts';
@@ -58,6 +59,15 @@ export const routeSchema = <A extends TSchema>(attachment: A) =>
           minItems: 1,
           uniqueItems: true,
         }),
+      ),
+      priority: Type.Optional(
+        Type.Union(
+          PRIORITIES.map((name) => Type.Literal(name)),
+          {
+            description: 'Who goes first when there is not room for all; `low` is refused first.',
+            default: 'normal',
+          },
+        ),
       ),
       maxBody: Type.Optional(sizeText('Overrides the listener’s limit of the request body.')),
       upgrade: Type.Optional(

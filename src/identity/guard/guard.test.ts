@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { remote } from '../../../test/fixtures/nobody-there.ts';
 import { DEFAULT_NOW_MS, ipv4, policyContext } from '../../../test/fixtures/policy-context.ts';
 import type { CounterState, Decision, PolicyContext } from '../../contract/index.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
@@ -131,11 +132,7 @@ describe('the credential guard', () => {
   });
 
   it('waits for counters that are elsewhere', async () => {
-    const near = state;
-    state = {
-      gcra: (...args) => Promise.resolve(near.gcra(...args)),
-      slidingWindow: (...args) => Promise.resolve(near.slidingWindow(...args)),
-    };
+    state = remote(state);
     await fail(200, { client: '192.0.2.1' }, 'ann');
     const pending = guard.check(from(), 'ann');
     assert.ok(pending instanceof Promise);

@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { remote } from '../../../test/fixtures/nobody-there.ts';
 import { DEFAULT_NOW_MS, policyContext } from '../../../test/fixtures/policy-context.ts';
 import type { CounterState } from '../../contract/index.ts';
 import { createLocalCounters } from '../../state/index.ts';
 import { SeenOnce, type Use, windowFor } from './seen-once.ts';
 
 const USE: Use = { kind: 'dpop', id: 'a', windowMs: 1000 };
-
-/** Counters that somebody else keeps. */
-function remote(state: CounterState): CounterState {
-  return {
-    gcra: async (...use) => await state.gcra(...use),
-    slidingWindow: async (...use) => await state.slidingWindow(...use),
-  };
-}
 
 describe('what is good for one request', () => {
   for (const kept of [(state: CounterState) => state, remote]) {

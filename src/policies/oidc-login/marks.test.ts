@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { NO_STATE } from '../../../test/fixtures/nobody-there.ts';
 import { DEFAULT_NOW_MS as T } from '../../../test/fixtures/policy-context.ts';
 import type { CounterState } from '../../contract/index.ts';
 import { PolicyFailure } from '../../errors.ts';
@@ -91,8 +92,8 @@ for (const [name, open] of STATES) {
 
 describe('marks where there is no room', () => {
   const full: CounterState = {
+    ...NO_STATE,
     gcra: () => ({ allowed: false, remaining: 0, retryAfterMs: 5, resetMs: 5 }),
-    slidingWindow: () => assert.fail(),
   };
   const marks = new Marks('scope', HOUR_MS);
 

@@ -8,9 +8,9 @@ import {
   SCRIPT,
   SESSION_COOKIE,
 } from '../../../test/fixtures/login-stage.ts';
+import { remote } from '../../../test/fixtures/nobody-there.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import { DEFAULT_NOW_MS, type Edit } from '../../../test/fixtures/policy-context.ts';
-import type { CounterState } from '../../contract/index.ts';
 import { createLocalCounters } from '../../state/index.ts';
 import { oidcLogin } from './policy.ts';
 
@@ -317,9 +317,7 @@ describe('the token for the upstream', () => {
 
 describe('counters that answer later', () => {
   it('change nothing', async () => {
-    const local = createLocalCounters();
-    const gcra: CounterState['gcra'] = async (...asked) => await local.gcra(...asked);
-    stage = new LoginStage({ state: { gcra, slidingWindow: local.slidingWindow } });
+    stage = new LoginStage({ state: remote(createLocalCounters()) });
     const worker = await stage.worker();
     await browser.signIn(worker, stage);
     const copy = new Map(browser.cookies);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { NO_STATE, remote } from '../../../test/fixtures/nobody-there.ts';
 import {
   compileDeps,
   DEFAULT_NOW_MS,
@@ -143,7 +144,7 @@ describe('rate-limit', () => {
     const keys: string[] = [];
     const local = createLocalCounters();
     const state: CounterState = {
-      slidingWindow: (...asked) => local.slidingWindow(...asked),
+      ...NO_STATE,
       gcra: (scope, key, ...rest) => {
         keys.push(key);
         return local.gcra(scope, key, ...rest);
@@ -167,21 +168,14 @@ describe('rate-limit', () => {
   });
 
   it('takes counters that answer later, and answers at once where they do', async () => {
-    const local = createLocalCounters();
-    const later: CounterState = {
-      gcra: async (...asked) => local.gcra(...asked),
-      slidingWindow: async (...asked) => local.slidingWindow(...asked),
-    };
+    const later = remote(createLocalCounters());
     assert.deepEqual(await kinds(one, [{}, {}], { state: later }), ['continue', 'reject']);
     const policy = await rateLimit.compile(one, deps);
     assert.equal(policy.request?.(policyContext({ state: createLocalCounters() })) instanceof Promise, false);
   });
 
   it('fails, and so refuses, when the counters fail', async () => {
-    const fail = () => {
-      throw new Error('no counters');
-    };
-    await assert.rejects(kinds(one, [{}], { state: { gcra: fail, slidingWindow: fail } }));
+    await assert.rejects(kinds(one, [{}], { state: NO_STATE }));
   });
 
   for (const [by, needs] of [

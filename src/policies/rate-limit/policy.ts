@@ -11,8 +11,8 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts';
 import { DURATION_FORM, parseDuration } from '../../lib/duration.ts';
+import { type CallerKeys, callerKeys, needsIdentity } from '../../limits/index.ts';
 import { ruleFault } from '../../state/index.ts';
-import { type CallerKeys, callerKeys } from './caller-key.ts';
 import { defaultName, LimitHeaders, wholeSeconds } from './limit-headers.ts';
 import { type RateLimitConfig, rateLimitSchema } from './schema.ts';
 
@@ -22,7 +22,7 @@ export const rateLimit: PolicyDefinition<typeof rateLimitSchema> = {
   summary: 'Limits how often a consumer, credential, address, route or header value may come.',
   schema: rateLimitSchema,
   body: 'none',
-  needs: (config) => (config.by === 'consumer' || config.by === 'credential' ? ['identity'] : []),
+  needs: ({ by }) => (needsIdentity(by) ? ['identity'] : []),
   compile(config, deps): Policy {
     return new RateLimitPolicy(config, deps);
   },
@@ -66,7 +66,7 @@ class RateLimitPolicy implements Policy {
 
   constructor(config: RateLimitConfig, deps: CompileDeps) {
     this.#limit = readLimit(config);
-    this.#keys = callerKeys(config.by, deps.attachment);
+    this.#keys = callerKeys(config.by, deps);
     this.#rule = config.name ?? defaultName(deps.attachment, deps.route);
     this.#reason = `more than ${config.limit} per ${config.window}`;
     this.#headers =
@@ -85,8 +85,7 @@ class RateLimitPolicy implements Policy {
   #count(c: PolicyContext): Awaitable<LimitOutcome> {
     const { state } = c.deps;
     const limit = this.#limit;
-    const scope = this.#keys.scope(c);
-    const key = this.#keys.key(c);
+    const { scope, key } = this.#keys(c);
     return limit.algorithm === 'gcra'
       ? state.gcra(scope, key, limit, limit.cost, c.now)
       : state.slidingWindow(scope, key, limit, limit.cost, c.now);

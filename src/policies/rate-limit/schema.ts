@@ -1,5 +1,6 @@
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
+import { bySchema } from '../../limits/index.ts';
 
 export const rateLimitSchema = Type.Object(
   {
@@ -24,28 +25,8 @@ export const rateLimitSchema = Type.Object(
       }),
     ),
     by: Type.Optional(
-      Type.Union(
-        [
-          Type.Literal('consumer'),
-          Type.Literal('credential'),
-          Type.Literal('address'),
-          Type.Literal('route'),
-          Type.Object(
-            {
-              header: Type.String({
-                description: 'Request header whose value names the caller.',
-                pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
-                patternErrorMessage: 'must be a header name of at most 64 characters, like x-tenant',
-                examples: ['x-tenant'],
-              }),
-            },
-            { additionalProperties: false },
-          ),
-        ],
-        {
-          description:
-            'Whose requests are counted together. Left out: the consumer, where one is known, else the client address (IPv6 by /64).',
-        },
+      bySchema(
+        'Whose requests are counted together. Left out: the consumer, where one is known, else the client address (IPv6 by /64).',
       ),
     ),
     cost: Type.Optional(Type.Integer({ description: 'What one request counts.', minimum: 1, default: 1 })),

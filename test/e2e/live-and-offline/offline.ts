@@ -15,7 +15,7 @@ import { POLICIES } from '../../../src/policies/index.ts';
 import { createLocalCounters } from '../../../src/state/index.ts';
 import { filesFrom } from '../../fixtures/config.ts';
 import type { Document } from '../../fixtures/gateway.ts';
-import { NO_BANS, NO_NETWORK } from '../../fixtures/nobody-there.ts';
+import { NOBODY_THERE } from '../../fixtures/nobody-there.ts';
 import { FILES, KEYS } from './document.ts';
 import { answered, FORWARDED, type Outcome, refused } from './outcome.ts';
 import type { GeneratedRequest } from './requests.ts';
@@ -63,8 +63,7 @@ export class OfflineJudge {
       clock: { now: () => timeMs, monotonic: () => timeMs },
       random: { hex: () => assert.fail('no policy here draws lots') },
       state: this.#state,
-      network: NO_NETWORK,
-      bans: NO_BANS,
+      ...NOBODY_THERE,
     };
   }
 }
