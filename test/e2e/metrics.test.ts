@@ -18,7 +18,11 @@ describe('the table of metrics', () => {
     const document = proxyDocument({
       port: await freePort(),
       upstream: `http://127.0.0.1:${port}`,
-      policies: [{ headers: { response: { set: { 'x-a': 'b' } } } }],
+      policies: [
+        { headers: { response: { set: { 'x-a': 'b' } } } },
+        // Who sends no such header cannot be told apart by it.
+        { 'rate-limit': { limit: 1000, window: '1m', by: { header: 'x-tenant' } } },
+      ],
       document: { lists: { drop: { source: 'file:./drop.txt' } } },
     });
     gateway = await startGateway(document, {
