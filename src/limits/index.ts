@@ -6,4 +6,5 @@ export {
   callerKeys,
   needsIdentity,
 } from './caller-key.ts';
+export { MISDEEDS, type Misdeed, misdeedOf, refusalIn } from './misdeeds.ts';
 export { SHARING_FIELDS, sharingOf } from './sharing.ts';
