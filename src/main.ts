@@ -24,7 +24,7 @@ async function run(options: RunOptions): Promise<void> {
   preflight(options);
   const counters = createSharedCounters({ random: createSystemRandom() });
   const credentials = new CredentialTable();
-  const shared = { counters: counters.buffer, credentials: credentials.buffers };
+  const shared = { counters: counters.memory, credentials: credentials.buffers };
   const start = (threadId: number): Worker => {
     const setup: WorkerSetup = { threadId, ...shared, records: options.records };
     const thread = new Worker(entryOf('worker'), { workerData: setup, resourceLimits: WORKER_LIMITS });

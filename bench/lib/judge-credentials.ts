@@ -227,7 +227,7 @@ class Judge {
       secrets: secretsOf(SECRETS, files),
     });
     const random = createSystemRandom();
-    const state = attachSharedCounters(createSharedCounters({ random }).buffer);
+    const state = attachSharedCounters(createSharedCounters({ random }).memory);
     return new Judge(snapshot.listeners[0], {
       clock: systemClock,
       random,

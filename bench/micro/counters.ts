@@ -10,7 +10,7 @@ const GCRA = { limit: 1000, windowMs: 60_000, burst: 1000 };
 const SLIDING = { limit: 1000, windowMs: 60_000 };
 
 const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
-const shared = () => attachSharedCounters(createSharedCounters({ random }).buffer);
+const shared = () => attachSharedCounters(createSharedCounters({ random }).memory);
 
 type Update = (key: string, nowMs: number) => unknown;
 const gcra =

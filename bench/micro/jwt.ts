@@ -30,7 +30,7 @@ const CLAIMS = {
 };
 
 const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
-const state = attachSharedCounters(createSharedCounters({ random }).buffer);
+const state = attachSharedCounters(createSharedCounters({ random }).memory);
 const guard = credentialGuard({
   failures: 20,
   windowMs: 60_000,

@@ -2,14 +2,14 @@
 import type { LiveUpdate } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
-import type { CredentialBuffers } from '../state/index.ts';
+import type { CounterMemory, CredentialBuffers } from '../state/index.ts';
 
 /** What a worker thread is started with. All of it survives `structuredClone`. */
 export interface WorkerSetup {
   /** New for every thread ever started by this process. */
   readonly threadId: number;
   /** Memory of the counters that all workers share. */
-  readonly counters: SharedArrayBuffer;
+  readonly counters: CounterMemory;
   /** Memory of the consumers and credentials that are kept live. */
   readonly credentials: CredentialBuffers;
   /** `stdout`, `none` or the path of a file. */

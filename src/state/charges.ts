@@ -12,7 +12,8 @@ export interface RuleIdentity {
 }
 
 const FIXED: RuleIdentity = Object.freeze({ kind: 'fixed', limit: 1, windowMs: 1, most: 1 });
-const QUOTA: RuleIdentity = Object.freeze({ kind: 'quota', limit: 1, windowMs: 1, most: 1 });
+/** A quota's counter is told apart by its scope and key alone. */
+export const QUOTA: RuleIdentity = Object.freeze({ kind: 'quota', limit: 1, windowMs: 1, most: 1 });
 
 /** A fixed window is told apart by its scope alone: who raises its limit does not give everybody a new one. */
 export function identityOf(charge: Charge): RuleIdentity {

@@ -31,7 +31,7 @@ export class CounterNames {
   }
 
   /** Leaves the identity in `hash.low` and `hash.high`. Throws InternalError for a rule that cannot be counted. */
-  identify(kind: string, scope: string, limit: number, windowMs: number, most: number, key: string): void {
+  identify(kind: string, scope: string, limit: number, windowMs: number, most: number, key: string): KeyHash {
     let known = this.#scopes.get(scope);
     if (
       known === undefined ||
@@ -43,6 +43,7 @@ export class CounterNames {
       known = this.#learn(kind, scope, limit, windowMs, most);
     }
     this.hash.update(known.k0, known.k1, key);
+    return this.hash;
   }
 
   #learn(kind: string, scope: string, limit: number, windowMs: number, most: number): ScopeKey {

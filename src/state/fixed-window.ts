@@ -5,7 +5,7 @@ import { IDLE_AT, idleAt, LEVEL, PREVIOUS, TIME } from './cells.ts';
 const SKIPPED = 1.5;
 
 /** What a counter stands at in the window that the rule names. */
-interface Standing {
+export interface Standing {
   readonly startMs: number;
   readonly endMs: number;
   readonly used: number;
@@ -31,7 +31,7 @@ export function applyFixedWindow(
   const most = rule.limit + now.carried;
   const allowed = now.used + cost <= most;
   const used = allowed ? now.used + cost : now.used;
-  if (!isDry) keep(cells, at, { ...now, used }, carryOver);
+  if (!isDry) keepFixedWindow(cells, at, { ...now, used }, carryOver);
   const endsInMs = Math.max(0, now.endMs - nowMs);
   return {
     allowed,
@@ -52,7 +52,7 @@ export function refundFixedWindow(
 ): void {
   const now = standing(cells, at, rule, carryOver);
   if (chargedAtMs < now.startMs) return;
-  keep(cells, at, { ...now, used: Math.max(0, now.used - cost) }, carryOver);
+  keepFixedWindow(cells, at, { ...now, used: Math.max(0, now.used - cost) }, carryOver);
 }
 
 function standing(cells: Float64Array, at: number, rule: FixedWindowRule, carryOver: number): Standing {
@@ -71,7 +71,8 @@ function standing(cells: Float64Array, at: number, rule: FixedWindowRule, carryO
   return { startMs, endMs, used: 0, carried: Math.max(0, Math.min(carryOver, left)) };
 }
 
-function keep(cells: Float64Array, at: number, now: Standing, carryOver: number): void {
+/** Sets the counter to that. */
+export function keepFixedWindow(cells: Float64Array, at: number, now: Standing, carryOver: number): void {
   cells[at + TIME] = now.startMs;
   cells[at + LEVEL] = now.used;
   cells[at + PREVIOUS] = now.carried;

@@ -1,3 +1,4 @@
+export type { CounterMemory } from './counter-memory.ts';
 export {
   CredentialTable,
   type TableConsumer,
@@ -8,6 +9,7 @@ export type { CredentialBuffers } from './credentials/layout.ts';
 export { attachCredentials } from './credentials/live-credentials.ts';
 export { LiveState } from './live/live-state.ts';
 export { createLocalCounters } from './local-counters.ts';
+export type { QuotaUsage, RestoredQuota } from './quota-store.ts';
 export { ruleFault } from './rule.ts';
 export {
   attachSharedCounters,

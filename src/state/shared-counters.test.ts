@@ -10,30 +10,30 @@ const create = (maxKeys = 1024) => createSharedCounters({ random, maxKeys });
 const NOW = 1_800_000_000_000;
 const RULE = { limit: 10, windowMs: 60_000, burst: 10 };
 
-counterStateContract('shared counters', () => attachSharedCounters(create().buffer));
+counterStateContract('shared counters', () => attachSharedCounters(create().memory));
 
 describe('shared counters', () => {
   it('are one for all that attach', () => {
-    const { buffer } = create();
-    const states = [attachSharedCounters(buffer), attachSharedCounters(buffer)];
+    const { memory } = create();
+    const states = [attachSharedCounters(memory), attachSharedCounters(memory)];
     for (let i = 0; i < 10; i++) assert.equal(gcra(states[i % 2], 'k').allowed, true);
     for (const state of states) assert.equal(gcra(state, 'k').allowed, false);
   });
 
   it('refuse new keys when all places are live, count it, and forget none of the live ones', () => {
     const shared = create(16);
-    const state = attachSharedCounters(shared.buffer);
+    const state = attachSharedCounters(shared.memory);
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + i).allowed, true);
     const refused = gcra(state, 'one too many', NOW + 20);
     assert.equal(refused.allowed, false);
-    assert.deepEqual(shared.stats(), { maxKeys: 16, refusedForSpace: 1 });
+    assert.deepEqual(shared.stats(), { maxKeys: 16, maxQuotas: 131_072, refusedForSpace: 1 });
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20).remaining, 8);
     assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
   });
 
   it('say of a key that holds nothing that it holds nothing, also when all places are live, and take none for it', () => {
     const shared = create(16);
-    const state = attachSharedCounters(shared.buffer);
+    const state = attachSharedCounters(shared.memory);
     const empty = { allowed: true, remaining: 10, retryAfterMs: 0, resetMs: 0 };
     for (let i = 0; i < 100; i++) assert.deepEqual(state.gcra('s', `asked ${i}`, RULE, 0, NOW), empty);
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW).allowed, true);
@@ -45,7 +45,7 @@ describe('shared counters', () => {
   });
 
   it('give the place of an idle key away, after the wait that was told', () => {
-    const state = attachSharedCounters(create(16).buffer);
+    const state = attachSharedCounters(create(16).memory);
     for (let i = 0; i < 16; i++) gcra(state, `key ${i}`, NOW + i);
     const { retryAfterMs } = gcra(state, 'late', NOW + 20);
     assert.equal(gcra(state, 'late', NOW + 20 + retryAfterMs - 1).allowed, false);
@@ -54,7 +54,7 @@ describe('shared counters', () => {
   });
 
   it('keep a key that has just become idle, for threads whose clock is a little behind', () => {
-    const state = attachSharedCounters(create(16).buffer);
+    const state = attachSharedCounters(create(16).memory);
     const rule = { limit: 1, windowMs: 10_000, burst: 1 };
     for (let i = 0; i < 16; i++) state.gcra('s', `key ${i}`, rule, 1, NOW);
     assert.deepEqual(allowed(state.gcra('s', 'late', rule, 1, NOW + 10_999)), false);
@@ -62,26 +62,26 @@ describe('shared counters', () => {
   });
 
   it('do not stay full for hours after the clock was set back by hours', () => {
-    const state = attachSharedCounters(create(16).buffer);
+    const state = attachSharedCounters(create(16).memory);
     for (let i = 0; i < 16; i++) gcra(state, `key ${i}`, NOW + 36_000_000);
     assert.equal(gcra(state, 'late', NOW).allowed, true);
   });
 
   it('are seeded: the same keys fall elsewhere in another table', () => {
     const placesOf = () => {
-      const { buffer } = create();
-      const state = attachSharedCounters(buffer);
+      const { memory } = create();
+      const state = attachSharedCounters(memory);
       for (let i = 0; i < 8; i++) gcra(state, `key ${i}`);
-      return openTable(buffer).hashes.join();
+      return openTable(memory.counters).hashes.join();
     };
     assert.notEqual(placesOf(), placesOf());
   });
 
   it('refuse rather than let two in when a lock stays held, and go on once it is released', () => {
     const shared = create(16);
-    const state = attachSharedCounters(shared.buffer);
+    const state = attachSharedCounters(shared.memory);
     const endedThreadId = 41;
-    openTable(shared.buffer).locks[0] = endedThreadId + 1;
+    openTable(shared.memory.counters).locks[0] = endedThreadId + 1;
     assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });
     shared.release(endedThreadId + 1);
     assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });
@@ -90,7 +90,10 @@ describe('shared counters', () => {
   });
 
   it('refuse a buffer that is none of theirs, and a size that is none', () => {
-    assert.throws(() => attachSharedCounters(new SharedArrayBuffer(1024)), { name: 'InternalError' });
+    const other = new SharedArrayBuffer(1024);
+    for (const memory of [{ counters: other }, { quotas: other }]) {
+      assert.throws(() => attachSharedCounters({ ...create().memory, ...memory }), { name: 'InternalError' });
+    }
     for (const maxKeys of [0, -1, 1.5, Number.NaN, 2 ** 40]) {
       assert.throws(() => create(maxKeys), { name: 'InternalError' });
     }

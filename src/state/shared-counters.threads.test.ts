@@ -4,13 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { CounterMemory } from './counter-memory.ts';
 import { attachSharedCounters, createSharedCounters, type SharedCounters } from './shared-counters.ts';
 
 const THREADS = 4;
 const START = 1_800_000_000_000;
 
 interface Job {
-  readonly buffer: SharedArrayBuffer;
+  readonly memory: CounterMemory;
   /** One word: how many requests were made by all threads. Time goes on by it. */
   readonly ticks: Int32Array;
   readonly requests: number;
@@ -26,7 +27,7 @@ else parentPort?.postMessage(hammer(workerData));
 
 /** Admissions per key. */
 function hammer(job: Job): number[] {
-  const state = attachSharedCounters(job.buffer);
+  const state = attachSharedCounters(job.memory);
   const admitted = new Array<number>(job.keys).fill(0);
   for (let i = 0; i < job.requests; i++) {
     const tick = Atomics.add(job.ticks, 0, 1);
@@ -48,7 +49,7 @@ function ask(state: ReturnType<typeof attachSharedCounters>, job: Job, key: numb
 
 function tests(): void {
   const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
-  const frozen: Omit<Job, 'buffer' | 'ticks'> = {
+  const frozen: Omit<Job, 'memory' | 'ticks'> = {
     requests: 48_000,
     requestsPerMs: Number.POSITIVE_INFINITY,
     keys: 1,
@@ -77,7 +78,7 @@ function tests(): void {
       const { admitted, full } = await run(shared, job);
       // 70 come back each millisecond and 1,000 are asked for, so nothing is ever left over.
       const lastMs = (THREADS * job.requests) / job.requestsPerMs - 1;
-      const state = attachSharedCounters(shared.buffer);
+      const state = attachSharedCounters(shared.memory);
       let rest = 0;
       while (ask(state, full, 0, START + lastMs)) rest++;
       assert.equal(admitted[0] + rest, 7000 + (lastMs * 7000) / 100);
@@ -97,10 +98,10 @@ function tests(): void {
 }
 
 async function run(
-  { buffer }: SharedCounters,
-  options: Omit<Job, 'buffer' | 'ticks'>,
+  { memory }: SharedCounters,
+  options: Omit<Job, 'memory' | 'ticks'>,
 ): Promise<{ admitted: number[]; full: Job }> {
-  const full: Job = { ...options, buffer, ticks: new Int32Array(new SharedArrayBuffer(4)) };
+  const full: Job = { ...options, memory, ticks: new Int32Array(new SharedArrayBuffer(4)) };
   const workers = Array.from(
     { length: THREADS },
     () => new Worker(new URL(import.meta.url), { workerData: full }),

@@ -9,22 +9,17 @@ import type {
   SlotOutcome,
   SlotRule,
 } from '../contract/index.ts';
-import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
-import { CELLS_PER_KEY, IDLE_AT, isIdle } from './cells.ts';
+import { CELLS_PER_KEY } from './cells.ts';
 import { applyCharge, chargeAll, identityOf, refundCharge } from './charges.ts';
+import type { CounterMemory } from './counter-memory.ts';
 import { CounterNames } from './counter-names.ts';
+import { CounterTable, NONE } from './counter-table.ts';
 import { applyGcra } from './gcra.ts';
+import type { KeyHash } from './key-hash.ts';
 import { LocalSlots } from './local-slots.ts';
+import { type QuotaUsage, type RestoredQuota, readQuota, restoreQuota } from './quota-store.ts';
 import { assertUse } from './rule.ts';
-import {
-  allocateTable,
-  openTable,
-  REFUSED_FOR_SPACE,
-  SEED_HIGH,
-  SEED_LOW,
-  type SharedTable,
-  WAYS,
-} from './shared-table.ts';
+import { allocateTable } from './shared-table.ts';
 import { applySlidingWindow, applyTally } from './sliding-window.ts';
 
 export interface SharedCounterOptions {
@@ -32,68 +27,82 @@ export interface SharedCounterOptions {
   readonly random: Random;
   /** Keys with something to remember at one time, rounded up to a power of two. Default 1,048,576 (42 MB when full). */
   readonly maxKeys?: number;
+  /** The same for the quotas of callers. Default 131,072 (5 MB when full). */
+  readonly maxQuotas?: number;
 }
 
 /** The side of shared counters that owns them: the thread that starts the workers. */
 export interface SharedCounters {
   /** Goes to every worker, which attaches to it. */
-  readonly buffer: SharedArrayBuffer;
+  readonly memory: CounterMemory;
   /** Frees what a worker held when it was ended; call with its `threadId` once it has exited, never before. */
   release(endedThreadId: number): void;
-  /** `refusedForSpace`: requests refused since the table's places for their key were all live. */
-  stats(): { readonly maxKeys: number; readonly refusedForSpace: number };
+  /** `refusedForSpace`: requests refused since the table's places for their key were all live, quotas included. */
+  stats(): { readonly maxKeys: number; readonly maxQuotas: number; readonly refusedForSpace: number };
+  /** What a quota (a charge of kind `quota`) stands at, or undefined when nothing is known of it. */
+  readQuota(scope: string, key: string): QuotaUsage | undefined;
+  /** Sets a quota, whatever it stood at. False when the table of quotas has no place for it. */
+  restoreQuota(scope: string, key: string, quota: RestoredQuota, nowMs: number): boolean;
 }
 
 /** Makes the counters of a node. Bounded memory, allocated once. */
 export function createSharedCounters(options: SharedCounterOptions): SharedCounters {
-  const buffer = allocateTable(options.maxKeys ?? 1_048_576);
-  const table = openTable(buffer);
-  table.header[SEED_LOW] = Number.parseInt(options.random.hex(4), 16);
-  table.header[SEED_HIGH] = Number.parseInt(options.random.hex(4), 16);
+  const memory: CounterMemory = {
+    counters: allocateTable(options.maxKeys ?? 1_048_576),
+    quotas: allocateTable(options.maxQuotas ?? 131_072),
+  };
+  const counters = new CounterTable(memory.counters, threadId);
+  const quotas = new CounterTable(memory.quotas, threadId);
+  const low = Number.parseInt(options.random.hex(4), 16);
+  const high = Number.parseInt(options.random.hex(4), 16);
+  counters.seed(low, high);
+  const names = new CounterNames(low, high);
   return {
-    buffer,
-    release: (endedThreadId) => void freeLocksOf(table.locks, ownerOf(endedThreadId)),
+    memory,
+    release(endedThreadId) {
+      counters.release(endedThreadId);
+      quotas.release(endedThreadId);
+    },
     stats: () => ({
-      maxKeys: table.hashes.length / 2,
-      refusedForSpace: Atomics.load(table.header, REFUSED_FOR_SPACE) >>> 0,
+      maxKeys: counters.maxKeys,
+      maxQuotas: quotas.maxKeys,
+      refusedForSpace: counters.refusedForSpace + quotas.refusedForSpace,
     }),
+    readQuota: (scope, key) => readQuota(quotas, names, scope, key),
+    restoreQuota: (scope, key, quota, nowMs) => restoreQuota(quotas, names, scope, key, quota, nowMs),
   };
 }
 
 /** The counters as this thread uses them. Exact across all attached threads: a bucket is changed under its lock. */
-export function attachSharedCounters(buffer: SharedArrayBuffer): CounterState {
-  return new SharedCounterState(openTable(buffer), ownerOf(threadId));
+export function attachSharedCounters(memory: CounterMemory): CounterState {
+  return new SharedCounterState(memory);
 }
 
-/** Thread ids are never used twice in a process and start at 0, which a lock keeps for "free". */
-const ownerOf = (thread: number): number => thread + 1;
-
-const NONE = -1;
-
 class SharedCounterState implements CounterState {
-  readonly #table: SharedTable;
-  readonly #owner: number;
+  readonly #counters: CounterTable;
+  readonly #quotas: CounterTable;
   readonly #names: CounterNames;
   readonly #slots = new LocalSlots();
 
-  constructor(table: SharedTable, owner: number) {
-    this.#table = table;
-    this.#owner = owner;
-    this.#names = new CounterNames(table.header[SEED_LOW], table.header[SEED_HIGH]);
+  constructor(memory: CounterMemory) {
+    this.#counters = new CounterTable(memory.counters, threadId);
+    this.#quotas = new CounterTable(memory.quotas, threadId);
+    this.#names = new CounterNames(this.#counters.seedLow, this.#counters.seedHigh);
   }
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
-    this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
-    const bucket = this.#lock();
+    const { low, high } = this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
+    const table = this.#counters;
+    const bucket = table.lock(low);
     // A question changes nothing: it takes no place, and a key without one holds nothing.
-    const place = cost === 0 ? this.#held(bucket) : this.#place(bucket, wholeMs);
-    const outcome =
-      place === NONE
-        ? this.#unplaced(bucket, rule, cost, wholeMs)
-        : applyGcra(this.#table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
-    dropLock(this.#table.locks, bucket);
+    const place = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+    let outcome: LimitOutcome;
+    if (place !== NONE) outcome = applyGcra(table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
+    else if (cost === 0) outcome = untouched(rule);
+    else outcome = table.refuse(bucket, wholeMs);
+    table.unlock(bucket);
     return outcome;
   }
 
@@ -106,14 +115,16 @@ class SharedCounterState implements CounterState {
   ): LimitOutcome {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
-    this.#names.identify('sliding', scope, rule.limit, rule.windowMs, rule.limit, key);
-    const bucket = this.#lock();
-    const place = this.#place(bucket, wholeMs);
+    const { limit, windowMs } = rule;
+    const { low, high } = this.#names.identify('sliding', scope, limit, windowMs, limit, key);
+    const table = this.#counters;
+    const bucket = table.lock(low);
+    const place = table.place(bucket, low, high, wholeMs);
     const outcome =
       place === NONE
-        ? this.#noPlace(bucket, wholeMs)
-        : applySlidingWindow(this.#table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
-    dropLock(this.#table.locks, bucket);
+        ? table.refuse(bucket, wholeMs)
+        : applySlidingWindow(table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
+    table.unlock(bucket);
     return outcome;
   }
 
@@ -134,12 +145,13 @@ class SharedCounterState implements CounterState {
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
     assertUse(0, nowMs);
     const wholeMs = Math.floor(nowMs);
-    this.#names.identify('tally', scope, 1, windowMs, 1, key);
-    const bucket = this.#lock();
-    const place = this.#place(bucket, wholeMs);
-    const { cells, locks } = this.#table;
-    const sum = place === NONE ? amount : applyTally(cells, place * CELLS_PER_KEY, windowMs, amount, wholeMs);
-    dropLock(locks, bucket);
+    const { low, high } = this.#names.identify('tally', scope, 1, windowMs, 1, key);
+    const table = this.#counters;
+    const bucket = table.lock(low);
+    const place = table.place(bucket, low, high, wholeMs);
+    const sum =
+      place === NONE ? amount : applyTally(table.cells, place * CELLS_PER_KEY, windowMs, amount, wholeMs);
+    table.unlock(bucket);
     return sum;
   }
 
@@ -148,82 +160,35 @@ class SharedCounterState implements CounterState {
   }
 
   #apply(charge: Charge, wholeMs: number, isDry: boolean): LimitOutcome {
-    this.#identify(charge);
-    const bucket = this.#lock();
-    const place = this.#place(bucket, wholeMs);
+    const { low, high } = this.#identify(charge);
+    const table = this.#tableOf(charge);
+    const bucket = table.lock(low);
+    const place = table.place(bucket, low, high, wholeMs);
     const outcome =
       place === NONE
-        ? this.#noPlace(bucket, wholeMs)
-        : applyCharge(this.#table.cells, place * CELLS_PER_KEY, charge, wholeMs, isDry);
-    dropLock(this.#table.locks, bucket);
+        ? table.refuse(bucket, wholeMs)
+        : applyCharge(table.cells, place * CELLS_PER_KEY, charge, wholeMs, isDry);
+    table.unlock(bucket);
     return outcome;
   }
 
   #giveBack(charge: Charge, chargedAtMs: number, wholeMs: number): void {
-    this.#identify(charge);
-    const bucket = this.#lock();
-    const place = this.#held(bucket);
+    const { low, high } = this.#identify(charge);
+    const table = this.#tableOf(charge);
+    const bucket = table.lock(low);
+    const place = table.held(bucket, low, high);
     // Forgotten since: then time has given it back.
-    if (place !== NONE) refundCharge(this.#table.cells, place * CELLS_PER_KEY, charge, chargedAtMs, wholeMs);
-    dropLock(this.#table.locks, bucket);
+    if (place !== NONE) refundCharge(table.cells, place * CELLS_PER_KEY, charge, chargedAtMs, wholeMs);
+    table.unlock(bucket);
   }
 
-  #identify(charge: Charge): void {
+  #tableOf(charge: Charge): CounterTable {
+    return charge.kind === 'quota' ? this.#quotas : this.#counters;
+  }
+
+  #identify(charge: Charge): KeyHash {
     const { kind, limit, windowMs, most } = identityOf(charge);
-    this.#names.identify(kind, charge.scope, limit, windowMs, most, charge.key);
-  }
-
-  /** Locks the bucket of the key just identified. */
-  #lock(): number {
-    const bucket = this.#names.hash.low & this.#table.mask;
-    takeLock(this.#table.locks, bucket, this.#owner);
-    return bucket;
-  }
-
-  /** The key's place, or NONE. */
-  #held(bucket: number): number {
-    const { hashes } = this.#table;
-    const { low, high } = this.#names.hash;
-    const first = bucket * WAYS;
-    for (let place = first; place < first + WAYS; place++) {
-      if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place;
-    }
-    return NONE;
-  }
-
-  /** The key's place, or one whose key has nothing to remember, made ready; NONE when all are live. */
-  #place(bucket: number, nowMs: number): number {
-    const held = this.#held(bucket);
-    if (held !== NONE) return held;
-    const { hashes, cells } = this.#table;
-    const { low, high } = this.#names.hash;
-    const first = bucket * WAYS;
-    for (let place = first; place < first + WAYS; place++) {
-      if (!isIdle(cells, place * CELLS_PER_KEY, nowMs)) continue;
-      cells.fill(0, place * CELLS_PER_KEY, (place + 1) * CELLS_PER_KEY);
-      hashes[place * 2] = low;
-      hashes[place * 2 + 1] = high;
-      return place;
-    }
-    return NONE;
-  }
-
-  #unplaced(bucket: number, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
-    return cost === 0 ? untouched(rule) : this.#noPlace(bucket, nowMs);
-  }
-
-  /**
-   * A flood of keys has filled the bucket. To forget a live key would lift its limit, so the new one is refused,
-   * until the first of the others has nothing left to remember.
-   */
-  #noPlace(bucket: number, nowMs: number): LimitOutcome {
-    const { header, cells } = this.#table;
-    Atomics.add(header, REFUSED_FOR_SPACE, 1);
-    let freeMs = Number.POSITIVE_INFINITY;
-    for (let place = bucket * WAYS; place < (bucket + 1) * WAYS; place++) {
-      freeMs = Math.min(freeMs, cells[place * CELLS_PER_KEY + IDLE_AT] - nowMs);
-    }
-    return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs };
+    return this.#names.identify(kind, charge.scope, limit, windowMs, most, charge.key);
   }
 }
 

@@ -22,8 +22,8 @@ const STATES: readonly (readonly [name: string, open: () => readonly [CounterSta
   [
     'counters of all threads',
     () => {
-      const { buffer } = createSharedCounters({ random, maxKeys: 1024 });
-      return [attachSharedCounters(buffer), attachSharedCounters(buffer)];
+      const { memory } = createSharedCounters({ random, maxKeys: 1024 });
+      return [attachSharedCounters(memory), attachSharedCounters(memory)];
     },
   ],
 ];

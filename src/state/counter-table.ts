@@ -1,0 +1,104 @@
+import type { LimitOutcome } from '../contract/index.ts';
+import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
+import { CELLS_PER_KEY, IDLE_AT, isIdle } from './cells.ts';
+import { openTable, REFUSED_FOR_SPACE, SEED_HIGH, SEED_LOW, type SharedTable, WAYS } from './shared-table.ts';
+
+/** No place is held by the key. */
+export const NONE = -1;
+
+/** Thread ids are never used twice in a process and start at 0, which a lock keeps for "free". */
+const ownerOf = (thread: number): number => thread + 1;
+
+/** A shared table as one thread uses it: finds the places of keys, under the lock of their bucket. */
+export class CounterTable {
+  /** The cells of all places; a place's begin at `place * CELLS_PER_KEY`. To be touched under its bucket's lock. */
+  readonly cells: Float64Array;
+  readonly #table: SharedTable;
+  readonly #owner: number;
+
+  /** Throws InternalError for a buffer that `allocateTable` did not make. */
+  constructor(buffer: SharedArrayBuffer, threadId: number) {
+    this.#table = openTable(buffer);
+    this.#owner = ownerOf(threadId);
+    this.cells = this.#table.cells;
+  }
+
+  get maxKeys(): number {
+    return this.#table.hashes.length / 2;
+  }
+
+  /** Requests refused since all places for their key were live. */
+  get refusedForSpace(): number {
+    return Atomics.load(this.#table.header, REFUSED_FOR_SPACE) >>> 0;
+  }
+
+  get seedLow(): number {
+    return this.#table.header[SEED_LOW];
+  }
+
+  get seedHigh(): number {
+    return this.#table.header[SEED_HIGH];
+  }
+
+  /** Before any thread uses the table. */
+  seed(low: number, high: number): void {
+    this.#table.header[SEED_LOW] = low;
+    this.#table.header[SEED_HIGH] = high;
+  }
+
+  /** Locks the bucket of keys whose hash ends in `low`, and says which it is. Throws InternalError as `takeLock` does. */
+  lock(low: number): number {
+    const bucket = low & this.#table.mask;
+    takeLock(this.#table.locks, bucket, this.#owner);
+    return bucket;
+  }
+
+  unlock(bucket: number): void {
+    dropLock(this.#table.locks, bucket);
+  }
+
+  /** Frees what a thread held when it was ended; never for one that still runs. */
+  release(endedThreadId: number): void {
+    freeLocksOf(this.#table.locks, ownerOf(endedThreadId));
+  }
+
+  /** The key's place, or NONE. */
+  held(bucket: number, low: number, high: number): number {
+    const { hashes } = this.#table;
+    const first = bucket * WAYS;
+    for (let place = first; place < first + WAYS; place++) {
+      if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place;
+    }
+    return NONE;
+  }
+
+  /** The key's place, or one whose key has nothing to remember, made ready; NONE when all are live. */
+  place(bucket: number, low: number, high: number, nowMs: number): number {
+    const held = this.held(bucket, low, high);
+    if (held !== NONE) return held;
+    const { hashes, cells } = this.#table;
+    const first = bucket * WAYS;
+    for (let place = first; place < first + WAYS; place++) {
+      if (!isIdle(cells, place * CELLS_PER_KEY, nowMs)) continue;
+      cells.fill(0, place * CELLS_PER_KEY, (place + 1) * CELLS_PER_KEY);
+      hashes[place * 2] = low;
+      hashes[place * 2 + 1] = high;
+      return place;
+    }
+    return NONE;
+  }
+
+  /**
+   * A flood of keys has filled the bucket. To forget a live key would lift its limit, so the new one is refused,
+   * until the first of the others has nothing left to remember.
+   */
+  refuse(bucket: number, nowMs: number): LimitOutcome {
+    const { header, cells } = this.#table;
+    Atomics.add(header, REFUSED_FOR_SPACE, 1);
+    let freeMs = Number.POSITIVE_INFINITY;
+    for (let place = bucket * WAYS; place < (bucket + 1) * WAYS; place++) {
+      freeMs = Math.min(freeMs, cells[place * CELLS_PER_KEY + IDLE_AT] - nowMs);
+    }
+    return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs };
+  }
+}

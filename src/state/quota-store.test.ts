@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { Charge, QuotaRule } from '../contract/index.ts';
+import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
+import { openTable } from './shared-table.ts';
+
+const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
+const create = (maxQuotas = 1024) => createSharedCounters({ random, maxKeys: 16, maxQuotas });
+const DAY_MS = 86_400_000;
+const NOW = 20_000 * DAY_MS + 5000;
+const RULE: QuotaRule = { limit: 10, startMs: 20_000 * DAY_MS, endMs: 20_001 * DAY_MS, carryOver: 5 };
+const quota = (key: string, cost = 1, rule = RULE): Charge => ({
+  kind: 'quota',
+  scope: 's',
+  key,
+  rule,
+  cost,
+});
+
+describe('quotas in shared counters', () => {
+  it('are told as they stand: where they began, what was used and what was carried over', async () => {
+    const shared = create();
+    const state = attachSharedCounters(shared.memory);
+    assert.equal(shared.readQuota('s', 'k'), undefined);
+    await state.charge([quota('k', 7)], NOW);
+    assert.deepEqual(shared.readQuota('s', 'k'), { startMs: RULE.startMs, used: 7, carried: 0 });
+    const next = { ...RULE, startMs: RULE.endMs, endMs: RULE.endMs + DAY_MS };
+    await state.charge([quota('k', 1, next)], NOW + DAY_MS);
+    assert.deepEqual(shared.readQuota('s', 'k'), { startMs: next.startMs, used: 1, carried: 3 });
+    assert.equal(shared.readQuota('s', 'other'), undefined);
+    assert.equal(shared.readQuota('other', 'k'), undefined);
+  });
+
+  it('go on in another process where they were, whatever the limit is there', async () => {
+    const before = create();
+    await attachSharedCounters(before.memory).charge([quota('k', 7)], NOW);
+    const usage = before.readQuota('s', 'k');
+    assert.ok(usage !== undefined);
+    const after = create();
+    const { endMs, carryOver } = RULE;
+    assert.ok(after.restoreQuota('s', 'k', { ...usage, endMs, carryOver }, NOW));
+    const state = attachSharedCounters(after.memory);
+    const [refused] = await state.charge([quota('k', 4)], NOW);
+    assert.equal(refused.allowed, false);
+    const [allowed] = await state.charge([quota('k', 4, { ...RULE, limit: 11 })], NOW);
+    assert.deepEqual([allowed.allowed, allowed.remaining], [true, 0]);
+  });
+
+  it('are set to what is restored, whatever they stood at', async () => {
+    const shared = create();
+    const state = attachSharedCounters(shared.memory);
+    await state.charge([quota('k', 9)], NOW);
+    const { startMs, endMs, carryOver } = RULE;
+    assert.ok(shared.restoreQuota('s', 'k', { startMs, endMs, used: 2, carried: 4, carryOver }, NOW));
+    const [outcome] = await state.charge([quota('k', 1)], NOW);
+    assert.deepEqual([outcome.allowed, outcome.remaining], [true, 11]);
+  });
+
+  it('have places of their own: a flood of other keys takes none, and waits for none', async () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.memory);
+    const rule = { limit: 1, windowMs: 60_000, burst: 1 };
+    for (let i = 0; i < 100; i++) await state.gcra('s', `flood ${i}`, rule, 1, NOW);
+    for (let i = 0; i < 16; i++) {
+      const [outcome] = await state.charge([quota(`k${i}`)], NOW);
+      assert.equal(outcome.allowed, true);
+    }
+    assert.equal(shared.stats().refusedForSpace, 84);
+    const [refused] = await state.charge([quota('one too many')], NOW);
+    assert.equal(refused.allowed, false);
+    assert.equal(shared.stats().refusedForSpace, 85);
+    const { startMs, endMs, carryOver } = RULE;
+    const one = { startMs, endMs, used: 1, carried: 0, carryOver };
+    assert.equal(shared.restoreQuota('s', 'two too many', one, NOW), false);
+    for (let i = 0; i < 16; i++) assert.equal(shared.readQuota('s', `k${i}`)?.used, 1);
+  });
+
+  it('are freed with the rest when the thread that held their lock has ended', async () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.memory);
+    openTable(shared.memory.quotas).locks[0] = 42;
+    assert.throws(() => shared.readQuota('s', 'k'), { name: 'InternalError' });
+    shared.release(41);
+    const [outcome] = await state.charge([quota('k')], NOW);
+    assert.equal(outcome.allowed, true);
+  });
+});

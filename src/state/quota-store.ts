@@ -1,0 +1,60 @@
+import { CELLS_PER_KEY, LEVEL, PREVIOUS, TIME } from './cells.ts';
+import { QUOTA } from './charges.ts';
+import type { CounterNames } from './counter-names.ts';
+import { type CounterTable, NONE } from './counter-table.ts';
+import { keepFixedWindow } from './fixed-window.ts';
+
+/** What a quota's counter stands at. */
+export interface QuotaUsage {
+  /** When the window began that it counts in, in milliseconds since the epoch. It may have ended since. */
+  readonly startMs: number;
+  readonly used: number;
+  /** What was carried over into it, on top of the limit. */
+  readonly carried: number;
+}
+
+/** What a quota's counter is set to. */
+export interface RestoredQuota extends QuotaUsage {
+  readonly endMs: number;
+  /** The rule's: with more than 0 it is remembered for one more window, which what is left is carried into. */
+  readonly carryOver: number;
+}
+
+/** What the quota stands at, or undefined when it was never charged, or so long ago that it was forgotten. */
+export function readQuota(
+  table: CounterTable,
+  names: CounterNames,
+  scope: string,
+  key: string,
+): QuotaUsage | undefined {
+  names.identify(QUOTA.kind, scope, QUOTA.limit, QUOTA.windowMs, QUOTA.most, key);
+  const { low, high } = names.hash;
+  const bucket = table.lock(low);
+  const place = table.held(bucket, low, high);
+  const at = place * CELLS_PER_KEY;
+  const { cells } = table;
+  const usage =
+    place === NONE || cells[at + TIME] === 0
+      ? undefined
+      : { startMs: cells[at + TIME], used: cells[at + LEVEL], carried: cells[at + PREVIOUS] };
+  table.unlock(bucket);
+  return usage;
+}
+
+/** Sets the quota, whatever it stood at. False when it finds no place. */
+export function restoreQuota(
+  table: CounterTable,
+  names: CounterNames,
+  scope: string,
+  key: string,
+  quota: RestoredQuota,
+  nowMs: number,
+): boolean {
+  names.identify(QUOTA.kind, scope, QUOTA.limit, QUOTA.windowMs, QUOTA.most, key);
+  const { low, high } = names.hash;
+  const bucket = table.lock(low);
+  const place = table.place(bucket, low, high, nowMs);
+  if (place !== NONE) keepFixedWindow(table.cells, place * CELLS_PER_KEY, quota, quota.carryOver);
+  table.unlock(bucket);
+  return place !== NONE;
+}
