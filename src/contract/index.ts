@@ -14,4 +14,4 @@ export type * from './record.ts';
 export type * from './request.ts';
 export type * from './resource.ts';
 export type * from './snapshot.ts';
-export type * from './state.ts';
+export * from './state.ts';

@@ -39,10 +39,30 @@ export interface FixedWindowRule extends Sharing {
   readonly endMs: number;
 }
 
+/** So many windows after its own, a quota that carries over is as one that was never charged. */
+export const REMEMBERED_WINDOWS = 8;
+
 /** A fixed window whose count outlives a restart. What was left of the window before may be added to the limit. */
 export interface QuotaRule extends FixedWindowRule {
-  /** Of what the window before left, at most so much is carried over; 0 for nothing. */
+  /**
+   * Of what the window before left, at most so much is carried over; 0 for nothing. A window in which nobody came leaves
+   * all of its limit. Who comes for the first time, or stayed away for more than `REMEMBERED_WINDOWS`, carries nothing.
+   */
   readonly carryOver: number;
+  /** For those who look after usage. A quota that says nothing of itself is neither listed nor kept. */
+  readonly about?: QuotaAbout | undefined;
+}
+
+/** What a quota is called. */
+export interface QuotaAbout {
+  /** Id of its attachment. */
+  readonly attachment: string;
+  /** As answers and records call it. */
+  readonly name: string;
+  /** What its keys are: `consumer`, `header x-tenant`… */
+  readonly by: string;
+  /** Whether the attachment was in shadow: nobody is refused by it. */
+  readonly shadow: boolean;
 }
 
 /** One counter, and what is to be charged to it. */
@@ -66,6 +86,11 @@ export interface LimitOutcome {
    * nobody knows whether the limit is reached.
    */
   readonly lost?: true | undefined;
+  /**
+   * Refused since the table of counters has no place left for the key: all the others there are live, and to forget one
+   * would lift its limit. `retryAfterMs` is then until the first of them has nothing left to remember.
+   */
+  readonly full?: true | undefined;
 }
 
 /** At most `limit` at the same time. */
@@ -122,18 +147,18 @@ export interface CounterState {
     nowMs: number,
   ): Awaitable<LimitOutcome>;
   /**
-   * Charges all of them or, where any refuses, none. The outcomes are in the order of the charges, each as if asked for
-   * alone: all that refuse say how long to wait. Each charge has another counter.
+   * Charges all of them or, where any refuses, none, at one instant. The outcomes are in the order of the charges, each
+   * as if asked for alone: all that refuse say how long to wait. Each charge has another counter.
    */
   charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]>;
   /**
-   * Gives back what was charged at `chargedAtMs`, as far as time has not given it back already: never so much that more
-   * is admitted than if it had never been charged.
+   * Gives back what was charged at `chargedAtMs`, by the very rules it was charged by, as far as time has not given it
+   * back already: never so much that more is admitted than if it had never been charged.
    */
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void>;
   /**
-   * Adds `amount` to a key's sum and gives what the last `windowMs` come to: the current window and a share of the one
-   * before. Never refuses; a key that finds no room, or whose store is lost, says `amount`.
+   * Adds `amount`, from 0 and not only whole, to a key's sum and gives what the last `windowMs` come to: the current window
+   * and a share of the one before. Never refuses; a key that finds no room, or whose store is lost, says `amount`.
    */
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number>;
   /** Takes a place among those under way, at once or after a wait. */

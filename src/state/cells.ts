@@ -4,11 +4,11 @@
  */
 export const CELLS_PER_KEY = 4;
 
-/** GCRA: when LEVEL was true. Sliding window: when the current window began. Milliseconds since the epoch. */
+/** GCRA: when LEVEL was true. Windows: when the current one began. Milliseconds since the epoch. */
 export const TIME = 0;
-/** GCRA: what is owed, in requests times the window's milliseconds. Sliding window: requests in the current window. */
+/** GCRA: what is owed, in requests times the window's milliseconds. Windows: what the current one was charged. */
 export const LEVEL = 1;
-/** Sliding window: requests in the window before. */
+/** Sliding window: what the window before was charged. Quota: what it left for the current one. */
 export const PREVIOUS = 2;
 /** From when on the cells mean the same as zeros and may be forgotten. Milliseconds since the epoch. */
 export const IDLE_AT = 3;
@@ -22,6 +22,16 @@ const CLOCK_SET_BACK_MS = 60_000;
 /** IDLE_AT for cells that mean nothing any more from `expiresAtMs` on. */
 export const idleAt = (expiresAtMs: number, windowMs: number): number =>
   expiresAtMs + Math.min(windowMs, LONGEST_GRACE_MS);
+
+/** IDLE_AT for cells that mean nothing already. At `timeMs` itself they are not given away: they may be charged next. */
+export const idleFrom = (timeMs: number): number => timeMs + 1;
+
+export function clear(cells: Float64Array, at: number): void {
+  cells[at + TIME] = 0;
+  cells[at + LEVEL] = 0;
+  cells[at + PREVIOUS] = 0;
+  cells[at + IDLE_AT] = 0;
+}
 
 /** Whether the cells may be forgotten: they equal a fresh key's, or a clock set back left them in the future. */
 export function isIdle(cells: Float64Array, at: number, nowMs: number): boolean {

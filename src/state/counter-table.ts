@@ -1,6 +1,6 @@
 import type { LimitOutcome } from '../contract/index.ts';
 import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
-import { CELLS_PER_KEY, IDLE_AT, isIdle } from './cells.ts';
+import { CELLS_PER_KEY, clear, IDLE_AT, isIdle } from './cells.ts';
 import { openTable, REFUSED_FOR_SPACE, SEED_HIGH, SEED_LOW, type SharedTable, WAYS } from './shared-table.ts';
 
 /** No place is held by the key. */
@@ -15,6 +15,7 @@ export class CounterTable {
   readonly cells: Float64Array;
   readonly #table: SharedTable;
   readonly #owner: number;
+  readonly #nobodys = new Float64Array(CELLS_PER_KEY);
 
   /** Throws InternalError for a buffer that `allocateTable` did not make. */
   constructor(buffer: SharedArrayBuffer, threadId: number) {
@@ -46,11 +47,14 @@ export class CounterTable {
     this.#table.header[SEED_HIGH] = high;
   }
 
-  /** Locks the bucket of keys whose hash ends in `low`, and says which it is. Throws InternalError as `takeLock` does. */
-  lock(low: number): number {
-    const bucket = low & this.#table.mask;
+  /** The bucket of keys whose hash ends in `low`. */
+  bucketOf(low: number): number {
+    return low & this.#table.mask;
+  }
+
+  /** Throws InternalError as `takeLock` does. */
+  lock(bucket: number): void {
     takeLock(this.#table.locks, bucket, this.#owner);
-    return bucket;
   }
 
   unlock(bucket: number): void {
@@ -62,28 +66,35 @@ export class CounterTable {
     freeLocksOf(this.#table.locks, ownerOf(endedThreadId));
   }
 
-  /** The key's place, or NONE. */
+  /** Where the key's cells begin, or NONE. */
   held(bucket: number, low: number, high: number): number {
     const { hashes } = this.#table;
     const first = bucket * WAYS;
     for (let place = first; place < first + WAYS; place++) {
-      if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place;
+      if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place * CELLS_PER_KEY;
     }
     return NONE;
   }
 
-  /** The key's place, or one whose key has nothing to remember, made ready; NONE when all are live. */
+  /** Cells as of a key never seen, until they are asked for again. A question about such a key takes no place. */
+  fresh(): Float64Array {
+    clear(this.#nobodys, 0);
+    return this.#nobodys;
+  }
+
+  /** The key's cells or those of one that has nothing to remember, made ready; NONE when all are live. */
   place(bucket: number, low: number, high: number, nowMs: number): number {
     const held = this.held(bucket, low, high);
     if (held !== NONE) return held;
     const { hashes, cells } = this.#table;
     const first = bucket * WAYS;
     for (let place = first; place < first + WAYS; place++) {
-      if (!isIdle(cells, place * CELLS_PER_KEY, nowMs)) continue;
-      cells.fill(0, place * CELLS_PER_KEY, (place + 1) * CELLS_PER_KEY);
+      const at = place * CELLS_PER_KEY;
+      if (!isIdle(cells, at, nowMs)) continue;
+      clear(cells, at);
       hashes[place * 2] = low;
       hashes[place * 2 + 1] = high;
-      return place;
+      return at;
     }
     return NONE;
   }
@@ -99,6 +110,6 @@ export class CounterTable {
     for (let place = bucket * WAYS; place < (bucket + 1) * WAYS; place++) {
       freeMs = Math.min(freeMs, cells[place * CELLS_PER_KEY + IDLE_AT] - nowMs);
     }
-    return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs };
+    return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs, full: true };
   }
 }

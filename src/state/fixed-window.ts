@@ -1,82 +1,138 @@
-import type { FixedWindowRule, LimitOutcome } from '../contract/index.ts';
-import { IDLE_AT, idleAt, LEVEL, PREVIOUS, TIME } from './cells.ts';
-
-/** A window that began more than so many of its lengths after the last was not the next one: nobody came in between. */
-const SKIPPED = 1.5;
-
-/** What a counter stands at in the window that the rule names. */
-export interface Standing {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly used: number;
-  /** What the window before left for this one. */
-  readonly carried: number;
-}
+import { type FixedWindowRule, type LimitOutcome, REMEMBERED_WINDOWS } from '../contract/index.ts';
+import { IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
 
 /**
- * Charges `cost` to the counter at `cells[at]`, if the rule admits it: at most `limit` and what was carried over, from
- * `startMs` to `endMs`. A clock set back by no more than a window goes on in the later window, which nobody is to have
- * twice. PREVIOUS holds what was carried over. Dry, nothing is charged.
+ * Brings the counter at `cells[at]` to the time and says whether the rule admits `cost`, which `addFixedWindow` then
+ * charges: at most `limit` and what was carried over, from `startMs` to `endMs`. A clock set back by no more than a
+ * window goes on in the later window, which nobody is to have twice.
  */
-export function applyFixedWindow(
+export function askFixedWindow(
   cells: Float64Array,
   at: number,
   rule: FixedWindowRule,
   carryOver: number,
   cost: number,
   nowMs: number,
-  isDry = false,
 ): LimitOutcome {
-  const now = standing(cells, at, rule, carryOver);
-  const most = rule.limit + now.carried;
-  const allowed = now.used + cost <= most;
-  const used = allowed ? now.used + cost : now.used;
-  if (!isDry) keepFixedWindow(cells, at, { ...now, used }, carryOver);
-  const endsInMs = Math.max(0, now.endMs - nowMs);
+  const endMs = roll(cells, at, rule, carryOver, nowMs);
+  const used = cells[at + LEVEL];
+  const most = rule.limit + cells[at + PREVIOUS];
+  const allowed = used + cost <= most;
+  const kept = allowed ? used + cost : used;
+  const endsInMs = Math.max(0, endMs - nowMs);
   return {
     allowed,
-    remaining: Math.max(0, most - used),
-    retryAfterMs: allowed ? 0 : cost > rule.limit + carryOver ? Number.POSITIVE_INFINITY : endsInMs,
-    resetMs: used === 0 ? 0 : endsInMs,
+    remaining: Math.max(0, most - kept),
+    retryAfterMs: allowed ? 0 : retryMs(rule.limit, most - used, carryOver, cost, endsInMs),
+    resetMs: kept === 0 ? 0 : endsInMs,
   };
 }
 
-/** Gives back a charge of `chargedAtMs`, where its window is still the current one. */
-export function refundFixedWindow(
+/** Charges what was asked for just before, under the same lock. */
+export function addFixedWindow(
   cells: Float64Array,
   at: number,
   rule: FixedWindowRule,
   carryOver: number,
   cost: number,
+): void {
+  cells[at + LEVEL] += cost;
+  keepLonger(cells, at, endOf(cells, at, rule), rule.endMs - rule.startMs, carryOver);
+}
+
+/** Gives back what was charged by that rule, where its window is still the one that is counted in. */
+export function refundFixedWindow(
+  cells: Float64Array,
+  at: number,
+  rule: FixedWindowRule,
+  cost: number,
   chargedAtMs: number,
 ): void {
-  const now = standing(cells, at, rule, carryOver);
-  if (chargedAtMs < now.startMs) return;
-  keepFixedWindow(cells, at, { ...now, used: Math.max(0, now.used - cost) }, carryOver);
+  if (cells[at + TIME] !== rule.startMs || chargedAtMs < rule.startMs) return;
+  cells[at + LEVEL] = Math.max(0, cells[at + LEVEL] - cost);
 }
 
-function standing(cells: Float64Array, at: number, rule: FixedWindowRule, carryOver: number): Standing {
-  const { limit, startMs, endMs } = rule;
+/** A window as it is to be counted in from now on. */
+export interface CountedWindow {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly used: number;
+  readonly carried: number;
+}
+
+/** Sets the counter, whatever it stood at. */
+export function setFixedWindow(
+  cells: Float64Array,
+  at: number,
+  { startMs, endMs, used, carried }: CountedWindow,
+  carryOver: number,
+): void {
+  cells[at + TIME] = startMs;
+  cells[at + LEVEL] = used;
+  cells[at + PREVIOUS] = carried;
+  cells[at + IDLE_AT] = 0;
+  keepLonger(cells, at, endMs, endMs - startMs, carryOver);
+}
+
+/** Moves the counter on to the window that is to be counted in, and returns when that one ends. */
+function roll(
+  cells: Float64Array,
+  at: number,
+  rule: FixedWindowRule,
+  carryOver: number,
+  nowMs: number,
+): number {
+  const { startMs, endMs } = rule;
   const lastMs = cells[at + TIME];
-  const lengthMs = endMs - startMs;
-  const used = cells[at + LEVEL];
-  const carried = cells[at + PREVIOUS];
-  if (lastMs === startMs) return { startMs, endMs, used, carried };
-  // Set back: the window that was counted last goes on.
-  if (lastMs > startMs && lastMs - startMs <= lengthMs)
-    return { startMs: lastMs, endMs: lastMs + lengthMs, used, carried };
-  if (lastMs === 0 || lastMs > startMs) return { startMs, endMs, used: 0, carried: 0 };
-  const isNext = startMs - lastMs <= lengthMs * SKIPPED;
-  const left = isNext ? limit + carried - used : limit;
-  return { startMs, endMs, used: 0, carried: Math.max(0, Math.min(carryOver, left)) };
+  const isKnown = lastMs !== 0 && cells[at + IDLE_AT] > nowMs;
+  const isCurrent = isKnown && lastMs >= startMs && lastMs - startMs <= endMs - startMs;
+  if (isCurrent) return endOf(cells, at, rule);
+  const carried = isKnown && lastMs < startMs ? carriedInto(cells, at, rule, carryOver) : undefined;
+  cells[at + TIME] = startMs;
+  cells[at + LEVEL] = 0;
+  cells[at + PREVIOUS] = carried ?? 0;
+  cells[at + IDLE_AT] = idleFrom(nowMs);
+  // Also without anything carried: that somebody came before is remembered.
+  if (carried !== undefined) keepLonger(cells, at, endMs, endMs - startMs, carryOver);
+  return endMs;
 }
 
-/** Sets the counter to that. */
-export function keepFixedWindow(cells: Float64Array, at: number, now: Standing, carryOver: number): void {
-  cells[at + TIME] = now.startMs;
-  cells[at + LEVEL] = now.used;
-  cells[at + PREVIOUS] = now.carried;
-  const lengthMs = now.endMs - now.startMs;
-  // What it leaves is still to be carried into the next.
-  cells[at + IDLE_AT] = idleAt(carryOver > 0 ? now.endMs + lengthMs : now.endMs, lengthMs);
+/** What the window before leaves for this one; undefined where nothing is remembered that could leave something. */
+function carriedInto(
+  cells: Float64Array,
+  at: number,
+  { limit, startMs, endMs }: FixedWindowRule,
+  carryOver: number,
+): number | undefined {
+  if (carryOver === 0) return undefined;
+  // Rounded, since months and days of a time zone are not of one length.
+  const windows = Math.round((startMs - cells[at + TIME]) / (endMs - startMs));
+  if (windows > REMEMBERED_WINDOWS) return undefined;
+  const left = Math.max(0, limit + cells[at + PREVIOUS] - cells[at + LEVEL]);
+  return Math.min(carryOver, left + Math.max(0, windows - 1) * limit);
+}
+
+/** When the window that is counted in ends: the rule's, or a later one after the clock was set back. */
+const endOf = (cells: Float64Array, at: number, { startMs, endMs }: FixedWindowRule): number =>
+  endMs + cells[at + TIME] - startMs;
+
+/** Keeps the counter for its window and, where something may be carried over, for those that it may be carried into. */
+function keepLonger(
+  cells: Float64Array,
+  at: number,
+  endMs: number,
+  lengthMs: number,
+  carryOver: number,
+): void {
+  const untilMs = carryOver > 0 ? endMs + REMEMBERED_WINDOWS * lengthMs : endMs;
+  cells[at + IDLE_AT] = Math.max(cells[at + IDLE_AT], idleAt(untilMs, lengthMs));
+}
+
+/**
+ * The next window, where it will admit so much. What is more than its limit waits for what is carried into it; where
+ * that is not enough, no wait that could be told would do.
+ */
+function retryMs(limit: number, left: number, carryOver: number, cost: number, endsInMs: number): number {
+  const next = limit + Math.min(carryOver, Math.max(0, left));
+  return cost > next ? Number.POSITIVE_INFINITY : endsInMs;
 }

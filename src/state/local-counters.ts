@@ -7,13 +7,13 @@ import type {
   SlotOutcome,
   SlotRule,
 } from '../contract/index.ts';
+import { ByRule } from './by-rule.ts';
 import { CELLS_PER_KEY, isIdle } from './cells.ts';
-import { applyCharge, chargeAll, identityOf, refundCharge } from './charges.ts';
-import { ruleName } from './counter-names.ts';
-import { applyGcra } from './gcra.ts';
+import { addCharge, askCharge, refundCharge } from './charges.ts';
+import { addGcra, askGcra } from './gcra.ts';
 import { LocalSlots } from './local-slots.ts';
-import { assertRule, assertUse } from './rule.ts';
-import { applySlidingWindow, applyTally } from './sliding-window.ts';
+import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
+import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
 
 /** Keys of one counter before its idle ones are looked for. */
 const FIRST_SWEEP = 1024;
@@ -28,14 +28,17 @@ export function createLocalCounters(): CounterState {
 }
 
 class LocalCounterState implements CounterState {
-  readonly #counters = new Map<string, KeyedCells>();
+  readonly #counters = new ByRule(() => new KeyedCells());
   readonly #slots = new LocalSlots();
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
-    const counter = this.#counter('gcra', scope, rule.limit, rule.windowMs, rule.burst);
-    return applyGcra(counter.cellsOf(key, wholeMs), 0, rule, cost, wholeMs);
+    const counter = this.#counters.of('gcra', scope, rule.limit, rule.windowMs, rule.burst);
+    const cells = counter.cellsOf(key, wholeMs);
+    const outcome = askGcra(cells, 0, rule, cost, wholeMs);
+    if (outcome.allowed) addGcra(cells, 0, rule, cost);
+    return outcome;
   }
 
   slidingWindow(
@@ -47,50 +50,48 @@ class LocalCounterState implements CounterState {
   ): LimitOutcome {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
-    const counter = this.#counter('sliding', scope, rule.limit, rule.windowMs, rule.limit);
-    return applySlidingWindow(counter.cellsOf(key, wholeMs), 0, rule, cost, wholeMs);
+    const { limit, windowMs } = rule;
+    const cells = this.#counters.of('sliding', scope, limit, windowMs, limit).cellsOf(key, wholeMs);
+    const outcome = askSlidingWindow(cells, 0, rule, cost, wholeMs);
+    if (outcome.allowed) addSlidingWindow(cells, 0, windowMs, cost);
+    return outcome;
   }
 
   charge(charges: readonly Charge[], nowMs: number): readonly LimitOutcome[] {
+    for (const charge of charges) assertCharge(charge, nowMs);
     const wholeMs = Math.floor(nowMs);
-    for (const { cost } of charges) assertUse(cost, nowMs);
-    return chargeAll(
-      charges,
-      (charge, isDry) => applyCharge(this.#cells(charge, wholeMs), 0, charge, wholeMs, isDry),
-      (charge) => refundCharge(this.#cells(charge, wholeMs), 0, charge, wholeMs, wholeMs),
-    );
+    const cells: Float64Array[] = [];
+    const outcomes: LimitOutcome[] = [];
+    for (const charge of charges) {
+      // Asked before the next is looked up: what was never asked is swept out.
+      const own = this.#counters.ofCharge(charge).cellsOf(charge.key, wholeMs);
+      outcomes.push(askCharge(own, 0, charge, wholeMs));
+      cells.push(own);
+    }
+    if (outcomes.some(({ allowed }) => !allowed)) return outcomes;
+    for (let i = 0; i < charges.length; i++) addCharge(cells[i], 0, charges[i]);
+    return outcomes;
   }
 
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): void {
-    const wholeMs = Math.floor(nowMs);
-    for (const charge of charges)
-      refundCharge(this.#cells(charge, wholeMs), 0, charge, Math.floor(chargedAtMs), wholeMs);
+    for (const charge of charges) assertCharge(charge, nowMs);
+    assertTime(chargedAtMs);
+    for (const charge of charges) {
+      const cells = this.#counters.ofCharge(charge).held(charge.key);
+      // Forgotten since: then time has given it back.
+      if (cells !== undefined) refundCharge(cells, 0, charge, Math.floor(chargedAtMs), Math.floor(nowMs));
+    }
   }
 
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
-    assertUse(0, nowMs);
+    assertAmount(amount, nowMs);
     const wholeMs = Math.floor(nowMs);
-    const counter = this.#counter('tally', scope, 1, windowMs, 1);
-    return applyTally(counter.cellsOf(key, wholeMs), 0, windowMs, amount, wholeMs);
+    const cells = this.#counters.of('tally', scope, 1, windowMs, 1).cellsOf(key, wholeMs);
+    return applyTally(cells, 0, windowMs, amount, wholeMs);
   }
 
   acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
     return this.#slots.acquire(scope, key, rule);
-  }
-
-  #cells(charge: Charge, wholeMs: number): Float64Array {
-    const { kind, limit, windowMs, most } = identityOf(charge);
-    return this.#counter(kind, charge.scope, limit, windowMs, most).cellsOf(charge.key, wholeMs);
-  }
-
-  #counter(kind: string, scope: string, limit: number, windowMs: number, most: number): KeyedCells {
-    const name = ruleName(kind, scope, limit, windowMs, most);
-    const known = this.#counters.get(name);
-    if (known !== undefined) return known;
-    assertRule(limit, windowMs, most);
-    const counter = new KeyedCells();
-    this.#counters.set(name, counter);
-    return counter;
   }
 }
 
@@ -98,6 +99,10 @@ class LocalCounterState implements CounterState {
 class KeyedCells {
   readonly #cells = new Map<string, Float64Array>();
   #sweepAt = FIRST_SWEEP;
+
+  held(key: string): Float64Array | undefined {
+    return this.#cells.get(key);
+  }
 
   cellsOf(key: string, nowMs: number): Float64Array {
     const known = this.#cells.get(key);

@@ -1,8 +1,7 @@
-import { CELLS_PER_KEY, LEVEL, PREVIOUS, TIME } from './cells.ts';
-import { QUOTA } from './charges.ts';
+import { LEVEL, PREVIOUS, TIME } from './cells.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
-import { keepFixedWindow } from './fixed-window.ts';
+import { setFixedWindow } from './fixed-window.ts';
 
 /** What a quota's counter stands at. */
 export interface QuotaUsage {
@@ -27,14 +26,13 @@ export function readQuota(
   scope: string,
   key: string,
 ): QuotaUsage | undefined {
-  names.identify(QUOTA.kind, scope, QUOTA.limit, QUOTA.windowMs, QUOTA.most, key);
-  const { low, high } = names.hash;
-  const bucket = table.lock(low);
-  const place = table.held(bucket, low, high);
-  const at = place * CELLS_PER_KEY;
+  const { low, high } = names.identifyQuota(scope, key);
+  const bucket = table.bucketOf(low);
+  table.lock(bucket);
+  const at = table.held(bucket, low, high);
   const { cells } = table;
   const usage =
-    place === NONE || cells[at + TIME] === 0
+    at === NONE || cells[at + TIME] === 0
       ? undefined
       : { startMs: cells[at + TIME], used: cells[at + LEVEL], carried: cells[at + PREVIOUS] };
   table.unlock(bucket);
@@ -50,11 +48,11 @@ export function restoreQuota(
   quota: RestoredQuota,
   nowMs: number,
 ): boolean {
-  names.identify(QUOTA.kind, scope, QUOTA.limit, QUOTA.windowMs, QUOTA.most, key);
-  const { low, high } = names.hash;
-  const bucket = table.lock(low);
-  const place = table.place(bucket, low, high, nowMs);
-  if (place !== NONE) keepFixedWindow(table.cells, place * CELLS_PER_KEY, quota, quota.carryOver);
+  const { low, high } = names.identifyQuota(scope, key);
+  const bucket = table.bucketOf(low);
+  table.lock(bucket);
+  const at = table.place(bucket, low, high, nowMs);
+  if (at !== NONE) setFixedWindow(table.cells, at, quota, quota.carryOver);
   table.unlock(bucket);
-  return place !== NONE;
+  return at !== NONE;
 }

@@ -9,18 +9,17 @@ import type {
   SlotOutcome,
   SlotRule,
 } from '../contract/index.ts';
-import { CELLS_PER_KEY } from './cells.ts';
-import { applyCharge, chargeAll, identityOf, refundCharge } from './charges.ts';
+import { ChargeTogether } from './charge-together.ts';
+import { refundCharge } from './charges.ts';
 import type { CounterMemory } from './counter-memory.ts';
 import { CounterNames } from './counter-names.ts';
 import { CounterTable, NONE } from './counter-table.ts';
-import { applyGcra } from './gcra.ts';
-import type { KeyHash } from './key-hash.ts';
+import { addGcra, askGcra } from './gcra.ts';
 import { LocalSlots } from './local-slots.ts';
 import { type QuotaUsage, type RestoredQuota, readQuota, restoreQuota } from './quota-store.ts';
-import { assertUse } from './rule.ts';
+import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { allocateTable } from './shared-table.ts';
-import { applySlidingWindow, applyTally } from './sliding-window.ts';
+import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
 
 export interface SharedCounterOptions {
   /** Seeds the hash of keys. */
@@ -82,12 +81,14 @@ class SharedCounterState implements CounterState {
   readonly #counters: CounterTable;
   readonly #quotas: CounterTable;
   readonly #names: CounterNames;
+  readonly #together: ChargeTogether;
   readonly #slots = new LocalSlots();
 
   constructor(memory: CounterMemory) {
     this.#counters = new CounterTable(memory.counters, threadId);
     this.#quotas = new CounterTable(memory.quotas, threadId);
     this.#names = new CounterNames(this.#counters.seedLow, this.#counters.seedHigh);
+    this.#together = new ChargeTogether(this.#counters, this.#quotas, this.#names);
   }
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
@@ -95,15 +96,18 @@ class SharedCounterState implements CounterState {
     const wholeMs = Math.floor(nowMs);
     const { low, high } = this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
     const table = this.#counters;
-    const bucket = table.lock(low);
-    // A question changes nothing: it takes no place, and a key without one holds nothing.
-    const place = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
-    let outcome: LimitOutcome;
-    if (place !== NONE) outcome = applyGcra(table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
-    else if (cost === 0) outcome = untouched(rule);
-    else outcome = table.refuse(bucket, wholeMs);
-    table.unlock(bucket);
-    return outcome;
+    const bucket = table.bucketOf(low);
+    table.lock(bucket);
+    try {
+      const at = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      if (at === NONE)
+        return cost === 0 ? askGcra(table.fresh(), 0, rule, 0, wholeMs) : table.refuse(bucket, wholeMs);
+      const outcome = askGcra(table.cells, at, rule, cost, wholeMs);
+      if (outcome.allowed) addGcra(table.cells, at, rule, cost);
+      return outcome;
+    } finally {
+      table.unlock(bucket);
+    }
   }
 
   slidingWindow(
@@ -118,84 +122,63 @@ class SharedCounterState implements CounterState {
     const { limit, windowMs } = rule;
     const { low, high } = this.#names.identify('sliding', scope, limit, windowMs, limit, key);
     const table = this.#counters;
-    const bucket = table.lock(low);
-    const place = table.place(bucket, low, high, wholeMs);
-    const outcome =
-      place === NONE
-        ? table.refuse(bucket, wholeMs)
-        : applySlidingWindow(table.cells, place * CELLS_PER_KEY, rule, cost, wholeMs);
-    table.unlock(bucket);
-    return outcome;
+    const bucket = table.bucketOf(low);
+    table.lock(bucket);
+    try {
+      const at = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      if (at === NONE)
+        return cost === 0
+          ? askSlidingWindow(table.fresh(), 0, rule, 0, wholeMs)
+          : table.refuse(bucket, wholeMs);
+      const outcome = askSlidingWindow(table.cells, at, rule, cost, wholeMs);
+      if (outcome.allowed) addSlidingWindow(table.cells, at, windowMs, cost);
+      return outcome;
+    } finally {
+      table.unlock(bucket);
+    }
   }
 
   charge(charges: readonly Charge[], nowMs: number): readonly LimitOutcome[] {
-    for (const { cost } of charges) assertUse(cost, nowMs);
-    const wholeMs = Math.floor(nowMs);
-    return chargeAll(
-      charges,
-      (charge, isDry) => this.#apply(charge, wholeMs, isDry),
-      (charge) => this.#giveBack(charge, wholeMs, wholeMs),
-    );
+    for (const charge of charges) assertCharge(charge, nowMs);
+    return this.#together.charge(charges, Math.floor(nowMs));
   }
 
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): void {
+    for (const charge of charges) assertCharge(charge, nowMs);
+    assertTime(chargedAtMs);
     for (const charge of charges) this.#giveBack(charge, Math.floor(chargedAtMs), Math.floor(nowMs));
   }
 
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
-    assertUse(0, nowMs);
+    assertAmount(amount, nowMs);
     const wholeMs = Math.floor(nowMs);
     const { low, high } = this.#names.identify('tally', scope, 1, windowMs, 1, key);
     const table = this.#counters;
-    const bucket = table.lock(low);
-    const place = table.place(bucket, low, high, wholeMs);
-    const sum =
-      place === NONE ? amount : applyTally(table.cells, place * CELLS_PER_KEY, windowMs, amount, wholeMs);
-    table.unlock(bucket);
-    return sum;
+    const bucket = table.bucketOf(low);
+    table.lock(bucket);
+    try {
+      const at = amount === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      return at === NONE ? amount : applyTally(table.cells, at, windowMs, amount, wholeMs);
+    } finally {
+      table.unlock(bucket);
+    }
   }
 
   acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
     return this.#slots.acquire(scope, key, rule);
   }
 
-  #apply(charge: Charge, wholeMs: number, isDry: boolean): LimitOutcome {
-    const { low, high } = this.#identify(charge);
-    const table = this.#tableOf(charge);
-    const bucket = table.lock(low);
-    const place = table.place(bucket, low, high, wholeMs);
-    const outcome =
-      place === NONE
-        ? table.refuse(bucket, wholeMs)
-        : applyCharge(table.cells, place * CELLS_PER_KEY, charge, wholeMs, isDry);
-    table.unlock(bucket);
-    return outcome;
-  }
-
   #giveBack(charge: Charge, chargedAtMs: number, wholeMs: number): void {
-    const { low, high } = this.#identify(charge);
-    const table = this.#tableOf(charge);
-    const bucket = table.lock(low);
-    const place = table.held(bucket, low, high);
-    // Forgotten since: then time has given it back.
-    if (place !== NONE) refundCharge(table.cells, place * CELLS_PER_KEY, charge, chargedAtMs, wholeMs);
-    table.unlock(bucket);
-  }
-
-  #tableOf(charge: Charge): CounterTable {
-    return charge.kind === 'quota' ? this.#quotas : this.#counters;
-  }
-
-  #identify(charge: Charge): KeyHash {
-    const { kind, limit, windowMs, most } = identityOf(charge);
-    return this.#names.identify(kind, charge.scope, limit, windowMs, most, charge.key);
+    const { low, high } = this.#names.identifyCharge(charge);
+    const table = charge.kind === 'quota' ? this.#quotas : this.#counters;
+    const bucket = table.bucketOf(low);
+    table.lock(bucket);
+    try {
+      const at = table.held(bucket, low, high);
+      // Forgotten since: then time has given it back.
+      if (at !== NONE) refundCharge(table.cells, at, charge, chargedAtMs, wholeMs);
+    } finally {
+      table.unlock(bucket);
+    }
   }
 }
-
-/** What a key that was never charged, or has nothing left to remember, says. */
-const untouched = ({ burst }: GcraRule): LimitOutcome => ({
-  allowed: true,
-  remaining: burst,
-  retryAfterMs: 0,
-  resetMs: 0,
-});
