@@ -1,8 +1,8 @@
 import type { CompileDeps, PolicyContext } from '../contract/index.ts';
-import { ConfigError } from '../errors.ts';
 import { compileTextExpression } from '../evaluator/index.ts';
 import { networkKey } from '../lib/ip-address.ts';
 import { type Static, Type } from '../lib/schema.ts';
+import { expressionAt } from './expression-at.ts';
 
 /** Who a request is counted for: a key within a scope. */
 export interface CallerKey {
@@ -126,13 +126,15 @@ export function callerKeys(
   };
 }
 
-function ownKey(by: Exclude<By, 'address' | 'route'> | undefined, path: string): OwnKey {
+function ownKey(
+  by: Exclude<By, 'address' | 'route' | { address: unknown }> | undefined,
+  path: string,
+): OwnKey {
   if (by === undefined || by === 'consumer') return (c) => c.facts.identity?.consumer;
   if (by === 'credential') return credentialKey;
-  if (by === 'group') return (c) => c.facts.identity?.groups[0];
+  if (by === 'group') return groupKey;
   if ('claim' in by) return (c) => claimKey(c, by.claim);
   if ('expression' in by) return expressionKey(by.expression, `${path}.expression`);
-  if ('address' in by) return networkOf(by.address);
   const name = by.header.toLowerCase();
   return (c) => headerKey(c, name);
 }
@@ -153,6 +155,18 @@ function credentialKey(c: PolicyContext): string | undefined {
   return credential === undefined ? `consumer ${consumer}` : `${credential.kind} ${credential.id}`;
 }
 
+/**
+ * Of several groups the first by name, whatever order they came in: a token may list them in another order each time, and
+ * would be counted with another group each time.
+ */
+function groupKey(c: PolicyContext): string | undefined {
+  const groups = c.facts.identity?.groups;
+  if (groups === undefined || groups.length < 2) return groups?.[0];
+  let first = groups[0];
+  for (const group of groups) if (group < first) first = group;
+  return first;
+}
+
 /** A claim that is neither a text nor a number names nobody. */
 function claimKey(c: PolicyContext, name: string): string | undefined {
   const claims = c.facts.identity?.claims;
@@ -168,7 +182,7 @@ function headerKey(c: PolicyContext, name: string): string | undefined {
 }
 
 function expressionKey(source: string, path: string): OwnKey {
-  const run = compiled(source, path);
+  const run = expressionAt(path, () => compileTextExpression(source));
   return (c) => {
     try {
       return run(c);
@@ -176,15 +190,6 @@ function expressionKey(source: string, path: string): OwnKey {
       return undefined;
     }
   };
-}
-
-function compiled(source: string, path: string): (c: PolicyContext) => string {
-  try {
-    return compileTextExpression(source);
-  } catch (error) {
-    if (error instanceof ConfigError) throw ConfigError.at(path, error.message, error.issues[0]?.suggestion);
-    throw error;
-  }
 }
 
 function bounded(value: string): string {

@@ -6,5 +6,19 @@ export {
   callerKeys,
   needsIdentity,
 } from './caller-key.ts';
+export { type CountedAnswers, type CountOption, countedAnswers, countSchema } from './counted-answers.ts';
+export {
+  type HeadersPreset,
+  headersSchema,
+  type KongWindow,
+  kongWindowOf,
+  type LimitHeaders,
+  limitHeaders,
+  limitName,
+  type ToldLimit,
+  wholeSeconds,
+} from './limit-headers.ts';
 export { MISDEEDS, type Misdeed, misdeedOf, refusalIn } from './misdeeds.ts';
+export { limitsUnavailable, noteLoss } from './refusals.ts';
+export { type CostOption, costIssue, costSchema, type RequestCost, requestCost } from './request-cost.ts';
 export { SHARING_FIELDS, sharingOf } from './sharing.ts';

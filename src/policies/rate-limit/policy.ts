@@ -1,5 +1,6 @@
 import {
   type Awaitable,
+  type Charge,
   CONTINUE,
   type CompileDeps,
   type Decision,
@@ -9,98 +10,212 @@ import {
   type PolicyDefinition,
   reject,
 } from '../../contract/index.ts';
-import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts';
-import { DURATION_FORM, parseDuration } from '../../lib/duration.ts';
-import { type CallerKeys, callerKeys, needsIdentity } from '../../limits/index.ts';
-import { ruleFault } from '../../state/index.ts';
-import { defaultName, LimitHeaders, wholeSeconds } from './limit-headers.ts';
+import { InternalError, PolicyRejection } from '../../errors.ts';
+import {
+  type CallerKey,
+  type CallerKeys,
+  type CountedAnswers,
+  callerKeys,
+  countedAnswers,
+  type LimitHeaders,
+  limitHeaders,
+  limitName,
+  limitsUnavailable,
+  needsIdentity,
+  noteLoss,
+  type RequestCost,
+  requestCost,
+  wholeSeconds,
+} from '../../limits/index.ts';
+import { chargeOf, type Limit } from './limit.ts';
+import { readLimits } from './read-limits.ts';
 import { type RateLimitConfig, rateLimitSchema } from './schema.ts';
 
 /** Limits how often a caller may come, exactly, whichever worker answers. */
 export const rateLimit: PolicyDefinition<typeof rateLimitSchema> = {
   name: 'rate-limit',
-  summary: 'Limits how often a consumer, credential, address, route or header value may come.',
+  summary: 'Limits how often a consumer, credential, group, address, route, header value or claim may come.',
   schema: rateLimitSchema,
   body: 'none',
   needs: ({ by }) => (needsIdentity(by) ? ['identity'] : []),
   compile(config, deps): Policy {
-    return new RateLimitPolicy(config, deps);
+    const parts = partsOf(config, deps);
+    return config.limits === undefined ? new OneLimit(parts, parts.limits[0]) : new SeveralLimits(parts);
   },
 };
 
-/** What is counted, with every default filled in. */
-interface Limit {
-  readonly algorithm: 'gcra' | 'sliding-window';
-  readonly limit: number;
-  readonly windowMs: number;
-  /** At most so much at once; for a sliding window its limit. */
-  readonly burst: number;
-  readonly cost: number;
+/** What a config comes to. */
+interface Parts {
+  readonly attachment: string;
+  /** At least one. */
+  readonly limits: readonly Limit[];
+  readonly keys: CallerKeys;
+  readonly cost: RequestCost;
+  readonly headers: LimitHeaders | undefined;
+  /** Undefined where every request counts. */
+  readonly counts: CountedAnswers | undefined;
 }
 
-/** Throws ConfigError with every fault. */
-function readLimit(config: RateLimitConfig): Limit {
-  const { limit, algorithm = 'gcra', cost = 1, burst = limit } = config;
-  const windowMs = parseDuration(config.window) ?? 0;
-  const issues: ConfigIssue[] = [];
-  if (windowMs === 0) issues.push({ path: 'window', message: `is not ${DURATION_FORM}` });
-  if (algorithm === 'sliding-window' && config.burst !== undefined) {
-    const suggestion = 'leave burst out, or use algorithm: gcra';
-    issues.push({ path: 'burst', message: 'means nothing for a sliding window', suggestion });
-  }
-  if (cost > burst) {
-    issues.push({ path: 'cost', message: `is more than the ${burst} ever admitted at once` });
-  }
-  const fault = windowMs === 0 ? undefined : ruleFault(limit, windowMs, burst);
-  if (fault !== undefined) issues.push({ path: 'limit', message: fault });
-  if (issues.length > 0) throw new ConfigError(issues);
-  return { algorithm, limit, windowMs, burst, cost };
+function partsOf(config: RateLimitConfig, deps: CompileDeps): Parts {
+  const limits = readLimits(config, limitName(deps.attachment, deps.route));
+  return {
+    attachment: deps.attachment,
+    limits,
+    keys: callerKeys(config.by, deps),
+    cost: requestCost(config.cost, deps),
+    headers: limitHeaders(config.headers, limits),
+    counts: config.count === undefined ? undefined : countedAnswers(config.count),
+  };
 }
 
-class RateLimitPolicy implements Policy {
+/** `limit` and `window`: the counter has the attachment's own scope, and nothing is made but its outcome. */
+class OneLimit implements Policy {
+  readonly #parts: Parts;
   readonly #limit: Limit;
-  readonly #keys: CallerKeys;
-  readonly #headers: LimitHeaders | undefined;
-  readonly #rule: string;
   readonly #reason: string;
 
-  constructor(config: RateLimitConfig, deps: CompileDeps) {
-    this.#limit = readLimit(config);
-    this.#keys = callerKeys(config.by, deps);
-    this.#rule = config.name ?? defaultName(deps.attachment, deps.route);
-    this.#reason = `more than ${config.limit} per ${config.window}`;
-    this.#headers =
-      config.headers === 'none'
-        ? undefined
-        : new LimitHeaders(this.#rule, this.#limit.limit, this.#limit.windowMs);
+  constructor(parts: Parts, limit: Limit) {
+    this.#parts = parts;
+    this.#limit = limit;
+    this.#reason = reasonOf(limit);
   }
 
   request(c: PolicyContext): Awaitable<Decision> {
-    const outcome = this.#count(c);
+    const caller = this.#parts.keys(c);
+    const cost = this.#parts.cost.of(c);
+    const outcome = this.#count(c, caller, cost);
     return outcome instanceof Promise
-      ? outcome.then((later) => this.#decide(c, later))
-      : this.#decide(c, outcome);
+      ? outcome.then((later) => this.#decide(c, caller, cost, later))
+      : this.#decide(c, caller, cost, outcome);
   }
 
-  #count(c: PolicyContext): Awaitable<LimitOutcome> {
+  #count(c: PolicyContext, { scope, key }: CallerKey, cost: number): Awaitable<LimitOutcome> {
     const { state } = c.deps;
     const limit = this.#limit;
-    const { scope, key } = this.#keys(c);
-    return limit.algorithm === 'gcra'
-      ? state.gcra(scope, key, limit, limit.cost, c.now)
-      : state.slidingWindow(scope, key, limit, limit.cost, c.now);
+    if (limit.algorithm === 'sliding-window') return state.slidingWindow(scope, key, limit, cost, c.now);
+    if (limit.algorithm !== 'fixed-window') return state.gcra(scope, key, limit, cost, c.now);
+    const outcomes = state.charge([chargeOf(limit, scope, key, cost, c.now)], c.now);
+    return outcomes instanceof Promise ? outcomes.then(only) : only(outcomes);
   }
 
-  #decide(c: PolicyContext, outcome: LimitOutcome): Decision {
-    this.#headers?.append(c, outcome);
-    if (outcome.allowed) return CONTINUE;
-    const seconds = wholeSeconds(outcome.retryAfterMs);
+  #decide(c: PolicyContext, { scope, key }: CallerKey, cost: number, outcome: LimitOutcome): Decision {
+    const { attachment, headers, counts } = this.#parts;
+    noteLoss(c, attachment, outcome);
+    if (isUnknown(this.#limit, outcome)) return reject(limitsUnavailable(this.#limit.name));
+    headers?.append(c, outcome);
+    if (!outcome.allowed) return this.#refuse(outcome);
+    if (counts !== undefined && !outcome.lost)
+      giveBackAtEnd(c, counts, (nowMs) => [chargeOf(this.#limit, scope, key, cost, nowMs)]);
+    return CONTINUE;
+  }
+
+  #refuse(outcome: LimitOutcome): Decision {
+    const seconds = secondsToWait(this.#limit, outcome);
     return reject(
       new PolicyRejection('rate-limited', `Too many requests. Try again in ${seconds} s.`, {
-        rule: this.#rule,
-        reason: this.#reason,
+        rule: this.#limit.name,
+        reason: outcome.full ? NO_ROOM : this.#reason,
         headers: ['Retry-After', `${seconds}`],
       }),
     );
   }
+}
+
+/** `limits`: a scope for each, all charged or none. */
+class SeveralLimits implements Policy {
+  readonly #parts: Parts;
+  /** The scope of each limit, by the scope of the caller's key: there are at most two. */
+  readonly #scopes = new Map<string, readonly string[]>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  request(c: PolicyContext): Awaitable<Decision> {
+    const caller = this.#parts.keys(c);
+    const cost = this.#parts.cost.of(c);
+    const outcomes = c.deps.state.charge(this.#charges(caller, cost, c.now), c.now);
+    return outcomes instanceof Promise
+      ? outcomes.then((later) => this.#decide(c, caller, cost, later))
+      : this.#decide(c, caller, cost, outcomes);
+  }
+
+  #charges({ scope, key }: CallerKey, cost: number, nowMs: number): readonly Charge[] {
+    const { limits } = this.#parts;
+    const scopes = this.#scopesOf(scope);
+    const charges: Charge[] = [];
+    for (let i = 0; i < limits.length; i++) charges.push(chargeOf(limits[i], scopes[i], key, cost, nowMs));
+    return charges;
+  }
+
+  #scopesOf(scope: string): readonly string[] {
+    let scopes = this.#scopes.get(scope);
+    if (scopes === undefined) {
+      scopes = this.#parts.limits.map(({ name }) => `${scope} ${name}`);
+      this.#scopes.set(scope, scopes);
+    }
+    return scopes;
+  }
+
+  #decide(c: PolicyContext, caller: CallerKey, cost: number, outcomes: readonly LimitOutcome[]): Decision {
+    const { attachment, limits, headers, counts } = this.#parts;
+    const lost = outcomes.find((outcome) => outcome.lost);
+    if (lost !== undefined) noteLoss(c, attachment, lost);
+    const refusing = limits.filter((_, i) => !outcomes[i].allowed);
+    if (outcomes.some((outcome, i) => isUnknown(limits[i], outcome)))
+      return reject(limitsUnavailable(namesOf(refusing)));
+    headers?.appendAll(c, outcomes, refusing.length === 0 ? 0 : cost);
+    if (refusing.length > 0) return this.#refuse(outcomes, refusing);
+    if (counts !== undefined && lost === undefined)
+      giveBackAtEnd(c, counts, (nowMs) => this.#charges(caller, cost, nowMs));
+    return CONTINUE;
+  }
+
+  /** Names all that refuse; the client waits for the last of them. */
+  #refuse(outcomes: readonly LimitOutcome[], refusing: readonly Limit[]): Decision {
+    const { limits } = this.#parts;
+    const seconds = Math.max(
+      ...outcomes.map((outcome, i) => (outcome.allowed ? 0 : secondsToWait(limits[i], outcome))),
+    );
+    const names = namesOf(refusing);
+    return reject(
+      new PolicyRejection('rate-limited', `Too many requests (${names}). Try again in ${seconds} s.`, {
+        rule: names,
+        reason: outcomes.some(({ full }) => full) ? NO_ROOM : refusing.map(reasonOf).join(', '),
+        headers: ['Retry-After', `${seconds}`],
+      }),
+    );
+  }
+}
+
+/** Under way a request counts, since nobody knows better; then it is known how it was answered. */
+function giveBackAtEnd(
+  c: PolicyContext,
+  counts: CountedAnswers,
+  charges: (nowMs: number) => readonly Charge[],
+): void {
+  c.onEnd((end) => {
+    if (counts(end)) return;
+    const nowMs = c.deps.clock.now();
+    return c.deps.state.refund(charges(nowMs), c.now, nowMs);
+  });
+}
+
+/** Refused since nobody knows, which is another thing than a limit that is reached on this node's own count. */
+const isUnknown = ({ onLoss }: Limit, { allowed, lost }: LimitOutcome): boolean =>
+  lost === true && !allowed && onLoss === 'closed';
+
+const NO_ROOM = 'the table of counters has no room for another caller';
+
+const reasonOf = ({ limit, window }: Limit): string => `more than ${limit} per ${window}`;
+
+const namesOf = (limits: readonly Limit[]): string => limits.map(({ name }) => name).join(', ');
+
+/** A wait without an end (a share of the limit is less than the cost) is told as a window: something will have changed. */
+const secondsToWait = ({ windowMs }: Limit, { retryAfterMs }: LimitOutcome): number =>
+  wholeSeconds(Number.isFinite(retryAfterMs) ? retryAfterMs : windowMs);
+
+function only([outcome]: readonly LimitOutcome[]): LimitOutcome {
+  if (outcome === undefined) throw new InternalError('a charge has no outcome');
+  return outcome;
 }
