@@ -8,7 +8,7 @@ export const CELLS_PER_KEY = 4;
 export const TIME = 0;
 /** GCRA: what is owed, in requests times the window's milliseconds. Windows: what the current one was charged. */
 export const LEVEL = 1;
-/** Sliding window: what the window before was charged. Quota: what it left for the current one. */
+/** Sliding window: what the window before was charged. Quota: what it left for the current one, or -1. */
 export const PREVIOUS = 2;
 /** From when on the cells mean the same as zeros and may be forgotten. Milliseconds since the epoch. */
 export const IDLE_AT = 3;

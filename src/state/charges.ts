@@ -49,6 +49,6 @@ export function refundCharge(
       return refundSlidingWindow(cells, at, charge.rule, cost, chargedAtMs, nowMs);
     case 'fixed-window':
     case 'quota':
-      return refundFixedWindow(cells, at, charge.rule, cost, chargedAtMs);
+      return refundFixedWindow(cells, at, charge.rule, cost, chargedAtMs, nowMs);
   }
 }

@@ -1,6 +1,9 @@
 import { type FixedWindowRule, type LimitOutcome, REMEMBERED_WINDOWS } from '../contract/index.ts';
 import { IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
 
+/** PREVIOUS of a counter that was as one never charged when its window began: nothing was left before it. */
+const NEW = -1;
+
 /**
  * Brings the counter at `cells[at]` to the time and says whether the rule admits `cost`, which `addFixedWindow` then
  * charges: at most `limit` and what was carried over, from `startMs` to `endMs`. A clock set back by no more than a
@@ -16,14 +19,15 @@ export function askFixedWindow(
 ): LimitOutcome {
   const endMs = roll(cells, at, rule, carryOver, nowMs);
   const used = cells[at + LEVEL];
-  const most = rule.limit + cells[at + PREVIOUS];
-  const allowed = used + cost <= most;
+  const most = rule.limit + carriedOver(cells, at);
+  // A limit that was lowered leaves less than nothing; to ask is always admitted.
+  const allowed = cost === 0 || used + cost <= most;
   const kept = allowed ? used + cost : used;
   const endsInMs = Math.max(0, endMs - nowMs);
   return {
     allowed,
     remaining: Math.max(0, most - kept),
-    retryAfterMs: allowed ? 0 : retryMs(rule.limit, most - used, carryOver, cost, endsInMs),
+    retryAfterMs: allowed ? 0 : retryMs(cells, at, rule.limit, carryOver, cost, endsInMs),
     resetMs: kept === 0 ? 0 : endsInMs,
   };
 }
@@ -36,21 +40,32 @@ export function addFixedWindow(
   carryOver: number,
   cost: number,
 ): void {
+  // Who only asks is not remembered for it.
+  if (cost === 0) return;
   cells[at + LEVEL] += cost;
   keepLonger(cells, at, endOf(cells, at, rule), rule.endMs - rule.startMs, carryOver);
 }
 
-/** Gives back what was charged by that rule, where its window is still the one that is counted in. */
+/**
+ * Gives back what was charged by that rule, where its window is still the one that is counted in. One that was new and
+ * holds nothing any more is new again.
+ */
 export function refundFixedWindow(
   cells: Float64Array,
   at: number,
   rule: FixedWindowRule,
   cost: number,
   chargedAtMs: number,
+  nowMs: number,
 ): void {
   if (cells[at + TIME] !== rule.startMs || chargedAtMs < rule.startMs) return;
-  cells[at + LEVEL] = Math.max(0, cells[at + LEVEL] - cost);
+  const used = Math.max(0, cells[at + LEVEL] - cost);
+  cells[at + LEVEL] = used;
+  if (used === 0 && cells[at + PREVIOUS] === NEW) cells[at + IDLE_AT] = idleFrom(nowMs);
 }
+
+/** What was carried over into the window that is counted in. */
+export const carriedOver = (cells: Float64Array, at: number): number => Math.max(0, cells[at + PREVIOUS]);
 
 /** A window as it is to be counted in from now on. */
 export interface CountedWindow {
@@ -90,7 +105,7 @@ function roll(
   const carried = isKnown && lastMs < startMs ? carriedInto(cells, at, rule, carryOver) : undefined;
   cells[at + TIME] = startMs;
   cells[at + LEVEL] = 0;
-  cells[at + PREVIOUS] = carried ?? 0;
+  cells[at + PREVIOUS] = carried ?? NEW;
   cells[at + IDLE_AT] = idleFrom(nowMs);
   // Also without anything carried: that somebody came before is remembered.
   if (carried !== undefined) keepLonger(cells, at, endMs, endMs - startMs, carryOver);
@@ -108,7 +123,7 @@ function carriedInto(
   // Rounded, since months and days of a time zone are not of one length.
   const windows = Math.round((startMs - cells[at + TIME]) / (endMs - startMs));
   if (windows > REMEMBERED_WINDOWS) return undefined;
-  const left = Math.max(0, limit + cells[at + PREVIOUS] - cells[at + LEVEL]);
+  const left = Math.max(0, limit + carriedOver(cells, at) - cells[at + LEVEL]);
   return Math.min(carryOver, left + Math.max(0, windows - 1) * limit);
 }
 
@@ -132,7 +147,16 @@ function keepLonger(
  * The next window, where it will admit so much. What is more than its limit waits for what is carried into it; where
  * that is not enough, no wait that could be told would do.
  */
-function retryMs(limit: number, left: number, carryOver: number, cost: number, endsInMs: number): number {
+function retryMs(
+  cells: Float64Array,
+  at: number,
+  limit: number,
+  carryOver: number,
+  cost: number,
+  endsInMs: number,
+): number {
+  const isNew = cells[at + PREVIOUS] === NEW && cells[at + LEVEL] === 0;
+  const left = isNew ? 0 : limit + carriedOver(cells, at) - cells[at + LEVEL];
   const next = limit + Math.min(carryOver, Math.max(0, left));
   return cost > next ? Number.POSITIVE_INFINITY : endsInMs;
 }

@@ -1,7 +1,7 @@
-import { LEVEL, PREVIOUS, TIME } from './cells.ts';
+import { LEVEL, TIME } from './cells.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
-import { setFixedWindow } from './fixed-window.ts';
+import { carriedOver, setFixedWindow } from './fixed-window.ts';
 
 /** What a quota's counter stands at. */
 export interface QuotaUsage {
@@ -34,7 +34,7 @@ export function readQuota(
   const usage =
     at === NONE || cells[at + TIME] === 0
       ? undefined
-      : { startMs: cells[at + TIME], used: cells[at + LEVEL], carried: cells[at + PREVIOUS] };
+      : { startMs: cells[at + TIME], used: cells[at + LEVEL], carried: carriedOver(cells, at) };
   table.unlock(bucket);
   return usage;
 }

@@ -21,7 +21,8 @@ export function askSlidingWindow(
   const previous = cells[at + PREVIOUS];
   const carried = previous * (windowMs - (timeMs - startMs));
   const wanted = cells[at + LEVEL] + cost;
-  const allowed = carried + wanted * windowMs <= limit * windowMs;
+  // A clock set back may leave less than nothing; to ask is always admitted.
+  const allowed = cost === 0 || carried + wanted * windowMs <= limit * windowMs;
   const current = allowed ? wanted : cells[at + LEVEL];
   return {
     allowed,
