@@ -96,7 +96,7 @@ export interface LimitOutcome {
 /** At most `limit` at the same time. */
 export interface SlotRule extends Sharing {
   readonly limit: number;
-  /** How many may wait for one; 0 for none. */
+  /** How many may wait for one; 0 for none. Where they do, one that matters more displaces the last that matters least. */
   readonly queue: number;
   /** How long one waits at most, in milliseconds. */
   readonly waitMs: number;
@@ -120,8 +120,11 @@ export type SlotOutcome =
     }
   | {
       readonly granted: false;
-      /** `full`: nobody may wait; `queue-full`; `timeout`: waited in vain; `cancelled`; `lost`: the store was, and the rule says closed. */
-      readonly why: 'full' | 'queue-full' | 'timeout' | 'cancelled' | 'lost';
+      /**
+       * `full`: nobody may wait; `queue-full`: also of one that waited and was displaced; `timeout`: waited in vain;
+       * `cancelled`; `no-room`: too much is held by others to count one more; `lost`: the store was, and the rule says closed.
+       */
+      readonly why: 'full' | 'queue-full' | 'timeout' | 'cancelled' | 'no-room' | 'lost';
       readonly held: number;
     };
 

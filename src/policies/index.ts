@@ -16,6 +16,7 @@ import { jwtOutline } from './jwt/schema.ts';
 import { mtlsOutline } from './mtls/schema.ts';
 import { oauth2IntrospectionOutline } from './oauth2-introspection/schema.ts';
 import { oidcLoginOutline } from './oidc-login/schema.ts';
+import { quotaOutline } from './quota/schema.ts';
 import { rateLimit } from './rate-limit/policy.ts';
 import { resourceMetadata } from './resource-metadata/policy.ts';
 import { securityHeaders } from './security-headers/policy.ts';
@@ -43,6 +44,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
     async () => (await import('./oauth2-introspection/policy.ts')).oauth2Introspection,
   ),
   deferred(oidcLoginOutline, async () => (await import('./oidc-login/policy.ts')).oidcLogin),
+  deferred(quotaOutline, async () => (await import('./quota/policy.ts')).quota),
   rateLimit,
   resourceMetadata,
   securityHeaders,

@@ -124,6 +124,7 @@ const innerListener = (port: number) => ({
 const ORDER_ID = { type: 'object', properties: { id: { type: 'integer', maximum: 999 } } };
 const PAGE = { type: 'object', properties: { page: { type: 'integer', minimum: 1 } } };
 const BRIEF_WINDOWS = { by: 'route', limit: 2, window: '30ms', algorithm: 'sliding-window' };
+const RESERVE = { limit: 5, by: 'route' };
 const TENANT_HEADERS = { type: 'object', required: ['x-tenant'] };
 const GOLD = 'request.headers["x-plan"] == "gold"';
 
@@ -137,6 +138,7 @@ const READ_ORDER = {
     { 'api-key': {} },
     { acl: { allow: { groups: ['staff', 'partners'] }, deny: [{ consumers: ['ben'], methods: ['PUT'] }] } },
     { 'rate-limit': { by: 'consumer', limit: 40, window: '1h', burst: 20 } },
+    { quota: { limit: 30, per: 'year', within: [{ limit: 90, by: 'group' }], spillOver: RESERVE } },
     { validate: { params: ORDER_ID, query: PAGE } },
     { headers: { response: { rename: { 'x-origin': 'x-served-by' } } } },
   ],

@@ -1,0 +1,114 @@
+import { hash } from 'node:crypto';
+import type {
+  Charge,
+  CompileDeps,
+  PolicyContext,
+  QuotaAbout,
+  QuotaRule,
+  Sharing,
+} from '../../contract/index.ts';
+import { keyDigest } from '../../lib/key-digest.ts';
+import { RenewalWindows, type TimeWindow } from '../../lib/renewal-windows.ts';
+import { type By, type CallerKeys, callerKeys } from '../../limits/index.ts';
+import type { Level } from './settings.ts';
+
+type QuotaCharge = Extract<Charge, { kind: 'quota' }>;
+
+/** One counter of a quota for each of its keys: how it is called, and what it admits in the window there is. */
+export class Allowance {
+  readonly level: Level;
+  readonly #attachment: string;
+  readonly #windows: RenewalWindows;
+  readonly #keys: CallerKeys;
+  /** Whether keys are values of the caller’s, which may be secrets: counted, kept and shown by their digest. */
+  readonly #isDigest: boolean;
+  readonly #asked: Rules;
+  readonly #byAddress: Rules;
+
+  /** Throws ConfigError for keys that are wrong. */
+  constructor(level: Level, deps: CompileDeps, sharing: Sharing) {
+    const { by, path, period } = level;
+    this.level = level;
+    this.#attachment = deps.attachment;
+    this.#windows = new RenewalWindows(period.renewal);
+    this.#keys = callerKeys(by, deps, `${path}by`);
+    this.#isDigest = typeof by === 'object' && !('address' in by);
+    this.#asked = new Rules(level, sharing, deps.attachment, kindOf(by));
+    this.#byAddress = new Rules(level, sharing, deps.attachment, ADDRESS);
+  }
+
+  charge(c: PolicyContext, cost: number): QuotaCharge {
+    const { scope, key } = this.#keys(c);
+    const isAsked = scope === this.#attachment;
+    const rules = isAsked ? this.#asked : this.#byAddress;
+    const face = rules.face(c.shadow);
+    return {
+      kind: 'quota',
+      scope: face.scope,
+      key: isAsked && this.#isDigest ? keyDigest(key) : key,
+      cost,
+      rule: face.rule(this.#windows.at(c.now)),
+    };
+  }
+}
+
+/** Who cannot be told apart as asked is told apart by this, in a scope of its own. */
+const ADDRESS = 'address';
+
+/** What one kind of key is counted under, in force and in shadow: a trial uses up nothing of what is in force. */
+class Rules {
+  readonly #enforced: Face;
+  readonly #shadow: Face;
+
+  constructor(level: Level, sharing: Sharing, attachment: string, kind: string) {
+    this.#enforced = new Face(level, sharing, { attachment, name: level.name, by: kind, shadow: false });
+    this.#shadow = new Face(level, sharing, { attachment, name: level.name, by: kind, shadow: true });
+  }
+
+  face(shadow: boolean): Face {
+    return shadow ? this.#shadow : this.#enforced;
+  }
+}
+
+class Face {
+  /** The limit and the name are no part of it: who changes them changes nothing of what is used. */
+  readonly scope: string;
+  readonly #level: Level;
+  readonly #sharing: Sharing;
+  readonly #about: QuotaAbout;
+  #window: TimeWindow | undefined;
+  #rule: QuotaRule | undefined;
+
+  constructor(level: Level, sharing: Sharing, about: QuotaAbout) {
+    const { role, period, by } = level;
+    const trial = about.shadow ? ' in shadow' : '';
+    const kind = typeof by === 'object' && 'expression' in by ? `${about.by} ${fingerprint(by)}` : about.by;
+    this.scope = `${about.attachment} ${role} ${period.word} by ${kind}${trial}`;
+    this.#level = level;
+    this.#sharing = sharing;
+    this.#about = about;
+  }
+
+  /** One object for each window: a request makes none. */
+  rule(window: TimeWindow): QuotaRule {
+    if (this.#rule !== undefined && this.#window === window) return this.#rule;
+    const { limit, carryOver } = this.#level;
+    this.#window = window;
+    this.#rule = Object.freeze({ limit, carryOver, ...window, ...this.#sharing, about: this.#about });
+    return this.#rule;
+  }
+}
+
+/** What the keys are, in words. */
+function kindOf(by: By | undefined): string {
+  if (by === undefined) return 'consumer';
+  if (typeof by === 'string') return by;
+  if ('header' in by) return `header ${by.header.toLowerCase()}`;
+  if ('claim' in by) return `claim ${by.claim}`;
+  if ('expression' in by) return 'expression';
+  const { ipv4 = 32, ipv6 = 64 } = by.address;
+  return ipv4 === 32 && ipv6 === 64 ? ADDRESS : `address /${ipv4} /${ipv6}`;
+}
+
+const fingerprint = ({ expression }: { readonly expression: string }): string =>
+  hash('sha256', expression, 'hex').slice(0, 16);
