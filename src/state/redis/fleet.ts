@@ -1,0 +1,45 @@
+import type { FleetSize } from './after-loss.ts';
+import { numbersOf } from './charge-words.ts';
+import type { ScriptStore } from './script-store.ts';
+import { BEAT, LEAVE } from './scripts.ts';
+
+const BEAT_MS = 1000;
+/** Who has not been heard of for so long is gone. */
+const LIVES_MS = 5000;
+
+/** Who counts in the store, as far as was heard last. */
+export class Fleet implements FleetSize {
+  nodes = 1;
+  workers = 1;
+  readonly #store: ScriptStore;
+  readonly #keys: readonly [string, string];
+  readonly #node: string;
+  readonly #worker: string;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `worker` is another for each thread of each node. */
+  constructor(store: ScriptStore, keys: readonly [string, string], node: string, worker: string) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#node = node;
+    this.#worker = worker;
+  }
+
+  async join(): Promise<void> {
+    this.#timer = setInterval(() => void this.#beat(), BEAT_MS).unref();
+    await this.#beat();
+  }
+
+  /** What is left behind lapses where this is not heard. */
+  async leave(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#store.ask(LEAVE, [this.#keys[0]], [this.#worker]);
+  }
+
+  async #beat(): Promise<void> {
+    const answer = await this.#store.ask(BEAT, this.#keys, [LIVES_MS, this.#worker, this.#node]);
+    const [workers, nodes] = numbersOf(answer, 2) ?? [this.workers, this.nodes];
+    this.workers = Math.max(1, workers);
+    this.nodes = Math.max(1, nodes);
+  }
+}

@@ -1,0 +1,210 @@
+import type {
+  Awaitable,
+  Charge,
+  Clock,
+  CounterState,
+  GcraRule,
+  LimitOutcome,
+  Random,
+  SlidingWindowRule,
+  SlotOutcome,
+  SlotRule,
+  Waiter,
+} from '../../contract/index.ts';
+import { assertAmount, assertCharge, assertTime } from '../rule.ts';
+import { AfterLoss, type FleetSize } from './after-loss.ts';
+import { addWords, outcomesOf } from './charge-words.ts';
+import { leaseMs } from './lease.ts';
+import { Leases } from './leases.ts';
+import type { ScriptStore, StoreAnswer, StoreWord } from './script-store.ts';
+import { CHARGE, REFUND, TALLY } from './scripts.ts';
+import { type StoreNames, tagOf } from './store-names.ts';
+import { StoreSlots } from './store-slots.ts';
+
+export interface StoreCounterParts {
+  readonly store: ScriptStore & { readonly isUp: boolean };
+  readonly names: StoreNames;
+  readonly fleet: FleetSize;
+  /** Counts while the store does not. */
+  readonly memory: CounterState;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of this thread, unlike any other's. */
+  readonly worker: string;
+  /**
+   * Whose time is counted by. `store` (default): its own, so that nodes whose clocks differ count alike. `evaluation`:
+   * that of the request, for tests that hold these counters to others.
+   */
+  readonly time?: 'store' | 'evaluation';
+}
+
+/** Charges of one slot, which are charged at one instant. */
+interface Together {
+  readonly names: string[];
+  readonly charges: Charge[];
+  /** Their places among all. */
+  readonly at: number[];
+}
+
+/** Counters that several nodes share. What the store does not answer in time is decided as its rule says. */
+export class StoreCounters implements CounterState {
+  readonly #parts: StoreCounterParts;
+  readonly #afterLoss: AfterLoss;
+  readonly #leases: Leases;
+  readonly #slots: StoreSlots;
+
+  constructor(parts: StoreCounterParts) {
+    this.#parts = parts;
+    this.#afterLoss = new AfterLoss(parts.memory, parts.fleet, parts.clock);
+    const afterLoss = this.#afterLoss;
+    this.#leases = new Leases({
+      ...parts,
+      afterLoss,
+      exactly: (charge, nowMs) => this.#exactly(charge, nowMs),
+    });
+    this.#slots = new StoreSlots({ ...parts, afterLoss });
+  }
+
+  gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome> {
+    return this.#one({ kind: 'gcra', scope, key, rule, cost }, nowMs);
+  }
+
+  slidingWindow(
+    scope: string,
+    key: string,
+    rule: SlidingWindowRule,
+    cost: number,
+    nowMs: number,
+  ): Awaitable<LimitOutcome> {
+    return this.#one({ kind: 'sliding-window', scope, key, rule, cost }, nowMs);
+  }
+
+  charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]> {
+    for (const charge of charges) assertCharge(charge, nowMs);
+    // Some leased and some not: then all of them are asked for, and at one instant.
+    if (charges.every(isLeased)) return this.#leases.all(charges, nowMs);
+    const together = this.#together(charges);
+    if (together.length === 1) return this.#chargeSlot(together[0], nowMs);
+    return this.#chargeSlots(together, charges.length, nowMs);
+  }
+
+  async refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Promise<void> {
+    for (const charge of charges) assertCharge(charge, nowMs);
+    assertTime(chargedAtMs);
+    const ageMs = Math.floor(nowMs) - Math.floor(chargedAtMs);
+    // The clock was set back since: nobody knows how much time has given back.
+    if (ageMs < 0) return;
+    const where = this.#afterLoss.whereCounted(ageMs, !this.#parts.store.isUp);
+    if (where === 'nowhere') return;
+    if (where === 'here') return void (await this.#afterLoss.refund(charges, chargedAtMs, nowMs));
+    await Promise.all(this.#together(charges).map((one) => this.#refundSlot(one, ageMs, nowMs)));
+  }
+
+  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number> {
+    assertAmount(amount, nowMs);
+    const { store, names } = this.#parts;
+    const name = names.ofTally(scope, key, windowMs);
+    const asked = store.ask(TALLY, [name], [this.#time(nowMs), amount, windowMs]);
+    const here = () => this.#afterLoss.tally(scope, key, windowMs, amount, nowMs);
+    return asked === undefined ? here() : asked.then((answer) => sumOf(answer) ?? here());
+  }
+
+  acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
+    assertTime(nowMs);
+    return this.#slots.acquire(scope, key, rule, nowMs, waiter);
+  }
+
+  /** The store answers again. */
+  found(): void {
+    this.#afterLoss.found();
+  }
+
+  /** Gives back what was taken ahead and what is held. */
+  close(): void {
+    this.#leases.close();
+    this.#slots.close();
+  }
+
+  #one(charge: Charge, nowMs: number): Awaitable<LimitOutcome> {
+    assertCharge(charge, nowMs);
+    return isLeased(charge) ? this.#leases.one(charge, nowMs) : this.#exactly(charge, nowMs);
+  }
+
+  #exactly(charge: Charge, nowMs: number): Awaitable<LimitOutcome> {
+    const { store, names } = this.#parts;
+    const words: StoreWord[] = [this.#time(nowMs)];
+    addWords(words, charge);
+    const asked = store.ask(CHARGE, [names.ofCharge(charge)], words);
+    if (asked === undefined) return this.#afterLoss.one(charge, nowMs);
+    return asked.then((answer) => outcomesOf(answer, 1)?.[0] ?? this.#afterLoss.one(charge, nowMs));
+  }
+
+  #chargeSlot({ names, charges }: Together, nowMs: number): Awaitable<readonly LimitOutcome[]> {
+    const words: StoreWord[] = [this.#time(nowMs)];
+    for (const charge of charges) addWords(words, charge);
+    const asked = this.#parts.store.ask(CHARGE, names, words);
+    if (asked === undefined) return this.#afterLoss.all(charges, nowMs);
+    return asked.then((answer) => outcomesOf(answer, charges.length) ?? this.#afterLoss.all(charges, nowMs));
+  }
+
+  /**
+   * All slots are asked at once, and where one refuses, what the others charged is given back. Meanwhile somebody else
+   * may be refused for it; nobody is ever admitted too much.
+   */
+  async #chargeSlots(
+    together: readonly Together[],
+    count: number,
+    nowMs: number,
+  ): Promise<readonly LimitOutcome[]> {
+    const answers = await Promise.all(together.map((one) => this.#chargeSlot(one, nowMs)));
+    const outcomes: LimitOutcome[] = new Array(count);
+    for (const [i, { at }] of together.entries()) {
+      for (const [j, outcome] of answers[i].entries()) outcomes[at[j]] = outcome;
+    }
+    if (outcomes.every(({ allowed }) => allowed)) return outcomes;
+    for (const [i, one] of together.entries()) {
+      if (!answers[i].every(({ allowed }) => allowed)) continue;
+      if (answers[i].some(({ lost }) => lost)) void this.#afterLoss.refund(one.charges, nowMs, nowMs);
+      else void this.#refundSlot(one, 0, nowMs);
+    }
+    return outcomes;
+  }
+
+  async #refundSlot({ names, charges }: Together, ageMs: number, nowMs: number): Promise<void> {
+    // A share may have been charged so much earlier than it was used.
+    const aheadMs = Math.max(0, ...charges.filter(isLeased).map(({ rule }) => leaseMs(windowOf(rule))));
+    const words: StoreWord[] = [this.#time(nowMs), ageMs + aheadMs];
+    for (const charge of charges) addWords(words, charge);
+    await this.#parts.store.ask(REFUND, names, words);
+  }
+
+  /** By slot where they are told apart, in the order they came. */
+  #together(charges: readonly Charge[]): Together[] {
+    const { store, names } = this.#parts;
+    const slots = new Map<string, Together>();
+    for (const [i, charge] of charges.entries()) {
+      const name = names.ofCharge(charge);
+      const tag = store.isCluster ? tagOf(name) : '';
+      const one = slots.get(tag) ?? { names: [], charges: [], at: [] };
+      one.names.push(name);
+      one.charges.push(charge);
+      one.at.push(i);
+      slots.set(tag, one);
+    }
+    return [...slots.values()];
+  }
+
+  #time(nowMs: number): StoreWord {
+    return this.#parts.time === 'evaluation' ? Math.floor(nowMs) : '';
+  }
+}
+
+const isLeased = ({ rule }: Charge): boolean => rule.counting === 'leased';
+
+const windowOf = (rule: Charge['rule']): number =>
+  'windowMs' in rule ? rule.windowMs : rule.endMs - rule.startMs;
+
+function sumOf(answer: StoreAnswer | undefined): number | undefined {
+  const sum = typeof answer === 'string' ? Number(answer) : Number.NaN;
+  return Number.isNaN(sum) ? undefined : sum;
+}
