@@ -5,6 +5,7 @@ export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export type * from './list-store.ts';
+export type * from './quota-usage-store.ts';
 export { openSqliteStore } from './sqlite.ts';
 export {
   type ActiveRevision,

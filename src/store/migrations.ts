@@ -89,6 +89,24 @@ const STEPS: readonly string[] = [
      reason TEXT NOT NULL,
      banned_by TEXT NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE quota_usage (
+     scope TEXT NOT NULL,
+     key TEXT NOT NULL,
+     id TEXT NOT NULL UNIQUE,
+     attachment TEXT NOT NULL,
+     name TEXT NOT NULL,
+     keys_are TEXT NOT NULL,
+     in_shadow INTEGER NOT NULL CHECK (in_shadow IN (0, 1)),
+     most INTEGER NOT NULL,
+     started INTEGER NOT NULL,
+     ends INTEGER NOT NULL,
+     used INTEGER NOT NULL,
+     carried INTEGER NOT NULL,
+     carry_over INTEGER NOT NULL,
+     kept_until INTEGER NOT NULL,
+     PRIMARY KEY (scope, key)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX quota_usage_kept ON quota_usage (kept_until);`,
 ];
 
 /** The schema version this program writes. */

@@ -5,11 +5,13 @@ import type { ConsumerStore } from './consumer-store.ts';
 import { ensurePrivateFile } from './data-directory.ts';
 import type { ListStore } from './list-store.ts';
 import { migrate } from './migrations.ts';
+import type { QuotaUsageStore } from './quota-usage-store.ts';
 import { parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
 import { SqliteBans } from './sqlite-bans.ts';
 import { guard, SqliteConnection } from './sqlite-connection.ts';
 import { SqliteConsumers } from './sqlite-consumers.ts';
 import { SqliteLists } from './sqlite-lists.ts';
+import { SqliteQuotas } from './sqlite-quotas.ts';
 import type {
   ActiveRevision,
   AuditEntry,
@@ -58,6 +60,7 @@ class SqliteStore implements Store {
   readonly consumers: ConsumerStore;
   readonly lists: ListStore;
   readonly bans: BanStore;
+  readonly quotas: QuotaUsageStore;
   readonly #connection: SqliteConnection;
 
   constructor(database: DatabaseSync) {
@@ -65,6 +68,7 @@ class SqliteStore implements Store {
     this.consumers = new SqliteConsumers(this.#connection);
     this.lists = new SqliteLists(this.#connection);
     this.bans = new SqliteBans(this.#connection);
+    this.quotas = new SqliteQuotas(this.#connection);
   }
 
   putRevision(revision: RevisionEntry): Promise<void> {

@@ -1,6 +1,7 @@
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import type { ListStore } from './list-store.ts';
+import type { QuotaUsageStore } from './quota-usage-store.ts';
 
 /** A stored document. Immutable once put. */
 export interface RevisionEntry {
@@ -77,13 +78,14 @@ export type AuditVerification =
     };
 
 /**
- * Revisions, audit, callers, lists and bans of the control side. The data side never waits for it. Every method may reject with
+ * Revisions, audit, callers, lists, bans and usage of quotas of the control side. The data side never waits for it. Every method may reject with
  * {@link StoreError}; the caller goes on serving.
  */
 export interface Store {
   readonly consumers: ConsumerStore;
   readonly lists: ListStore;
   readonly bans: BanStore;
+  readonly quotas: QuotaUsageStore;
   /** Puts a revision; one that is there already stays as it was. */
   putRevision(revision: RevisionEntry): Promise<void>;
   getRevision(id: string): Promise<StoredRevision | undefined>;

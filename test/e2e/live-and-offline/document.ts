@@ -138,7 +138,7 @@ const READ_ORDER = {
     { 'api-key': {} },
     { acl: { allow: { groups: ['staff', 'partners'] }, deny: [{ consumers: ['ben'], methods: ['PUT'] }] } },
     { 'rate-limit': { by: 'consumer', limit: 40, window: '1h', burst: 20 } },
-    { quota: { limit: 30, per: 'year', within: [{ limit: 90, by: 'group' }], spillOver: RESERVE } },
+    { quota: { limit: 12, per: 'year', within: [{ limit: 24, by: 'group' }], spillOver: RESERVE } },
     { validate: { params: ORDER_ID, query: PAGE } },
     { headers: { response: { rename: { 'x-origin': 'x-served-by' } } } },
   ],

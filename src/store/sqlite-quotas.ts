@@ -1,0 +1,105 @@
+import type { SQLInputValue } from 'node:sqlite';
+import type { QuotaUsageEntry, QuotaUsageQuery, QuotaUsageStore } from './quota-usage-store.ts';
+import { textOf, wholeOf } from './rows.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+import { StoreError } from './store.ts';
+
+const MAX_PAGE = 1000;
+
+/** Usage of quotas in the embedded store. */
+export class SqliteQuotas implements QuotaUsageStore {
+  readonly #connection: SqliteConnection;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  put(entries: readonly QuotaUsageEntry[]): Promise<void> {
+    return this.#connection.run(() =>
+      this.#connection.transaction('BEGIN IMMEDIATE', () => {
+        const put = this.#connection.prepare(
+          `INSERT OR REPLACE INTO quota_usage (scope, key, id, attachment, name, keys_are, in_shadow, most, started,
+             ends, used, carried, carry_over, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        );
+        for (const one of entries) put.run(...columnsOf(one));
+      }),
+    );
+  }
+
+  get(id: string): Promise<QuotaUsageEntry | undefined> {
+    return this.#connection.run(() => {
+      const row = this.#connection.prepare('SELECT * FROM quota_usage WHERE id = ?').get(id);
+      return row === undefined ? undefined : parseUsage(row);
+    });
+  }
+
+  list(query: QuotaUsageQuery): Promise<readonly QuotaUsageEntry[]> {
+    return this.#connection.run(() => {
+      const { where, values } = this.#conditions(query);
+      const rows = Math.min(Math.max(Math.trunc(query.limit), 1), MAX_PAGE);
+      return this.#connection
+        .prepare(`SELECT * FROM quota_usage WHERE ${where} ORDER BY scope, key LIMIT ?`)
+        .all(...values, rows)
+        .map(parseUsage);
+    });
+  }
+
+  kept(nowMs: number): Promise<readonly QuotaUsageEntry[]> {
+    return this.#connection.run(() => {
+      this.#connection.prepare('DELETE FROM quota_usage WHERE kept_until <= ?').run(nowMs);
+      return this.#connection.prepare('SELECT * FROM quota_usage ORDER BY scope, key').all().map(parseUsage);
+    });
+  }
+
+  #conditions({ attachment, by, keys, nowMs, after }: QuotaUsageQuery) {
+    const parts = ['ends > ?'];
+    const values: SQLInputValue[] = [nowMs];
+    const add = (part: string, ...more: readonly SQLInputValue[]): void => {
+      parts.push(part);
+      values.push(...more);
+    };
+    if (attachment !== undefined) add('attachment = ?', attachment);
+    if (by !== undefined) add('keys_are = ?', by);
+    if (keys !== undefined) add(`key IN (${keys.map(() => '?').join(', ')})`, ...keys);
+    if (after !== undefined) {
+      const row = this.#connection.prepare('SELECT scope, key FROM quota_usage WHERE id = ?').get(after);
+      if (row === undefined) throw new StoreError('not-found', `there is no usage ${after}`);
+      add('(scope, key) > (?, ?)', textOf(row.scope), textOf(row.key));
+    }
+    return { where: parts.join(' AND '), values };
+  }
+}
+
+const columnsOf = (one: QuotaUsageEntry): SQLInputValue[] => [
+  one.scope,
+  one.key,
+  one.id,
+  one.attachment,
+  one.name,
+  one.by,
+  one.shadow ? 1 : 0,
+  one.limit,
+  one.startMs,
+  one.endMs,
+  one.used,
+  one.carried,
+  one.carryOver,
+  one.keptUntilMs,
+];
+
+const parseUsage = (row: Record<string, unknown>): QuotaUsageEntry => ({
+  id: textOf(row.id),
+  scope: textOf(row.scope),
+  key: textOf(row.key),
+  attachment: textOf(row.attachment),
+  name: textOf(row.name),
+  by: textOf(row.keys_are),
+  shadow: wholeOf(row.in_shadow) === 1,
+  limit: wholeOf(row.most),
+  startMs: wholeOf(row.started),
+  endMs: wholeOf(row.ends),
+  used: wholeOf(row.used),
+  carried: wholeOf(row.carried),
+  carryOver: wholeOf(row.carry_over),
+  keptUntilMs: wholeOf(row.kept_until),
+});
