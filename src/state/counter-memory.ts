@@ -4,4 +4,6 @@ export interface CounterMemory {
   readonly counters: SharedArrayBuffer;
   /** Quotas, in a table of their own: no flood of addresses keeps one from a place, nor waits for one. */
   readonly quotas: SharedArrayBuffer;
+  /** Places of requests under way, and of what is open. */
+  readonly slots: SharedArrayBuffer;
 }

@@ -17,3 +17,4 @@ export {
   type SharedCounterOptions,
   type SharedCounters,
 } from './shared-counters.ts';
+export { attachInFlight, type InFlight } from './slots/worker-slots.ts';

@@ -1,4 +1,5 @@
 import type { Slot, SlotOutcome, SlotRule } from '../contract/index.ts';
+import { assertSlotRule } from './slots/slot-rule.ts';
 
 /**
  * Places among those under way, counted in this thread alone and without waiting: for tests, replay and evaluation
@@ -8,6 +9,7 @@ export class LocalSlots {
   readonly #held = new Map<string, number>();
 
   acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
+    assertSlotRule(rule);
     const name = `${scope}\n${key}`;
     const held = this.#held.get(name) ?? 0;
     if (held >= rule.limit) return { granted: false, why: rule.queue > 0 ? 'timeout' : 'full', held };

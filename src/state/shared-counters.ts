@@ -1,5 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import type {
+  Awaitable,
   Charge,
   CounterState,
   GcraRule,
@@ -8,6 +9,7 @@ import type {
   SlidingWindowRule,
   SlotOutcome,
   SlotRule,
+  Waiter,
 } from '../contract/index.ts';
 import { ChargeTogether } from './charge-together.ts';
 import { refundCharge } from './charges.ts';
@@ -15,11 +17,12 @@ import type { CounterMemory } from './counter-memory.ts';
 import { CounterNames } from './counter-names.ts';
 import { CounterTable, NONE } from './counter-table.ts';
 import { addGcra, askGcra } from './gcra.ts';
-import { LocalSlots } from './local-slots.ts';
 import { type QuotaUsage, type RestoredQuota, readQuota, restoreQuota } from './quota-store.ts';
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { allocateTable } from './shared-table.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
+import { createSlots } from './slots/slots.ts';
+import { attachSlots, type WorkerSlots } from './slots/worker-slots.ts';
 
 export interface SharedCounterOptions {
   /** Seeds the hash of keys. */
@@ -28,6 +31,8 @@ export interface SharedCounterOptions {
   readonly maxKeys?: number;
   /** The same for the quotas of callers. Default 131,072 (5 MB when full). */
   readonly maxQuotas?: number;
+  /** Worker threads, for the memory of what they hold. Default 8. */
+  readonly threads?: number;
 }
 
 /** The side of shared counters that owns them: the thread that starts the workers. */
@@ -36,7 +41,7 @@ export interface SharedCounters {
   readonly memory: CounterMemory;
   /** Frees what a worker held when it was ended; call with its `threadId` once it has exited, never before. */
   release(endedThreadId: number): void;
-  /** `refusedForSpace`: requests refused since the table's places for their key were all live, quotas included. */
+  /** `refusedForSpace`: requests refused since the table's places for their key were all live, quotas and slots included. */
   stats(): { readonly maxKeys: number; readonly maxQuotas: number; readonly refusedForSpace: number };
   /** What a quota (a charge of kind `quota`) stands at, or undefined when nothing is known of it. */
   readQuota(scope: string, key: string): QuotaUsage | undefined;
@@ -46,9 +51,12 @@ export interface SharedCounters {
 
 /** Makes the counters of a node. Bounded memory, allocated once. */
 export function createSharedCounters(options: SharedCounterOptions): SharedCounters {
+  const { random, threads } = options;
+  const slots = createSlots(threads === undefined ? { random } : { random, threads });
   const memory: CounterMemory = {
     counters: allocateTable(options.maxKeys ?? 1_048_576),
     quotas: allocateTable(options.maxQuotas ?? 131_072),
+    slots: slots.buffer,
   };
   const counters = new CounterTable(memory.counters, threadId);
   const quotas = new CounterTable(memory.quotas, threadId);
@@ -61,11 +69,12 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
     release(endedThreadId) {
       counters.release(endedThreadId);
       quotas.release(endedThreadId);
+      slots.release(endedThreadId);
     },
     stats: () => ({
       maxKeys: counters.maxKeys,
       maxQuotas: quotas.maxKeys,
-      refusedForSpace: counters.refusedForSpace + quotas.refusedForSpace,
+      refusedForSpace: counters.refusedForSpace + quotas.refusedForSpace + slots.stats().refusedForSpace,
     }),
     readQuota: (scope, key) => readQuota(quotas, names, scope, key),
     restoreQuota: (scope, key, quota, nowMs) => restoreQuota(quotas, names, scope, key, quota, nowMs),
@@ -82,11 +91,12 @@ class SharedCounterState implements CounterState {
   readonly #quotas: CounterTable;
   readonly #names: CounterNames;
   readonly #together: ChargeTogether;
-  readonly #slots = new LocalSlots();
+  readonly #slots: WorkerSlots;
 
   constructor(memory: CounterMemory) {
     this.#counters = new CounterTable(memory.counters, threadId);
     this.#quotas = new CounterTable(memory.quotas, threadId);
+    this.#slots = attachSlots(memory.slots);
     this.#names = new CounterNames(this.#counters.seedLow, this.#counters.seedHigh);
     this.#together = new ChargeTogether(this.#counters, this.#quotas, this.#names);
   }
@@ -164,8 +174,14 @@ class SharedCounterState implements CounterState {
     }
   }
 
-  acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
-    return this.#slots.acquire(scope, key, rule);
+  acquire(
+    scope: string,
+    key: string,
+    rule: SlotRule,
+    _nowMs: number,
+    waiter: Waiter,
+  ): Awaitable<SlotOutcome> {
+    return this.#slots.acquire(scope, key, rule, waiter);
   }
 
   #giveBack(charge: Charge, chargedAtMs: number, wholeMs: number): void {
