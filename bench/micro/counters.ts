@@ -1,6 +1,6 @@
 /** Counter updates: nanoseconds each in one thread. Run by hand: node bench/micro/counters.ts */
 import { randomBytes } from 'node:crypto';
-import type { CounterState } from '../../src/contract/index.ts';
+import type { Charge, CounterState } from '../../src/contract/index.ts';
 import { attachSharedCounters, createLocalCounters, createSharedCounters } from '../../src/state/index.ts';
 
 const UPDATES = 200_000;
@@ -62,12 +62,49 @@ function measure(name: string, keys: readonly string[], update: Update): Record<
   return { what: name, keys: keys.length, 'ns/update': Math.round(best), last: typeof last };
 }
 
+const WINDOW = { startMs: 1.8e12, endMs: 1.8e12 + 3_600_000 };
+const KINDS: readonly ((scope: string, key: string) => Charge)[] = [
+  (scope, key) => ({ kind: 'gcra', scope, key, cost: 1, rule: GCRA }),
+  (scope, key) => ({ kind: 'sliding-window', scope, key, cost: 1, rule: SLIDING }),
+  (scope, key) => ({ kind: 'fixed-window', scope, key, cost: 1, rule: { limit: 1e9, ...WINDOW } }),
+  (scope, key) => ({ kind: 'quota', scope, key, cost: 1, rule: { limit: 1e9, ...WINDOW, carryOver: 0 } }),
+];
+const SCOPES = Array.from({ length: 8 }, (_, i) => `${SCOPE} ${i}`);
+
+/** So many limits of all kinds in turn, made as a policy makes them: one list for each request. */
+const charging =
+  (state: CounterState, limits: number): Update =>
+  (key, nowMs) =>
+    state.charge(chargesOf(limits, key), nowMs);
+
+function chargesOf(limits: number, key: string): Charge[] {
+  const charges: Charge[] = [];
+  for (let i = 0; i < limits; i++) charges.push(KINDS[i & 3](SCOPES[i], key));
+  return charges;
+}
+
+const refunding =
+  (state: CounterState, limits: number): Update =>
+  (key, nowMs) =>
+    state.refund(chargesOf(limits, key), nowMs, nowMs);
+
+const summing =
+  (state: CounterState): Update =>
+  (key, nowMs) =>
+    state.tally(SCOPE, key, 60_000, 1, nowMs);
+
 const names = (count: number) => Array.from({ length: count }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
 console.table([
   measure('gcra, shared', names(16), gcra(shared())),
   measure('gcra, shared', names(10_000), gcra(shared())),
   measure('gcra, shared', names(100_000), gcra(shared())),
   measure('sliding window, shared', names(10_000), sliding(shared())),
+  measure('charge of 1 limit, shared', names(10_000), charging(shared(), 1)),
+  measure('charge of 8 limits, shared', names(16), charging(shared(), 8)),
+  measure('charge of 8 limits, shared', names(10_000), charging(shared(), 8)),
+  measure('refund of 8 limits, shared', names(10_000), refunding(shared(), 8)),
+  measure('tally, shared', names(10_000), summing(shared())),
+  measure('charge of 8 limits, local', names(10_000), charging(createLocalCounters(), 8)),
   measure('gcra, local', names(10_000), gcra(createLocalCounters())),
   measure('bare: BigInt compare-and-swap', names(16), bigintSwap()),
   measure('bare: lock and doubles', names(16), lockedDoubles()),

@@ -61,7 +61,8 @@ export class ChargeTogether {
 
   #ask(charge: Charge, i: number, nowMs: number): LimitOutcome {
     const table = this.#tableOf(charge);
-    const [low, high] = [this.#lows[i], this.#highs[i]];
+    const low = this.#lows[i];
+    const high = this.#highs[i];
     const bucket = table.bucketOf(low);
     const isQuestion = charge.cost === 0;
     const at = isQuestion ? table.held(bucket, low, high) : table.place(bucket, low, high, nowMs);
@@ -75,10 +76,10 @@ export class ChargeTogether {
     let count = 0;
     for (let i = 0; i < charges.length; i++) {
       const charge = charges[i];
-      const { low, high } = this.#names.identifyCharge(charge);
-      this.#lows[i] = low;
-      this.#highs[i] = high;
-      const bucket = this.#tableOf(charge).bucketOf(low);
+      this.#names.identifyCharge(charge);
+      this.#lows[i] = this.#names.low;
+      this.#highs[i] = this.#names.high;
+      const bucket = this.#tableOf(charge).bucketOf(this.#names.low);
       count = this.#insert(charge.kind === 'quota' ? QUOTAS_FROM + bucket : bucket, count);
     }
     return count;

@@ -5,43 +5,66 @@ import { KeyHash } from './key-hash.ts';
 /** They come from documents, so the bounds only matter after very many reloads, or where a limit moves by itself. */
 const BOUNDS = { maxScopes: 4096, maxRules: 8 };
 
-/** Keys the hash of a caller's key: what separates the keys of one scope and rule from all others. */
-interface HashKey {
-  readonly k0: number;
-  readonly k1: number;
+interface Hash {
+  readonly low: number;
+  readonly high: number;
 }
 
 /**
- * Turns (kind, scope, rule, key) into the 64-bit identity of a counter. The hash of scope and rule is the hash key
- * for the caller's key, and is remembered.
+ * Turns (kind, scope, rule, key) into the 64-bit identity of a counter: the keyed hash of the caller's key and that of
+ * all the rest, exclusive-or. Those of rules are remembered, and that of the last key: several limits of one request
+ * mostly count the same caller.
  */
 export class CounterNames {
-  readonly hash = new KeyHash();
-  readonly #keys: ByRule<HashKey>;
+  /** The identity that was asked for last, as signed words. */
+  low = 0;
+  high = 0;
+  readonly #hash = new KeyHash();
+  readonly #k0: number;
+  readonly #k1: number;
+  readonly #rules: ByRule<Hash>;
+  #lastKey: string | undefined;
+  #keyLow = 0;
+  #keyHigh = 0;
 
   constructor(k0: number, k1: number) {
-    const { hash } = this;
-    this.#keys = new ByRule((name) => {
-      hash.update(k0, k1, name);
-      return { k0: hash.low, k1: hash.high };
+    this.#k0 = k0;
+    this.#k1 = k1;
+    const hash = new KeyHash();
+    // Under another hash key than those of callers, who could else name a key like a rule and cancel it out.
+    hash.update(k0, k1, 'rules');
+    const { low: r0, high: r1 } = hash;
+    this.#rules = new ByRule((name) => {
+      hash.update(r0, r1, name);
+      return { low: hash.low, high: hash.high };
     }, BOUNDS);
   }
 
-  /** The identity, until the next is asked for. Throws InternalError for a rule that cannot be counted. */
-  identify(kind: string, scope: string, limit: number, windowMs: number, most: number, key: string): KeyHash {
-    return this.#hash(this.#keys.of(kind, scope, limit, windowMs, most), key);
+  /** Leaves the identity in `low` and `high`. Throws InternalError for a rule that cannot be counted. */
+  identify(kind: string, scope: string, limit: number, windowMs: number, most: number, key: string): this {
+    return this.#combine(this.#rules.of(kind, scope, limit, windowMs, most), key);
   }
 
-  identifyCharge(charge: Charge): KeyHash {
-    return this.#hash(this.#keys.ofCharge(charge), charge.key);
+  identifyCharge(charge: Charge): this {
+    return this.#combine(this.#rules.ofCharge(charge), charge.key);
   }
 
-  identifyQuota(scope: string, key: string): KeyHash {
-    return this.#hash(this.#keys.ofQuota(scope), key);
+  identifyQuota(scope: string, key: string): this {
+    return this.#combine(this.#rules.ofQuota(scope), key);
   }
 
-  #hash({ k0, k1 }: HashKey, key: string): KeyHash {
-    this.hash.update(k0, k1, key);
-    return this.hash;
+  #combine(rule: Hash, key: string): this {
+    if (key !== this.#lastKey) this.#hashKey(key);
+    this.low = this.#keyLow ^ rule.low;
+    this.high = this.#keyHigh ^ rule.high;
+    return this;
+  }
+
+  #hashKey(key: string): void {
+    const hash = this.#hash;
+    hash.update(this.#k0, this.#k1, key);
+    this.#lastKey = key;
+    this.#keyLow = hash.low;
+    this.#keyHigh = hash.high;
   }
 }

@@ -1,5 +1,6 @@
 import { type FixedWindowRule, type LimitOutcome, REMEMBERED_WINDOWS } from '../contract/index.ts';
 import { IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
+import { outcomeOf } from './outcome.ts';
 
 /** PREVIOUS of a counter that was as one never charged when its window began: nothing was left before it. */
 const NEW = -1;
@@ -24,12 +25,12 @@ export function askFixedWindow(
   const allowed = cost === 0 || used + cost <= most;
   const kept = allowed ? used + cost : used;
   const endsInMs = Math.max(0, endMs - nowMs);
-  return {
+  return outcomeOf(
     allowed,
-    remaining: Math.max(0, most - kept),
-    retryAfterMs: allowed ? 0 : retryMs(cells, at, rule.limit, carryOver, cost, endsInMs),
-    resetMs: kept === 0 ? 0 : endsInMs,
-  };
+    Math.max(0, most - kept),
+    allowed ? 0 : retryMs(cells, at, rule.limit, carryOver, cost, endsInMs),
+    kept === 0 ? 0 : endsInMs,
+  );
 }
 
 /** Charges what was asked for just before, under the same lock. */

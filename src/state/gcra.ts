@@ -1,5 +1,6 @@
 import type { GcraRule, LimitOutcome } from '../contract/index.ts';
 import { effectiveTime, IDLE_AT, idleAt, idleFrom, LEVEL, TIME } from './cells.ts';
+import { outcomeOf } from './outcome.ts';
 
 /**
  * Brings the counter at `cells[at]` to the time and says whether the rule admits `cost`, which `addGcra` then charges.
@@ -23,12 +24,12 @@ export function askGcra(
   const allowed = wanted <= capacity;
   const kept = allowed ? wanted : level;
   const behindMs = timeMs - nowMs;
-  return {
+  return outcomeOf(
     allowed,
-    remaining: Math.floor((capacity - kept) / windowMs),
-    retryAfterMs: allowed ? 0 : waitMs(cost > burst, behindMs + Math.ceil((wanted - capacity) / limit)),
-    resetMs: kept === 0 ? 0 : behindMs + Math.ceil(kept / limit),
-  };
+    Math.floor((capacity - kept) / windowMs),
+    allowed ? 0 : waitMs(cost > burst, behindMs + Math.ceil((wanted - capacity) / limit)),
+    kept === 0 ? 0 : behindMs + Math.ceil(kept / limit),
+  );
 }
 
 /** Charges what was asked for just before, under the same lock. */

@@ -1,5 +1,6 @@
 import type { LimitOutcome, SlidingWindowRule } from '../contract/index.ts';
 import { effectiveTime, IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
+import { outcomeOf } from './outcome.ts';
 
 /**
  * Brings the counter at `cells[at]` to the time and says whether the rule admits `cost`, which `addSlidingWindow` then
@@ -24,12 +25,12 @@ export function askSlidingWindow(
   // A clock set back may leave less than nothing; to ask is always admitted.
   const allowed = cost === 0 || carried + wanted * windowMs <= limit * windowMs;
   const current = allowed ? wanted : cells[at + LEVEL];
-  return {
+  return outcomeOf(
     allowed,
-    remaining: Math.max(0, Math.floor((limit * windowMs - carried) / windowMs) - current),
-    retryAfterMs: allowed ? 0 : startMs - nowMs + admittedFromMs(rule, previous, current, cost),
-    resetMs: Math.max(0, startMs + countedWindows(previous, current) * windowMs - nowMs),
-  };
+    Math.max(0, Math.floor((limit * windowMs - carried) / windowMs) - current),
+    allowed ? 0 : startMs - nowMs + admittedFromMs(rule, previous, current, cost),
+    Math.max(0, startMs + countedWindows(previous, current) * windowMs - nowMs),
+  );
 }
 
 /** Charges what was asked for just before, under the same lock. */
