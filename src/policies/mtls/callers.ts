@@ -1,8 +1,7 @@
 import type { ClientCertificate, Identity } from '../../contract/index.ts';
 
-/** Why a certificate is not taken. A guess is counted against its sender; what was right once is nobody's guess. */
+/** Why a certificate is not taken. */
 export interface Fault {
-  readonly kind: 'guess' | 'wrong';
   readonly reason: string;
 }
 

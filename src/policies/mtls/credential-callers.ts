@@ -2,11 +2,11 @@ import type { ClientCertificate, ConsumerDirectory, Identity } from '../../contr
 import { validityFault } from '../../identity/index.ts';
 import type { Callers, Fault } from './callers.ts';
 
-const UNKNOWN: Fault = Object.freeze({ kind: 'guess', reason: 'no consumer has this certificate' });
+const UNKNOWN: Fault = Object.freeze({ reason: 'no consumer has this certificate' });
 const FAULTS = Object.freeze({
-  expired: { kind: 'wrong', reason: 'the credential has expired' },
-  early: { kind: 'wrong', reason: 'the credential is not valid yet' },
-} as const);
+  expired: { reason: 'the credential has expired' },
+  early: { reason: 'the credential is not valid yet' },
+});
 
 /** Certificates that consumers have as credentials, by their thumbprints. */
 export class CredentialCallers implements Callers {

@@ -10,7 +10,7 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
 import { Answers } from './answers.ts';
-import type { Callers, Fault } from './callers.ts';
+import type { Callers } from './callers.ts';
 import { CredentialCallers } from './credential-callers.ts';
 import { ForwardedCertificate } from './forward.ts';
 import { compileRule } from './rule.ts';
@@ -68,20 +68,17 @@ class MtlsPolicy implements Policy {
     return refused.then((later) => later ?? this.#identify(c, certificate));
   }
 
-  #identify(c: PolicyContext, certificate: ClientCertificate): Awaitable<Decision> {
+  /**
+   * The guard is told of no certificate: one that a trusted authority has signed is nobody's guess, and who has it may
+   * well be let on by another way in.
+   */
+  #identify(c: PolicyContext, certificate: ClientCertificate): Decision {
     // Verified when the connection was made; it may have been kept since.
     if (certificate.expiresAtMs <= c.now) return this.#answers.invalid('the certificate has expired');
     const caller = this.#callers.find(certificate, c.now);
-    if ('reason' in caller) return this.#refuse(c, caller);
+    if ('reason' in caller) return this.#answers.invalid(caller.reason);
     c.provide('identity', caller);
     this.#forwarded?.tell(certificate, c.edits);
     return CONTINUE;
-  }
-
-  #refuse(c: PolicyContext, { kind, reason }: Fault): Awaitable<Decision> {
-    const decision = this.#answers.invalid(reason);
-    if (kind === 'wrong') return decision;
-    const counted = this.#guard.failed(c);
-    return counted instanceof Promise ? counted.then(() => decision) : decision;
   }
 }

@@ -4,8 +4,8 @@ import type { Named, Rule } from './rule.ts';
 
 const NOTHING: readonly string[] = Object.freeze([]);
 const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
-const wrong = (reason: string): Fault => Object.freeze({ kind: 'wrong', reason });
-const UNKNOWN: Fault = Object.freeze({ kind: 'guess', reason: 'no rule matches the certificate' });
+const wrong = (reason: string): Fault => Object.freeze({ reason });
+const UNKNOWN = wrong('no rule matches the certificate');
 const REVOKED = wrong('the certificate is revoked');
 const DISABLED = wrong('the consumer is disabled');
 const UNDECLARED = wrong('the certificate names no declared consumer');
