@@ -22,12 +22,12 @@ export function dropLock(locks: Int32Array, at: number): void {
 }
 
 /**
- * Frees every lock an owner left behind when its thread was ended from outside. Only for threads that have
- * ended: the lock of a living one would let two in. Returns how many there were.
+ * Frees every lock an owner left behind when its thread was ended from outside; there is one every `stride` words.
+ * Only for threads that have ended: the lock of a living one would let two in. Returns how many there were.
  */
-export function freeLocksOf(locks: Int32Array, owner: number): number {
+export function freeLocksOf(locks: Int32Array, stride: number, owner: number): number {
   let freed = 0;
-  for (let at = 0; at < locks.length; at++) {
+  for (let at = 0; at < locks.length; at += stride) {
     if (Atomics.compareExchange(locks, at, owner, FREE) === owner) freed++;
   }
   return freed;

@@ -1,7 +1,18 @@
 import type { LimitOutcome } from '../contract/index.ts';
 import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
 import { CELLS_PER_KEY, clear, IDLE_AT, isIdle } from './cells.ts';
-import { openTable, REFUSED_FOR_SPACE, SEED_HIGH, SEED_LOW, type SharedTable, WAYS } from './shared-table.ts';
+import {
+  BUCKET_WORDS,
+  cellsOf,
+  hashesOf,
+  lockOf,
+  openTable,
+  REFUSED_FOR_SPACE,
+  SEED_HIGH,
+  SEED_LOW,
+  type SharedTable,
+  WAYS,
+} from './shared-table.ts';
 
 /** No place is held by the key. */
 export const NONE = -1;
@@ -11,7 +22,7 @@ const ownerOf = (thread: number): number => thread + 1;
 
 /** A shared table as one thread uses it: finds the places of keys, under the lock of their bucket. */
 export class CounterTable {
-  /** The cells of all places; a place's begin at `place * CELLS_PER_KEY`. To be touched under its bucket's lock. */
+  /** The cells of all places are among them. To be touched under their bucket's lock. */
   readonly cells: Float64Array;
   readonly #table: SharedTable;
   readonly #owner: number;
@@ -21,11 +32,11 @@ export class CounterTable {
   constructor(buffer: SharedArrayBuffer, threadId: number) {
     this.#table = openTable(buffer);
     this.#owner = ownerOf(threadId);
-    this.cells = this.#table.cells;
+    this.cells = this.#table.doubles;
   }
 
   get maxKeys(): number {
-    return this.#table.hashes.length / 2;
+    return (this.#table.mask + 1) * WAYS;
   }
 
   /** Requests refused since all places for their key were live. */
@@ -54,24 +65,25 @@ export class CounterTable {
 
   /** Throws InternalError as `takeLock` does. */
   lock(bucket: number): void {
-    takeLock(this.#table.locks, bucket, this.#owner);
+    takeLock(this.#table.words, lockOf(bucket), this.#owner);
   }
 
   unlock(bucket: number): void {
-    dropLock(this.#table.locks, bucket);
+    dropLock(this.#table.words, lockOf(bucket));
   }
 
   /** Frees what a thread held when it was ended; never for one that still runs. */
   release(endedThreadId: number): void {
-    freeLocksOf(this.#table.locks, ownerOf(endedThreadId));
+    freeLocksOf(this.#table.words, BUCKET_WORDS, ownerOf(endedThreadId));
   }
 
   /** Where the key's cells begin, or NONE. */
   held(bucket: number, low: number, high: number): number {
-    const { hashes } = this.#table;
-    const first = bucket * WAYS;
-    for (let place = first; place < first + WAYS; place++) {
-      if (hashes[place * 2] === low && hashes[place * 2 + 1] === high) return place * CELLS_PER_KEY;
+    const { words } = this.#table;
+    const first = hashesOf(bucket);
+    for (let place = 0; place < WAYS; place++) {
+      const hash = first + place * 2;
+      if (words[hash] === low && words[hash + 1] === high) return cellsOf(bucket) + place * CELLS_PER_KEY;
     }
     return NONE;
   }
@@ -86,14 +98,14 @@ export class CounterTable {
   place(bucket: number, low: number, high: number, nowMs: number): number {
     const held = this.held(bucket, low, high);
     if (held !== NONE) return held;
-    const { hashes, cells } = this.#table;
-    const first = bucket * WAYS;
-    for (let place = first; place < first + WAYS; place++) {
-      const at = place * CELLS_PER_KEY;
-      if (!isIdle(cells, at, nowMs)) continue;
-      clear(cells, at);
-      hashes[place * 2] = low;
-      hashes[place * 2 + 1] = high;
+    const { words, doubles } = this.#table;
+    for (let place = 0; place < WAYS; place++) {
+      const at = cellsOf(bucket) + place * CELLS_PER_KEY;
+      if (!isIdle(doubles, at, nowMs)) continue;
+      clear(doubles, at);
+      const hash = hashesOf(bucket) + place * 2;
+      words[hash] = low;
+      words[hash + 1] = high;
       return at;
     }
     return NONE;
@@ -104,11 +116,11 @@ export class CounterTable {
    * until the first of the others has nothing left to remember.
    */
   refuse(bucket: number, nowMs: number): LimitOutcome {
-    const { header, cells } = this.#table;
+    const { header, doubles } = this.#table;
     Atomics.add(header, REFUSED_FOR_SPACE, 1);
     let freeMs = Number.POSITIVE_INFINITY;
-    for (let place = bucket * WAYS; place < (bucket + 1) * WAYS; place++) {
-      freeMs = Math.min(freeMs, cells[place * CELLS_PER_KEY + IDLE_AT] - nowMs);
+    for (let place = 0; place < WAYS; place++) {
+      freeMs = Math.min(freeMs, doubles[cellsOf(bucket) + place * CELLS_PER_KEY + IDLE_AT] - nowMs);
     }
     return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs, full: true };
   }

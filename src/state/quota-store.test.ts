@@ -79,7 +79,7 @@ describe('quotas in shared counters', () => {
   it('are freed with the rest when the thread that held their lock has ended', async () => {
     const shared = create(16);
     const state = attachSharedCounters(shared.memory);
-    openTable(shared.memory.quotas).locks[0] = 42;
+    openTable(shared.memory.quotas).words[0] = 42;
     assert.throws(() => shared.readQuota('s', 'k'), { name: 'InternalError' });
     shared.release(41);
     const [outcome] = await state.charge([quota('k')], NOW);

@@ -72,7 +72,7 @@ describe('shared counters', () => {
       const { memory } = create();
       const state = attachSharedCounters(memory);
       for (let i = 0; i < 8; i++) gcra(state, `key ${i}`);
-      return openTable(memory.counters).hashes.join();
+      return openTable(memory.counters).words.join();
     };
     assert.notEqual(placesOf(), placesOf());
   });
@@ -81,7 +81,7 @@ describe('shared counters', () => {
     const shared = create(16);
     const state = attachSharedCounters(shared.memory);
     const endedThreadId = 41;
-    openTable(shared.memory.counters).locks[0] = endedThreadId + 1;
+    openTable(shared.memory.counters).words[0] = endedThreadId + 1;
     assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });
     shared.release(endedThreadId + 1);
     assert.throws(() => gcra(state, 'k'), { name: 'InternalError' });

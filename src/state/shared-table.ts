@@ -12,21 +12,42 @@ export const SEED_HIGH = 3;
 export const REFUSED_FOR_SPACE = 4;
 const HEADER_WORDS = 16;
 
-const MAGIC_VALUE = 0x53_50_43_31;
+const MAGIC_VALUE = 0x53_50_43_32;
 
-/** Views on the one buffer: header, a lock per bucket, two hash words per place, the cells of every place. */
+/**
+ * A bucket lies in one piece, so that a key costs one page of memory to find and not three: its lock on a cache line of
+ * its own, two hash words for each place, the cells of each place.
+ */
+const LOCK_WORDS = 16;
+const HASH_WORDS = WAYS * 2;
+const CELL_WORDS = CELLS_PER_KEY * 2;
+export const BUCKET_WORDS = LOCK_WORDS + HASH_WORDS + WAYS * CELL_WORDS;
+
+/** 704 bytes for 16 keys. */
+export const BYTES_PER_KEY = (BUCKET_WORDS * 4) / WAYS;
+
+/** Views on the one buffer: the header, and what lies after it as words and as doubles. */
 export interface SharedTable {
   readonly header: Int32Array;
-  readonly locks: Int32Array;
-  readonly hashes: Int32Array;
-  readonly cells: Float64Array;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
   /** Number of buckets less one; their number is a power of two. */
   readonly mask: number;
 }
 
+/** Of a bucket, in words. */
+export const lockOf = (bucket: number): number => bucket * BUCKET_WORDS;
+/** Of a bucket's first place, in words; the next place's are two on. */
+export const hashesOf = (bucket: number): number => bucket * BUCKET_WORDS + LOCK_WORDS;
+/** Of a bucket's first place, in doubles; the next place's are `CELLS_PER_KEY` on. */
+export const cellsOf = (bucket: number): number => (bucket * BUCKET_WORDS + LOCK_WORDS + HASH_WORDS) / 2;
+
+/** Up to here a table may grow: 2.95 GB. */
+export const MAX_KEYS = 2 ** 26;
+
 /** A zeroed table for at least `maxKeys` keys. The pages cost memory only once keys touch them. */
 export function allocateTable(maxKeys: number): SharedArrayBuffer {
-  if (!(Number.isSafeInteger(maxKeys) && maxKeys >= 1 && maxKeys <= 2 ** 26)) {
+  if (!(Number.isSafeInteger(maxKeys) && maxKeys >= 1 && maxKeys <= MAX_KEYS)) {
     throw new InternalError('a counter table holds between 1 and 2^26 keys');
   }
   const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, maxKeys / WAYS)));
@@ -44,17 +65,12 @@ export function openTable(buffer: SharedArrayBuffer): SharedTable {
   if (header[MAGIC] !== MAGIC_VALUE || buffer.byteLength !== tableBytes(buckets)) {
     throw new InternalError('not a buffer of shared counters');
   }
-  const places = buckets * WAYS;
   return {
     header,
-    locks: new Int32Array(buffer, HEADER_WORDS * 4, buckets),
-    hashes: new Int32Array(buffer, hashesOffset(buckets), places * 2),
-    cells: new Float64Array(buffer, cellsOffset(buckets), places * CELLS_PER_KEY),
+    words: new Int32Array(buffer, HEADER_WORDS * 4),
+    doubles: new Float64Array(buffer, HEADER_WORDS * 4),
     mask: buckets - 1,
   };
 }
 
-/** Offsets are kept on cache lines. */
-const hashesOffset = (buckets: number): number => HEADER_WORDS * 4 + Math.ceil((buckets * 4) / 64) * 64;
-const cellsOffset = (buckets: number): number => hashesOffset(buckets) + buckets * WAYS * 8;
-const tableBytes = (buckets: number): number => cellsOffset(buckets) + buckets * WAYS * CELLS_PER_KEY * 8;
+const tableBytes = (buckets: number): number => (HEADER_WORDS + buckets * BUCKET_WORDS) * 4;
