@@ -21,4 +21,5 @@ export {
 export { MISDEEDS, type Misdeed, misdeedOf, refusalIn } from './misdeeds.ts';
 export { limitsUnavailable, noteLoss } from './refusals.ts';
 export { type CostOption, costIssue, costSchema, type RequestCost, requestCost } from './request-cost.ts';
+export { prioritySchema, type RequestPriority, requestPriority } from './request-priority.ts';
 export { SHARING_FIELDS, sharingOf } from './sharing.ts';

@@ -6,6 +6,7 @@ import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
 import { basicAuthOutline } from './basic-auth/schema.ts';
+import { concurrencyOutline } from './concurrency/schema.ts';
 import { cors } from './cors/policy.ts';
 import { externalAuthOutline } from './external-auth/schema.ts';
 import { headers } from './headers/policy.ts';
@@ -31,6 +32,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   anyOf,
   apiKey,
   deferred(basicAuthOutline, async () => (await import('./basic-auth/policy.ts')).basicAuth),
+  deferred(concurrencyOutline, async () => (await import('./concurrency/policy.ts')).concurrency),
   cors,
   deferred(externalAuthOutline, async () => (await import('./external-auth/policy.ts')).externalAuth),
   headers,

@@ -105,6 +105,7 @@ const publicListener = (port: number) => ({
     { 'ip-list': { allow: ['198.51.100.0/24', '2001:db8::/32'] }, name: 'trial', mode: 'shadow' },
     { 'ip-list': { deny: ['list:kept'] }, name: 'kept', mode: 'shadow' },
     { 'rate-limit': { by: 'address', limit: 240, window: '1h', name: 'per-address' } },
+    { concurrency: { limit: 1000, by: 'address', headers: 'none' } },
     { 'rate-limit': { by: 'address', limit: 5, window: '100ms', burst: 3 }, name: BRIEF, mode: 'shadow' },
     // Decided by the very millisecond: a request judged offline at another time than live is found out.
     { headers: { request: { set: { 'x-client': `\${client}` } } }, when: 'now % 2 == 0' },
@@ -138,6 +139,7 @@ const READ_ORDER = {
     { 'api-key': {} },
     { acl: { allow: { groups: ['staff', 'partners'] }, deny: [{ consumers: ['ben'], methods: ['PUT'] }] } },
     { 'rate-limit': { by: 'consumer', limit: 40, window: '1h', burst: 20 } },
+    { concurrency: { limit: 50, queue: 50, priority: '"staff" in groups ? "high" : "low"' }, mode: 'shadow' },
     { quota: { limit: 12, per: 'year', within: [{ limit: 24, by: 'group' }], spillOver: RESERVE } },
     { validate: { params: ORDER_ID, query: PAGE } },
     { headers: { response: { rename: { 'x-origin': 'x-served-by' } } } },
