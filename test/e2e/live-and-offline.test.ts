@@ -13,9 +13,10 @@ const REQUESTS = 2500;
 /** What happens less often than this was hardly tried. */
 const A_FEW = 5;
 
-/** Policies that refuse nothing here: they edit, or say who nobody is. */
+/** Policies that refuse nothing here: they edit, say who nobody is, or limit what comes at the same time. */
 const EDITING: readonly string[] = [
   'anonymous',
+  'concurrency',
   'headers',
   'identity-headers',
   'security-headers',
