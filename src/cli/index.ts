@@ -54,6 +54,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addCredentialCommands },
     { addListCommands },
     { addTestCommand },
+    { addQuotaCommands },
     { addTokenCommands },
     { addVersionCommand },
   ] = await Promise.all([
@@ -63,6 +64,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./credentials.ts'),
     import('./lists.ts'),
     import('./test.ts'),
+    import('./quotas.ts'),
     import('./tokens.ts'),
     import('./version.ts'),
   ]);
@@ -71,6 +73,7 @@ async function addOtherCommands(program: Command): Promise<void> {
   addBanCommands(program);
   addListCommands(program);
   addConsumerCommands(program);
+  addQuotaCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);
   addVersionCommand(program);

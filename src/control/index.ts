@@ -1,6 +1,7 @@
 import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
+import type { QuotaDesk, QuotaDeskDeps, QuotaKeeper } from './quotas/index.ts';
 
 export {
   type AdminDeps,
@@ -20,6 +21,7 @@ export { createFeedReader, NO_MARK } from './live/feed-reader.ts';
 export { NO_LISTS } from './live/feeds.ts';
 export { versionOf } from './live/list-shelf.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
+export type { QuotaDesk, QuotaKeeper } from './quotas/index.ts';
 export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
 export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
@@ -43,6 +45,13 @@ export async function openCallers(
 ): Promise<Callers> {
   const { Callers, DeclaredCallers, openMasterKeys } = await import('./callers/index.ts');
   return new Callers({ ...deps, declared: new DeclaredCallers(active), keys: openMasterKeys(masterKeys) });
+}
+
+/** Those who keep usage of quotas, and look after it. Loaded once the workers are on their way. */
+export async function openQuotas(deps: QuotaDeskDeps): Promise<{ keeper: QuotaKeeper; desk: QuotaDesk }> {
+  const { QuotaDesk, QuotaKeeper } = await import('./quotas/index.ts');
+  const keeper = new QuotaKeeper(deps);
+  return { keeper, desk: new QuotaDesk(deps, keeper) };
 }
 
 /** Opens the ways a document comes. What compiles documents is loaded here, once the workers are on their way. */

@@ -2,7 +2,7 @@
 import type { LiveUpdate } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
-import type { CounterMemory, CredentialBuffers } from '../state/index.ts';
+import type { CounterMemory, CredentialBuffers, QuotaNote, StoreSettings } from '../state/index.ts';
 
 /** What a worker thread is started with. All of it survives `structuredClone`. */
 export interface WorkerSetup {
@@ -35,6 +35,8 @@ export type WorkerOrder<B> =
   | { readonly kind: 'uses' }
   /** Takes effect at once, before any order that is still under way. */
   | { readonly kind: 'live'; readonly update: LiveUpdate }
+  /** Which quotas were charged since the last such order; may be asked after a drain. */
+  | { readonly kind: 'quotas' }
   | { readonly kind: 'addresses' }
   | { readonly kind: 'reopen-records' };
 
@@ -56,7 +58,16 @@ export interface CredentialUses {
   readonly used: readonly string[];
 }
 
-export type AnswerValue = MeterSnapshot | readonly BoundAddress[] | CredentialUses | undefined;
+export interface QuotaNotesTaken {
+  readonly quotas: readonly QuotaNote[];
+}
+
+export type AnswerValue =
+  | MeterSnapshot
+  | readonly BoundAddress[]
+  | CredentialUses
+  | QuotaNotesTaken
+  | undefined;
 
 export type AnswerMessage =
   | { readonly order: number; readonly ok: true; readonly value: AnswerValue }

@@ -2,6 +2,7 @@ import type { LiveUpdate } from '../contract/index.ts';
 import { ConfigError, InternalError } from '../errors.ts';
 import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
+import type { QuotaNote } from '../state/index.ts';
 import {
   type AnswerMessage,
   type AnswerValue,
@@ -96,6 +97,11 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
     return usesIn(await this.#order({ kind: 'uses' }));
   }
 
+  /** Quotas that were charged since this was last asked. */
+  async quotas(): Promise<readonly QuotaNote[]> {
+    return quotasIn(await this.#order({ kind: 'quotas' }));
+  }
+
   /** Resolves with the thread's last metrics when its requests have ended or the deadline has passed. */
   async drain(deadlineMs: number): Promise<MeterSnapshot> {
     return metricsIn(await this.#order({ kind: 'drain', deadlineMs }));
@@ -149,6 +155,12 @@ function metricsIn(value: AnswerValue): MeterSnapshot {
 function addressesIn(value: AnswerValue): readonly BoundAddress[] {
   if (!isAddresses(value)) throw new InternalError('a worker answered without addresses');
   return value;
+}
+
+function quotasIn(value: AnswerValue): readonly QuotaNote[] {
+  if (value === undefined || !('quotas' in value))
+    throw new InternalError('a worker answered without quotas');
+  return value.quotas;
 }
 
 function usesIn(value: AnswerValue): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Clock, Counter, Gauge, LiveUpdate, Logger } from '../contract/index.ts';
 import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
+import type { QuotaNote } from '../state/index.ts';
 import { RestartBackoff } from './worker-backoff.ts';
 import type { BoundAddress } from './worker-protocol.ts';
 import { type Thread, WorkerThread } from './worker-thread.ts';
@@ -59,6 +60,8 @@ export class WorkerPool<B extends Activatable> {
   readonly #heardAtMs = new WeakMap<WorkerThread<B>, number>();
   /** The latest of each subject: what a new thread has to know before it serves. */
   readonly #live = new Map<string, LiveUpdate>();
+  /** Told and not asked for yet, also by threads that have ended since. */
+  #toldQuotas: QuotaNote[] = [];
   #lastAddresses: readonly BoundAddress[] = [];
   #nextThreadId = 1;
   #isStopping = false;
@@ -163,6 +166,22 @@ export class WorkerPool<B extends Activatable> {
       for (const id of await deadline(thread.uses(), METRICS_TIMEOUT_MS, 'collecting uses')) used.add(id);
     });
     return used;
+  }
+
+  /** Quotas that were charged since this was last asked; what a worker tells too late it tells the next time. */
+  async collectQuotas(): Promise<readonly QuotaNote[]> {
+    await this.#each((thread) => this.#takeQuotas(thread));
+    const told = this.#toldQuotas;
+    this.#toldQuotas = [];
+    return told;
+  }
+
+  async #takeQuotas(thread: WorkerThread<B>): Promise<void> {
+    const deadline = this.#deps.deadline ?? withDeadline;
+    const told = thread.quotas().then((notes) => {
+      for (const note of notes) this.#toldQuotas.push(note);
+    });
+    await deadline(told, METRICS_TIMEOUT_MS, 'collecting quotas');
   }
 
   /** Has every worker open its record file by its name again (after a rotation). */
@@ -287,6 +306,7 @@ export class WorkerPool<B extends Activatable> {
     } catch (error) {
       this.#deps.log.warn('worker-drain-cut-short', { thread: thread.id, error });
     }
+    await this.#takeQuotas(thread).catch(() => {});
     thread.retire('it was replaced or the program ends');
     await thread.ended;
   }

@@ -104,3 +104,7 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   gauge('process_open_fds', 'Open file descriptors.'),
   gauge('process_max_fds', 'Limit of open file descriptors.'),
 ]);
+  gauge(
+    'sallyport_quotas_not_kept',
+    'Quotas whose latest usage is not in the store yet, or cannot be put there.',
+  ),

@@ -9,7 +9,16 @@ export type { CredentialBuffers } from './credentials/layout.ts';
 export { attachCredentials } from './credentials/live-credentials.ts';
 export { LiveState } from './live/live-state.ts';
 export { createLocalCounters } from './local-counters.ts';
-export type { QuotaUsage, RestoredQuota } from './quota-store.ts';
+export { noteQuotas, type QuotaNote, QuotaNotes } from './quota-notes.ts';
+export type { QuotaChange, QuotaUsage, RestoredQuota } from './quota-store.ts';
+export type { OpenStoreCounters } from './redis/open.ts';
+export { openStoreCounters } from './redis/open-lazily.ts';
+export {
+  parseStoreAddress,
+  STORE_FORMS,
+  type StoreSettings,
+  storeAddressText,
+} from './redis/store-settings.ts';
 export { ruleFault } from './rule.ts';
 export {
   attachSharedCounters,

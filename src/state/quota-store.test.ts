@@ -57,6 +57,35 @@ describe('quotas in shared counters', () => {
     assert.deepEqual([outcome.allowed, outcome.remaining], [true, 11]);
   });
 
+  it('are changed in one step, with effect at once, and not made', async () => {
+    const shared = create();
+    const state = attachSharedCounters(shared.memory);
+    assert.equal(
+      shared.changeQuota('s', 'k', () => assert.fail('there is nothing to change')),
+      undefined,
+    );
+    await state.charge([quota('k', 10)], NOW);
+    assert.equal((await state.charge([quota('k')], NOW))[0].allowed, false);
+    const changed = shared.changeQuota('s', 'k', ({ used, carried }) => ({ used, carried: carried + 2 }));
+    assert.deepEqual(changed, { startMs: RULE.startMs, used: 10, carried: 2 });
+    assert.equal((await state.charge([quota('k', 2)], NOW))[0].allowed, true);
+    assert.equal((await state.charge([quota('k')], NOW))[0].allowed, false);
+    shared.changeQuota('s', 'k', ({ carried }) => ({ used: 0, carried }));
+    assert.equal((await state.charge([quota('k')], NOW))[0].remaining, 11);
+    assert.equal(shared.readQuota('s', 'other'), undefined);
+  });
+
+  it('are let go of when what changes them fails', async () => {
+    const shared = create();
+    const state = attachSharedCounters(shared.memory);
+    await state.charge([quota('k')], NOW);
+    const failing = () => {
+      throw new Error('no change');
+    };
+    assert.throws(() => shared.changeQuota('s', 'k', failing), /no change/);
+    assert.equal((await state.charge([quota('k')], NOW))[0].allowed, true);
+  });
+
   it('have places of their own: a flood of other keys takes none, and waits for none', async () => {
     const shared = create(16);
     const state = attachSharedCounters(shared.memory);

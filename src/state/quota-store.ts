@@ -1,4 +1,4 @@
-import { LEVEL, TIME } from './cells.ts';
+import { LEVEL, PREVIOUS, TIME } from './cells.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
 import { carriedOver, setFixedWindow } from './fixed-window.ts';
@@ -55,4 +55,33 @@ export function restoreQuota(
   if (at !== NONE) setFixedWindow(table.cells, at, quota, quota.carryOver);
   table.unlock(bucket);
   return at !== NONE;
+}
+
+/** What of a quota is changed by hand, within its window. */
+export type QuotaChange = Pick<QuotaUsage, 'used' | 'carried'>;
+
+/** Changes the quota under its lock, so that no charge meanwhile is lost; undefined when nothing is known of it. */
+export function changeQuota(
+  table: CounterTable,
+  names: CounterNames,
+  scope: string,
+  key: string,
+  change: (usage: QuotaUsage) => QuotaChange,
+): QuotaUsage | undefined {
+  names.identifyQuota(scope, key);
+  const { low, high } = names;
+  const bucket = table.bucketOf(low);
+  table.lock(bucket);
+  try {
+    const at = table.held(bucket, low, high);
+    const { cells } = table;
+    if (at === NONE || cells[at + TIME] === 0) return undefined;
+    const startMs = cells[at + TIME];
+    const { used, carried } = change({ startMs, used: cells[at + LEVEL], carried: carriedOver(cells, at) });
+    cells[at + LEVEL] = used;
+    cells[at + PREVIOUS] = carried;
+    return { startMs, used, carried };
+  } finally {
+    table.unlock(bucket);
+  }
 }

@@ -17,7 +17,14 @@ import type { CounterMemory } from './counter-memory.ts';
 import { CounterNames } from './counter-names.ts';
 import { CounterTable, NONE } from './counter-table.ts';
 import { addGcra, askGcra } from './gcra.ts';
-import { type QuotaUsage, type RestoredQuota, readQuota, restoreQuota } from './quota-store.ts';
+import {
+  changeQuota,
+  type QuotaChange,
+  type QuotaUsage,
+  type RestoredQuota,
+  readQuota,
+  restoreQuota,
+} from './quota-store.ts';
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { allocateTable } from './shared-table.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
@@ -47,6 +54,8 @@ export interface SharedCounters {
   readQuota(scope: string, key: string): QuotaUsage | undefined;
   /** Sets a quota, whatever it stood at. False when the table of quotas has no place for it. */
   restoreQuota(scope: string, key: string, quota: RestoredQuota, nowMs: number): boolean;
+  /** Changes what a quota stands at, in one step; undefined when nothing is known of it. */
+  changeQuota(scope: string, key: string, change: (usage: QuotaUsage) => QuotaChange): QuotaUsage | undefined;
 }
 
 /** Makes the counters of a node. Bounded memory, allocated once. */
@@ -78,6 +87,7 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
     }),
     readQuota: (scope, key) => readQuota(quotas, names, scope, key),
     restoreQuota: (scope, key, quota, nowMs) => restoreQuota(quotas, names, scope, key, quota, nowMs),
+    changeQuota: (scope, key, change) => changeQuota(quotas, names, scope, key, change),
   };
 }
 

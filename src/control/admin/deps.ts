@@ -4,6 +4,7 @@ import type { Callers } from '../callers/index.ts';
 import type { Bans } from '../live/bans.ts';
 import type { Feeds } from '../live/feeds.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
+import type { QuotaDesk } from '../quotas/index.ts';
 import type { AdminToken } from '../token.ts';
 import type { WorkerStatus } from '../workers.ts';
 
@@ -62,6 +63,7 @@ export interface AdminDeps {
   /** Undefined while there is no usable store. */
   store(): Store | undefined;
   readonly callers: Callers;
+  readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'list' | 'reset'>;
   readonly bans: Pick<Bans, 'ban' | 'lift' | 'list'>;
   readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
   /** Prometheus text. */

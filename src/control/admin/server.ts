@@ -14,6 +14,7 @@ import { addConsumerRoutes } from './routes/consumers.ts';
 import { addCredentialRoutes } from './routes/credentials.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListRoutes } from './routes/lists.ts';
+import { addQuotaRoutes } from './routes/quotas.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
 import { addStatusRoutes } from './routes/status.ts';
@@ -61,6 +62,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addRevocationRoutes,
     addBanRoutes,
     addListRoutes,
+    addQuotaRoutes,
     addCatalogRoutes,
     addConsole,
   ]) {

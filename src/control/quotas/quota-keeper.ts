@@ -1,0 +1,137 @@
+import { hash } from 'node:crypto';
+import { type Clock, type Gauge, type Logger, REMEMBERED_WINDOWS } from '../../contract/index.ts';
+import type { QuotaNote, SharedCounters } from '../../state/index.ts';
+import type { QuotaUsageEntry, Store } from '../../store/index.ts';
+
+export interface QuotaKeeperDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined while there is no usable store. */
+  readonly store: () => Store | undefined;
+  readonly table: Pick<SharedCounters, 'readQuota' | 'restoreQuota' | 'changeQuota'>;
+  /** Which quotas workers charged since this was last asked. */
+  readonly collectQuotas: () => Promise<readonly QuotaNote[]>;
+  /** `sallyport_quotas_not_kept`. */
+  readonly notKept: Gauge;
+}
+
+/** So many are written in one transaction: a few milliseconds. */
+const BATCH = 1000;
+/** More than a table of quotas holds are none. */
+const MAX_WAITING = 262_144;
+
+/**
+ * Keeps usage beyond the process: restores it before the first request, and now and then writes down what has changed.
+ * Workers count in shared memory by hashes, and tell the names.
+ */
+export class QuotaKeeper {
+  readonly #deps: QuotaKeeperDeps;
+  /** Charged, and not in the store as they stand; by scope and key. */
+  readonly #waiting = new Map<string, QuotaNote>();
+  #underWay: Promise<void> | undefined;
+  #isTold = false;
+
+  constructor(deps: QuotaKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Brings back what was used before. To be done before the first request; never rejects. */
+  async restore(): Promise<void> {
+    const { clock, log, store, table } = this.#deps;
+    const startedMs = clock.monotonic();
+    const nowMs = clock.now();
+    let restored = 0;
+    let lost = 0;
+    try {
+      for (const { scope, key, ...usage } of (await store()?.quotas.kept(nowMs)) ?? []) {
+        if (table.restoreQuota(scope, key, usage, nowMs)) restored++;
+        else lost++;
+      }
+    } catch (error) {
+      return log.error('quotas-not-restored', { restored, error });
+    }
+    if (lost > 0) log.error('quotas-not-restored', { restored, lost, reason: 'the table of quotas is full' });
+    if (restored === 0) return;
+    log.info('quotas-restored', { quotas: restored, durationMs: Math.round(clock.monotonic() - startedMs) });
+  }
+
+  /** Brings the store up to date. Never rejects: a store that fails is told of once, and tried again the next time. */
+  collect(): Promise<void> {
+    this.#underWay ??= this.#collect().finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  /** As `collect`, with all that was charged up to now. */
+  async refresh(): Promise<void> {
+    await this.#underWay;
+    await this.collect();
+  }
+
+  async #collect(): Promise<void> {
+    const { collectQuotas, notKept } = this.#deps;
+    try {
+      for (const note of await collectQuotas()) this.#note(note);
+      if (await this.#keep()) this.#isTold = false;
+    } catch (error) {
+      this.#tell({ error });
+    }
+    notKept.set(this.#waiting.size);
+  }
+
+  #note(note: QuotaNote): void {
+    const name = nameOf(note.scope, note.key);
+    const known = this.#waiting.get(name);
+    if (known === undefined && this.#waiting.size >= MAX_WAITING) return;
+    // Of two workers one may still have been in the window before.
+    if (known === undefined || known.rule.startMs <= note.rule.startMs) this.#waiting.set(name, note);
+  }
+
+  /** False: there is nothing to keep it in. */
+  async #keep(): Promise<boolean> {
+    if (this.#waiting.size === 0) return true;
+    const store = this.#deps.store();
+    if (store === undefined) {
+      this.#tell({ reason: 'there is no usable store' });
+      return false;
+    }
+    const all = [...this.#waiting];
+    for (let from = 0; from < all.length; from += BATCH) {
+      const batch = all.slice(from, from + BATCH);
+      const entries = batch.flatMap(([, note]) => entryOf(note, this.#deps.table) ?? []);
+      await store.quotas.put(entries);
+      for (const [name, note] of batch) if (this.#waiting.get(name) === note) this.#waiting.delete(name);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return true;
+  }
+
+  #tell(fields: Readonly<Record<string, unknown>>): void {
+    if (!this.#isTold) this.#deps.log.error('quotas-not-kept', { quotas: this.#waiting.size, ...fields });
+    this.#isTold = true;
+  }
+}
+
+/** As it stands in the table; undefined where nothing is known of it. */
+function entryOf(
+  { scope, key, rule }: QuotaNote,
+  table: QuotaKeeperDeps['table'],
+): QuotaUsageEntry | undefined {
+  const usage = table.readQuota(scope, key);
+  const { about, limit, carryOver } = rule;
+  if (usage === undefined || about === undefined) return undefined;
+  const lengthMs = rule.endMs - rule.startMs;
+  // After the clock was set back a later window than the rule's may be counted in.
+  const endMs = rule.endMs + usage.startMs - rule.startMs;
+  const keptUntilMs = carryOver > 0 ? endMs + REMEMBERED_WINDOWS * lengthMs : endMs;
+  return { id: idOf(scope, key), scope, key, ...about, limit, endMs, ...usage, carryOver, keptUntilMs };
+}
+
+const ID_DIGITS = 24;
+
+const idOf = (scope: string, key: string): string =>
+  hash('sha256', nameOf(scope, key), 'hex').slice(0, ID_DIGITS);
+
+/** Unambiguous, whatever is in them. */
+const nameOf = (scope: string, key: string): string => `${scope.length} ${scope} ${key}`;
