@@ -22,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Workers load the data side while this thread loads the control side: they are started before all else. */
 async function run(options: RunOptions): Promise<void> {
   preflight(options);
-  const counters = createSharedCounters({ random: createSystemRandom() });
+  const counters = createSharedCounters({ random: createSystemRandom(), maxKeys: options.counterKeys });
   const credentials = new CredentialTable();
   const shared = { counters: counters.memory, credentials: credentials.buffers };
   const start = (threadId: number): Worker => {

@@ -47,6 +47,16 @@ export function parseWorkers(text: string): number {
   return count;
 }
 
+/** A smaller table is of no use but to tests, a larger one of more memory than counters are worth. */
+const [MIN_COUNTER_KEYS, MAX_COUNTER_KEYS] = [1024, 2 ** 26];
+
+/** How many keys counters have places for. */
+export function parseCounterKeys(text: string): number {
+  const keys = Number(text);
+  if (/^\d{1,8}$/.test(text) && keys >= MIN_COUNTER_KEYS && keys <= MAX_COUNTER_KEYS) return keys;
+  throw new InvalidArgumentError(`"${text}" is no number from ${MIN_COUNTER_KEYS} to ${MAX_COUNTER_KEYS}.`);
+}
+
 const MAX_COUNT = 10_000;
 
 /** A whole number from 0 on. */

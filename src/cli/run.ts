@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
+import { DEFAULT_COUNTER_KEYS } from '../state/index.ts';
 import {
   addReference,
   type HostPort,
   parseAdmin,
   parseAdminName,
+  parseCounterKeys,
   parseDurationMs,
   parseHostPort,
   parseWorkers,
@@ -19,6 +21,8 @@ export interface RunOptions {
   /** Host names under which the admin side may be reached, beside loopback's and, beyond it, IP addresses. */
   readonly adminName: readonly string[];
   readonly workers: number;
+  /** Keys that counters in memory have places for, rounded up to a power of two. */
+  readonly counterKeys: number;
   /** `stdout`, `none` or the path of a file. */
   readonly records: string;
   /** `env:NAME` or `file:PATH` of the keys that secrets in the store are encrypted with, the current one first. */
@@ -57,6 +61,15 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
       new Option('-w, --workers <N>', 'threads that serve')
         .argParser(parseWorkers)
         .default(availableParallelism(), 'one per core'),
+    )
+    .addOption(
+      new Option(
+        '--counter-keys <N>',
+        'keys (callers, by limit) that counters in memory can hold at one time; over it new ones are refused. ' +
+          'Rounded up to a power of two; each takes 44 bytes once it is used',
+      )
+        .argParser(parseCounterKeys)
+        .default(DEFAULT_COUNTER_KEYS, '1048576, which takes 46 MB when all are used'),
     )
     .option('-r, --records <stdout|FILE|none>', 'where one JSON line per request goes', 'stdout')
     .addOption(

@@ -95,10 +95,10 @@ describe('quotas in shared counters', () => {
       const [outcome] = await state.charge([quota(`k${i}`)], NOW);
       assert.equal(outcome.allowed, true);
     }
-    assert.equal(shared.stats().refusedForSpace, 84);
+    assert.equal(shared.stats().counters.refusedForSpace, 84);
     const [refused] = await state.charge([quota('one too many')], NOW);
-    assert.equal(refused.allowed, false);
-    assert.equal(shared.stats().refusedForSpace, 85);
+    assert.deepEqual([refused.allowed, refused.full], [false, true]);
+    assert.equal(shared.stats().quotas.refusedForSpace, 1);
     const { startMs, endMs, carryOver } = RULE;
     const one = { startMs, endMs, used: 1, carried: 0, carryOver };
     assert.equal(shared.restoreQuota('s', 'two too many', one, NOW), false);

@@ -26,7 +26,8 @@ export function readQuota(
   scope: string,
   key: string,
 ): QuotaUsage | undefined {
-  const { low, high } = names.identifyQuota(scope, key);
+  names.identifyQuota(scope, key);
+  const { low, high } = names;
   const bucket = table.bucketOf(low);
   table.lock(bucket);
   const at = table.held(bucket, low, high);
@@ -48,7 +49,8 @@ export function restoreQuota(
   quota: RestoredQuota,
   nowMs: number,
 ): boolean {
-  const { low, high } = names.identifyQuota(scope, key);
+  names.identifyQuota(scope, key);
+  const { low, high } = names;
   const bucket = table.bucketOf(low);
   table.lock(bucket);
   const at = table.place(bucket, low, high, nowMs);

@@ -25,8 +25,9 @@ describe('shared counters', () => {
     const state = attachSharedCounters(shared.memory);
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + i).allowed, true);
     const refused = gcra(state, 'one too many', NOW + 20);
-    assert.equal(refused.allowed, false);
-    assert.deepEqual(shared.stats(), { maxKeys: 16, maxQuotas: 131_072, refusedForSpace: 1 });
+    assert.deepEqual([refused.allowed, refused.full], [false, true]);
+    assert.deepEqual(shared.stats().counters, { maxKeys: 16, refusedForSpace: 1 });
+    assert.deepEqual(shared.stats().quotas, { maxKeys: 131_072, refusedForSpace: 0 });
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20).remaining, 8);
     assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
   });
@@ -38,7 +39,7 @@ describe('shared counters', () => {
     for (let i = 0; i < 100; i++) assert.deepEqual(state.gcra('s', `asked ${i}`, RULE, 0, NOW), empty);
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW).allowed, true);
     assert.deepEqual(state.gcra('s', 'one too many', RULE, 0, NOW), empty);
-    assert.equal(shared.stats().refusedForSpace, 0);
+    assert.equal(shared.stats().counters.refusedForSpace, 0);
     const held = state.gcra('s', 'key 0', RULE, 0, NOW);
     assert.ok(!(held instanceof Promise));
     assert.deepEqual([held.remaining, held.resetMs], [9, 6000]);

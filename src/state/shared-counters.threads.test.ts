@@ -92,7 +92,7 @@ function tests(): void {
         [...new Array<number>(8).fill(0), ...new Array<number>(16).fill(100)],
       );
       // The keys are asked in turn, so the eight without a place were asked for a third of all requests.
-      assert.equal(shared.stats().refusedForSpace, (THREADS * frozen.requests) / 3);
+      assert.equal(shared.stats().counters.refusedForSpace, (THREADS * frozen.requests) / 3);
     });
   });
 }

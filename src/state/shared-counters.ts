@@ -31,16 +31,28 @@ import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window
 import { createSlots } from './slots/slots.ts';
 import { attachSlots, type WorkerSlots } from './slots/worker-slots.ts';
 
+/** 46 MB when all are used. */
+export const DEFAULT_COUNTER_KEYS = 1_048_576;
+
 export interface SharedCounterOptions {
   /** Seeds the hash of keys. */
   readonly random: Random;
-  /** Keys with something to remember at one time, rounded up to a power of two. Default 1,048,576 (42 MB when full). */
+  /** Keys with something to remember at one time, rounded up to a power of two: 44 bytes each, once used. Default 1,048,576. */
   readonly maxKeys?: number;
-  /** The same for the quotas of callers. Default 131,072 (5 MB when full). */
+  /** The same for the quotas of callers. Default 131,072. */
   readonly maxQuotas?: number;
   /** Worker threads, for the memory of what they hold. Default 8. */
   readonly threads?: number;
 }
+
+/** Of one table: keys it has places for, and requests refused since all places for their key were live. */
+export interface CounterTableStats {
+  readonly maxKeys: number;
+  readonly refusedForSpace: number;
+}
+
+/** Each table by the name of what it counts. */
+export type CounterStats = Readonly<Record<keyof CounterMemory, CounterTableStats>>;
 
 /** The side of shared counters that owns them: the thread that starts the workers. */
 export interface SharedCounters {
@@ -48,8 +60,7 @@ export interface SharedCounters {
   readonly memory: CounterMemory;
   /** Frees what a worker held when it was ended; call with its `threadId` once it has exited, never before. */
   release(endedThreadId: number): void;
-  /** `refusedForSpace`: requests refused since the table's places for their key were all live, quotas and slots included. */
-  stats(): { readonly maxKeys: number; readonly maxQuotas: number; readonly refusedForSpace: number };
+  stats(): CounterStats;
   /** What a quota (a charge of kind `quota`) stands at, or undefined when nothing is known of it. */
   readQuota(scope: string, key: string): QuotaUsage | undefined;
   /** Sets a quota, whatever it stood at. False when the table of quotas has no place for it. */
@@ -63,7 +74,7 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
   const { random, threads } = options;
   const slots = createSlots(threads === undefined ? { random } : { random, threads });
   const memory: CounterMemory = {
-    counters: allocateTable(options.maxKeys ?? 1_048_576),
+    counters: allocateTable(options.maxKeys ?? DEFAULT_COUNTER_KEYS),
     quotas: allocateTable(options.maxQuotas ?? 131_072),
     slots: slots.buffer,
   };
@@ -81,9 +92,9 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
       slots.release(endedThreadId);
     },
     stats: () => ({
-      maxKeys: counters.maxKeys,
-      maxQuotas: quotas.maxKeys,
-      refusedForSpace: counters.refusedForSpace + quotas.refusedForSpace + slots.stats().refusedForSpace,
+      counters: { maxKeys: counters.maxKeys, refusedForSpace: counters.refusedForSpace },
+      quotas: { maxKeys: quotas.maxKeys, refusedForSpace: quotas.refusedForSpace },
+      slots: slots.stats(),
     }),
     readQuota: (scope, key) => readQuota(quotas, names, scope, key),
     restoreQuota: (scope, key, quota, nowMs) => restoreQuota(quotas, names, scope, key, quota, nowMs),
@@ -91,12 +102,17 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
   };
 }
 
+/** The counters of a node: what is charged to one is known at once. */
+export interface NodeCounters extends CounterState {
+  gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome;
+}
+
 /** The counters as this thread uses them. Exact across all attached threads: a bucket is changed under its lock. */
-export function attachSharedCounters(memory: CounterMemory): CounterState {
+export function attachSharedCounters(memory: CounterMemory): NodeCounters {
   return new SharedCounterState(memory);
 }
 
-class SharedCounterState implements CounterState {
+class SharedCounterState implements NodeCounters {
   readonly #counters: CounterTable;
   readonly #quotas: CounterTable;
   readonly #names: CounterNames;
@@ -114,7 +130,8 @@ class SharedCounterState implements CounterState {
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): LimitOutcome {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
-    const { low, high } = this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
+    this.#names.identify('gcra', scope, rule.limit, rule.windowMs, rule.burst, key);
+    const { low, high } = this.#names;
     const table = this.#counters;
     const bucket = table.bucketOf(low);
     table.lock(bucket);
@@ -140,7 +157,8 @@ class SharedCounterState implements CounterState {
     assertUse(cost, nowMs);
     const wholeMs = Math.floor(nowMs);
     const { limit, windowMs } = rule;
-    const { low, high } = this.#names.identify('sliding', scope, limit, windowMs, limit, key);
+    this.#names.identify('sliding', scope, limit, windowMs, limit, key);
+    const { low, high } = this.#names;
     const table = this.#counters;
     const bucket = table.bucketOf(low);
     table.lock(bucket);
@@ -172,7 +190,8 @@ class SharedCounterState implements CounterState {
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
     assertAmount(amount, nowMs);
     const wholeMs = Math.floor(nowMs);
-    const { low, high } = this.#names.identify('tally', scope, 1, windowMs, 1, key);
+    this.#names.identify('tally', scope, 1, windowMs, 1, key);
+    const { low, high } = this.#names;
     const table = this.#counters;
     const bucket = table.bucketOf(low);
     table.lock(bucket);
@@ -195,7 +214,8 @@ class SharedCounterState implements CounterState {
   }
 
   #giveBack(charge: Charge, chargedAtMs: number, wholeMs: number): void {
-    const { low, high } = this.#names.identifyCharge(charge);
+    this.#names.identifyCharge(charge);
+    const { low, high } = this.#names;
     const table = charge.kind === 'quota' ? this.#quotas : this.#counters;
     const bucket = table.bucketOf(low);
     table.lock(bucket);

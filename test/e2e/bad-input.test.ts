@@ -93,6 +93,12 @@ const CASES: readonly Case[] = [
     says: [/data directory/],
   },
   { name: 'an unknown option', args: ['--wrokers', '2'], exit: 2, says: [/unknown option/, /--workers/] },
+  {
+    name: 'a table of counters without places',
+    args: ['--counter-keys', '0'],
+    exit: 2,
+    says: [/number from 1024/],
+  },
   { name: 'no workers', args: ['--workers', '0'], exit: 2, says: [/number from 1/] },
   { name: 'an admin address that is none', args: ['--admin', 'nowhere'], exit: 2, says: [/HOST:PORT/] },
   {
