@@ -110,11 +110,12 @@ function parseAmount(text: string): number {
 function told(data: unknown): AdminResult {
   const { quota, by, key, used, limit, extra, renewsAt } = expectAnswer(Usage, data);
   const more = extra === 0 ? '' : ` and ${extra} more`;
-  return {
-    data,
-    text: printable(`${by} ${key} has used ${used} of ${limit}${more} (${quota}), until ${renewsAt}\n`),
-  };
+  const text = oneLine(`${by} ${key} has used ${used} of ${limit}${more} (${quota}), until ${renewsAt}`);
+  return { data, text: `${text}\n` };
 }
+
+/** Keys may be what a caller named itself. */
+const oneLine = (text: string): string => printable(text).replaceAll('\n', '\ufffd');
 
 async function listQuotas(api: AdminApi, options: ListOptions): Promise<AdminResult> {
   const { attachment, by, key, limit, after } = options;

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { LiveUpdate } from '../contract/index.ts';
 import { Activation } from '../lifecycle/index.ts';
 import { createMeter, MetricTotals } from '../observability/index.ts';
+import type { QuotaNote } from '../state/index.ts';
 import type { BoundAddress, OrderMessage } from './worker-protocol.ts';
 import { WorkerPool } from './workers.ts';
 
@@ -20,11 +21,19 @@ const requestsServed = (n: number) => {
   return meter.snapshot();
 };
 
+const noteOf = (key: string): QuotaNote => ({
+  scope: 's',
+  key,
+  rule: { limit: 1, startMs: 0, endMs: 1, carryOver: 0 },
+});
+
 /** A thread that does what it is told, and remembers it. */
 class FakeThread extends EventEmitter {
   readonly orders: string[] = [];
   readonly updates: LiveUpdate[] = [];
   served = 0;
+  /** Quotas it has charged, by their keys. */
+  charged: string[] = [];
   hangs = false;
   /** Answers to `prepare` wait for this. */
   ready: Promise<void> = Promise.resolve();
@@ -43,6 +52,7 @@ class FakeThread extends EventEmitter {
 
   #valueFor(kind: string) {
     if (kind === 'metrics' || kind === 'drain') return requestsServed(this.served);
+    if (kind === 'quotas') return { quotas: this.charged.splice(0).map(noteOf) };
     return kind === 'addresses' ? this.addresses : undefined;
   }
 
@@ -170,7 +180,7 @@ describe('worker pool', () => {
     assert.deepEqual(threads[1].orders, []);
     resolve();
     await Promise.all([published, replaced]);
-    assert.deepEqual(threads[0].orders, ['prepare', 'activate', 'prepare', 'activate', 'drain']);
+    assert.deepEqual(threads[0].orders, ['prepare', 'activate', 'prepare', 'activate', 'drain', 'quotas']);
     assert.deepEqual(threads[1].orders, ['prepare', 'activate']);
   });
 
@@ -188,7 +198,7 @@ describe('worker pool', () => {
     assert.equal(threads[0].orders.at(-1), 'prepare');
     resolve();
     await Promise.all([published, replaced]);
-    assert.deepEqual(threads[0].orders.slice(-3), ['prepare', 'activate', 'drain']);
+    assert.deepEqual(threads[0].orders.slice(-4), ['prepare', 'activate', 'drain', 'quotas']);
     assert.equal(threads[1].orders.filter((o) => o === 'activate').length, 2);
   });
 
@@ -290,6 +300,26 @@ describe('worker pool', () => {
     assert.match(pool.status()[0].lastEnd ?? '', /not answered/);
   });
 
+  it('tells which quotas were charged, also by workers that have ended since', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(2);
+    await activation.publish({ revision: 'r1' });
+    threads[0].charged = ['a'];
+    threads[1].charged = ['b', 'c'];
+    const keys = async () => (await pool.collectQuotas()).map(({ key }) => key).sort();
+    assert.deepEqual(await keys(), ['a', 'b', 'c']);
+    assert.deepEqual(await keys(), []);
+    threads[0].hangs = true;
+    threads[1].charged = ['d'];
+    assert.deepEqual(await keys(), ['d'], 'one that does not answer holds up nobody');
+    threads[0].hangs = false;
+    threads[0].charged = ['e'];
+    await pool.replace(0, 1000);
+    threads[1].charged = ['f'];
+    await pool.stop(1000);
+    assert.deepEqual(await keys(), ['e', 'f']);
+  });
+
   it('counts the last figures of a drained worker', async () => {
     const { pool, threads, served } = make();
     await pool.start(1);
@@ -304,7 +334,7 @@ describe('worker pool', () => {
     await pool.stop(1000);
     await turn();
     assert.equal(threads.length, 2);
-    assert.ok(threads.every((t) => t.orders.at(-1) === 'drain'));
+    assert.ok(threads.every((t) => t.orders.at(-2) === 'drain'));
   });
 });
 
