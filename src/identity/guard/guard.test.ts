@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { remote } from '../../../test/fixtures/nobody-there.ts';
 import { DEFAULT_NOW_MS, ipv4, policyContext } from '../../../test/fixtures/policy-context.ts';
-import type { CounterState, Decision, PolicyContext } from '../../contract/index.ts';
+import type { CounterState, Decision, LimitOutcome, PolicyContext } from '../../contract/index.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
 import { createLocalCounters } from '../../state/index.ts';
 import { credentialGuard, type GuardRules, NAME_FACTOR } from './guard.ts';
@@ -139,6 +139,21 @@ describe('the credential guard', () => {
     assert.equal((await pending)?.kind, 'reject');
     await fail(2000, { client: '192.0.2.3' }, 'ann');
     assert.ok((await waits({ client: '192.0.2.4' }, 'ann')) > 0);
+  });
+
+  it('slows down at once where the table of counters has no room to count guesses, and bans nobody for that', async () => {
+    for (const noRoomFor of ['stop', 'slow']) {
+      const local = createLocalCounters();
+      const full: LimitOutcome = { allowed: false, remaining: 0, retryAfterMs: 9, resetMs: 9, full: true };
+      state = {
+        ...remote(local),
+        gcra: (scope, ...use) => (scope.includes(noRoomFor) ? full : local.gcra(scope, ...use)),
+      };
+      await fail(1);
+      assert.equal(await waits(), SLOW_SECONDS);
+      nowMs += SLOW_SECONDS * 1000;
+      assert.equal(await waits(), 0);
+    }
   });
 
   it('says nothing of names and counts to the caller', async () => {

@@ -118,12 +118,19 @@ class Threshold {
     const scopes = c.shadow ? this.#shadowScopes : this.#scopes;
     const stop = await state.gcra(scopes.stop, key, this.#stop, 1, c.now);
     const slow = await state.gcra(scopes.slow, key, this.#slow, 1, c.now);
-    const seconds = stop.allowed ? (slow.allowed ? 0 : this.#slowSeconds) : this.#banSeconds;
+    const seconds = this.#secondsFor(stop, slow);
     if (seconds === 0) return;
     // Only what is missing: guesses that were under way together must not fill it so that a ban finds no room.
     const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, c.now);
     const missing = seconds - Math.floor(resetMs / SECOND_MS);
     if (missing > 0) await state.gcra(scopes.refused, key, this.#refusal, missing, c.now);
+  }
+
+  #secondsFor(stop: LimitOutcome, slow: LimitOutcome): number {
+    // A flood has left no room to count the guesses of this key: each slows it down, none alone stops it.
+    if (stop.full || slow.full) return this.#slowSeconds;
+    if (!stop.allowed) return this.#banSeconds;
+    return slow.allowed ? 0 : this.#slowSeconds;
   }
 }
 
