@@ -8,6 +8,7 @@ import type {
   Sharing,
 } from '../../contract/index.ts';
 import { keyDigest } from '../../lib/key-digest.ts';
+import { RecentMap } from '../../lib/recent-map.ts';
 import { RenewalWindows, type TimeWindow } from '../../lib/renewal-windows.ts';
 import { type By, type CallerKeys, callerKeys } from '../../limits/index.ts';
 import type { Level } from './settings.ts';
@@ -20,8 +21,8 @@ export class Allowance {
   readonly #attachment: string;
   readonly #windows: RenewalWindows;
   readonly #keys: CallerKeys;
-  /** Whether keys are values of the caller’s, which may be secrets: counted, kept and shown by their digest. */
-  readonly #isDigest: boolean;
+  /** Where keys are values of the caller’s, which may be secrets: these are counted, kept and shown by their digest. */
+  readonly #digests: Digests | undefined;
   readonly #asked: Rules;
   readonly #byAddress: Rules;
 
@@ -32,7 +33,7 @@ export class Allowance {
     this.#attachment = deps.attachment;
     this.#windows = new RenewalWindows(period.renewal);
     this.#keys = callerKeys(by, deps, `${path}by`);
-    this.#isDigest = typeof by === 'object' && !('address' in by);
+    this.#digests = typeof by === 'object' && !('address' in by) ? new Digests() : undefined;
     this.#asked = new Rules(level, sharing, deps.attachment, kindOf(by));
     this.#byAddress = new Rules(level, sharing, deps.attachment, ADDRESS);
   }
@@ -45,10 +46,25 @@ export class Allowance {
     return {
       kind: 'quota',
       scope: face.scope,
-      key: isAsked && this.#isDigest ? keyDigest(key) : key,
+      key: isAsked && this.#digests !== undefined ? this.#digests.of(key) : key,
       cost,
       rule: face.rule(this.#windows.at(c.now)),
     };
+  }
+}
+
+/** Callers come back: a digest takes ten times as long as to look one up. */
+const REMEMBERED_DIGESTS = 4096;
+
+class Digests {
+  readonly #known = new RecentMap<string, string>(REMEMBERED_DIGESTS);
+
+  of(value: string): string {
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const digest = keyDigest(value);
+    this.#known.set(value, digest);
+    return digest;
   }
 }
 
