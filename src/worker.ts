@@ -1,7 +1,6 @@
 /** A worker thread: the data side of the process. Serves what it is told to, and nothing before that. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
-import { NEVER_BUSY } from './contract/index.ts';
 import type {
   AnswerMessage,
   AnswerValue,
@@ -19,11 +18,13 @@ import {
   createLogger,
   createMeter,
   createRecordSink,
+  LOAD_INTERVAL_MS,
+  LoadMeter,
   stderrWriter,
 } from './observability/index.ts';
 import { createNetwork, ResourcePool } from './outbound/index.ts';
 import { POLICIES } from './policies/index.ts';
-import { attachCredentials, attachSharedCounters, LiveState } from './state/index.ts';
+import { attachCredentials, attachInFlight, attachSharedCounters, LiveState } from './state/index.ts';
 
 const setup: WorkerSetup = workerData;
 if (parentPort === null) throw new InternalError('a worker is started as a thread, by the program');
@@ -53,13 +54,17 @@ const resources = new ResourcePool({
     return () => clearTimeout(timer);
   },
 });
+const memory = attachSharedCounters(setup.counters);
+const load = new LoadMeter(systemClock);
+setInterval(() => load.tick(), LOAD_INTERVAL_MS).unref();
 const plane = new DataPlane({
   clock: systemClock,
   random,
-  state: attachSharedCounters(setup.counters),
+  state: memory,
   network,
   bans: live.bans,
-  load: NEVER_BUSY,
+  load,
+  counts: { inFlight: attachInFlight(setup.counters), rates: memory },
   meter,
   log,
   records: setup.records === 'none' ? undefined : records,

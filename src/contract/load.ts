@@ -4,6 +4,20 @@ export interface Load {
   readonly lagMs: number;
 }
 
+/** What a worker measures of itself, for deciding whom it can still serve. */
+export interface WorkerLoad extends Load {
+  /** How long the latest turn of the event loop took for what was ready, in milliseconds: what a request waits for its turn. */
+  readonly turnMs: number;
+  /** Heap used, as a share of the most this worker may have; 0 to 1. */
+  readonly heapShare: number;
+  /** Resident memory of the process. */
+  readonly residentBytes: number;
+  /** What the process may have: its container's limit, or all there is. */
+  readonly residentLimitBytes: number;
+  /** `work` is called after each measurement, every few hundredths of a second, and later when the loop is late. */
+  watch(work: () => void): void;
+}
+
 export const NEVER_BUSY: Load = Object.freeze({ lagMs: 0 });
 
 /** What a limiter does beside deciding, and somebody may want to be told of. A bounded set: it is a metric's label. */

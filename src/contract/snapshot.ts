@@ -80,10 +80,26 @@ export interface ListenerLimits {
   readonly idleTimeoutMs: number;
   /** Longest time a client may take none of the bytes offered to it. Default 30 s. */
   readonly writeTimeoutMs: number;
-  /** Open connections per worker. Default 10,000. */
+  /** Body bytes per second that a client must send on average; 0 for any. Default 240. */
+  readonly minBodyBytesPerSecond: number;
+  /** Open connections of the node, over all its workers. Default 10,000. */
   readonly connections: number;
-  /** Open connections per worker and client address (IPv6 by /64). Default 1,000. */
+  /** Open connections of the node from one client address (IPv6 by /64). Default 1,000. */
   readonly connectionsPerAddress: number;
+  /** New connections per second of the node; undefined (default) for any number. */
+  readonly newConnections: number | undefined;
+  /** The same from one client address. */
+  readonly newConnectionsPerAddress: number | undefined;
+}
+
+/** When requests are refused since there are too many for this worker. */
+export interface OverloadPlan {
+  /** How late the event loop may be for a tenth of a second on end, in milliseconds. */
+  readonly lagMs: number;
+  /** From when on memory is short: a share of what there is, or resident bytes of the process. */
+  readonly memory: { readonly share: number } | { readonly bytes: number };
+  /** What who is refused is told to wait. */
+  readonly retryAfterMs: number;
 }
 
 export interface ListenerPlan {
@@ -165,6 +181,8 @@ export interface Snapshot {
   readonly revision: string;
   readonly listeners: readonly ListenerPlan[];
   readonly upstreams: ReadonlyMap<string, UpstreamPlan>;
+  /** Undefined: nobody is refused for it. */
+  readonly overload: OverloadPlan | undefined;
   /** All attachments once, for probes. */
   readonly attachments: readonly Attachment[];
   /** Called when the last request on it has ended. */

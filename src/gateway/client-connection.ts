@@ -21,6 +21,7 @@ import { Exchange } from './exchange.ts';
 import type { ConnectionHome, ExchangeHost } from './host.ts';
 import { writeLocal } from './local-answer.ts';
 import { problemAnswer } from './respond.ts';
+import type { Resting } from './shedder.ts';
 
 /** Bytes kept of what a client sends ahead of its turn; beyond it the socket is not read. */
 const READ_AHEAD_BYTES = 64 * 1024;
@@ -52,7 +53,7 @@ const TOO_SLOW = new RequestError(
 );
 
 /** One client connection: cuts the byte stream into requests, one exchange at a time. */
-export class ClientConnection implements Waiting, ExchangeHost, Receiver {
+export class ClientConnection implements Waiting, ExchangeHost, Receiver, Resting {
   readonly socket: Socket;
   readonly writer: SocketWriter;
   readonly home: ConnectionOwner;
@@ -70,6 +71,9 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
   #unread = false;
   #tunnelled = false;
   #outdated = false;
+  /** Not read, since there are too many requests, from now on or after its exchange. */
+  #rests: 'no' | 'soon' | 'now' = 'no';
+  wokenAtTick = Number.NEGATIVE_INFINITY;
 
   readonly #inlet: Inlet | undefined;
   readonly #below: Socket | undefined;
@@ -121,8 +125,28 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
       return;
     }
     this.#expectRequest();
+    if (this.#rests === 'soon') return this.#rest();
     if (this.socket.isPaused()) this.socket.resume();
     if (!this.#reading) this.#continue();
+  }
+
+  restSoon(): void {
+    this.#rests = 'soon';
+  }
+
+  /** What its client sends meanwhile stays with the client, or with the system: it costs nothing here. */
+  #rest(): void {
+    this.#rests = 'now';
+    this.socket.pause();
+    this.home.services.shedder.rest(this);
+  }
+
+  wake(): void {
+    this.#rests = 'no';
+    if (this.#closing || this.#unread || this.socket.destroyed) return;
+    this.wokenAtTick = this.home.services.shedder.ticks;
+    this.socket.resume();
+    this.#continue();
   }
 
   /** Sends what is written, then closes; what still comes in is read and thrown away for a moment. */
@@ -268,7 +292,8 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver {
     let at = 0;
     while (at < input.length && !this.#closing && !this.socket.destroyed) {
       const exchange = this.#exchange;
-      if (exchange !== undefined ? !exchange.takesBody : this.writer.congested) break;
+      if (exchange !== undefined ? !exchange.takesBody : this.#rests === 'now' || this.writer.congested)
+        break;
       const next = exchange === undefined ? this.#takeHead(input, at) : exchange.takeBody(input, at);
       if (next === -1) break;
       at = next;

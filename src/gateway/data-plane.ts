@@ -4,13 +4,13 @@ import type {
   CounterState,
   Gauge,
   ListenerPlan,
-  Load,
   Logger,
   Meter,
   Network,
   Random,
   RecordSink,
   Snapshot,
+  WorkerLoad,
 } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
@@ -18,12 +18,14 @@ import type { IpAddress } from '../lib/ip-address.ts';
 import { createSharedIo } from '../lib/shared-io.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
+import type { NodeCounts } from './connection-places.ts';
 import { CredentialUses } from './credential-uses.ts';
 import { HttpDate } from './http-date.ts';
 import { LimitNotices } from './limit-notices.ts';
 import { Listener, listenerKey } from './listener.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
+import { Shedder } from './shedder.ts';
 
 export interface DataPlaneDeps {
   readonly clock: Clock;
@@ -31,7 +33,9 @@ export interface DataPlaneDeps {
   readonly state: CounterState;
   readonly network: Network;
   readonly bans: BanList;
-  readonly load: Load;
+  readonly load: WorkerLoad;
+  /** Of all workers. */
+  readonly counts: NodeCounts;
   readonly meter: Meter;
   readonly log: Logger;
   /** Undefined when records are off. */
@@ -67,7 +71,7 @@ export class DataPlane {
   readonly #connections = new Map<string, Gauge>();
 
   constructor(deps: DataPlaneDeps) {
-    const { clock, random, state, network, bans, load, meter, log, records } = deps;
+    const { clock, random, state, network, bans, load, counts, meter, log, records } = deps;
     const now = (): number => clock.monotonic();
     const deadlines = new Deadlines(now, (cause) =>
       log.error('deadline-failed', { cause: cause instanceof Error ? cause.message : String(cause) }),
@@ -81,6 +85,8 @@ export class DataPlane {
       meter,
       log,
       records,
+      counts,
+      shedder: new Shedder(load, meter, log, now),
       uses: new CredentialUses(),
       deadlines,
       date: new HttpDate(clock),
@@ -147,6 +153,7 @@ export class DataPlane {
     for (const [key, listener] of this.#active)
       if (!prepared.listeners.has(key)) this.#drainListener(listener);
     this.#active = new Map(prepared.listeners);
+    this.#services.shedder.configure(prepared.serving.snapshot.overload);
     const before = this.#serving;
     this.#serving = prepared.serving;
     before?.retire();

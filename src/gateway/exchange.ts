@@ -1,8 +1,9 @@
-import type { Attachment, ListenerPlan, RequestView } from '../contract/index.ts';
+import type { Attachment, ListenerPlan, Priority, RequestView } from '../contract/index.ts';
 import { InternalError, PolicyRejection, RequestError, type UpstreamError } from '../errors.ts';
 import { BufferedBody, Evaluation, refusalUnasked, type Verdict, viewOf } from '../evaluator/index.ts';
 import type { BodyFraming, RequestHead } from '../http1/index.ts';
 import { BodyBuffer } from './body-buffer.ts';
+import { BodyPace } from './body-pace.ts';
 import type { AnswerFields } from './client-response.ts';
 import type { Dispatch } from './dispatch.ts';
 import { Forwarding, type ForwardingOwner } from './forwarding.ts';
@@ -62,6 +63,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   status = 0;
   #forwarding: Forwarding | undefined = undefined;
   #bodyUse: BodyUse = 'later';
+  #pace: BodyPace | undefined = undefined;
   #close = false;
   #untilClose = false;
   #mustClose = false;
@@ -111,10 +113,23 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     if (unasked !== undefined) return this.#refuseUnasked(unasked, view);
     const evaluation = new Evaluation(plan, view, services.evaluation);
     this.judged = evaluation;
-    const maxBodyBytes = evaluation.match.kind === 'found' ? evaluation.match.route.maxBodyBytes : undefined;
+    const { match } = evaluation;
+    // What no route takes is nobody's loss.
+    const priority = match.kind === 'found' ? match.route.priority : 'low';
+    const overload = services.shedder.refusal(priority, this.host.wokenAtTick);
+    if (overload !== undefined) return this.#shed(overload, priority, view);
+    const maxBodyBytes = match.kind === 'found' ? match.route.maxBodyBytes : undefined;
     if (maxBodyBytes !== undefined && head.hasBody)
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
     this.#settle('request', evaluation.runRequest());
+  }
+
+  /** Refused before anything was done for it. A proxy's connection is never left alone: it carries others too. */
+  #shed(error: PolicyRejection, priority: Priority, { peer }: RequestView): void {
+    const { shedder } = this.host.home.services;
+    shedder.count(this.plan.name, priority);
+    if (shedder.leavesAlone(this.host.wokenAtTick) && !this.plan.trusts(peer)) this.host.restSoon();
+    this.refuse(error);
   }
 
   #refuseUnasked(error: RequestError | PolicyRejection, view: RequestView): void {
@@ -152,8 +167,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     }
     if (body.done) this.#bodyDone();
     else if (this.#bodyUse === 'forward' && this.dispatch?.congested === true) {
-      this.host.deadlineMs = 0;
-      this.host.socket.pause();
+      this.#pauseBody();
       this.dispatch.awaitDrain();
     } else this.#awaitBody();
     return end;
@@ -215,7 +229,17 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #awaitBody(): void {
-    this.host.deadlineMs = this.host.home.services.deadlines.after(this.plan.limits.bodyTimeoutMs);
+    const { deadlines } = this.host.home.services;
+    const { bodyTimeoutMs, minBodyBytesPerSecond } = this.plan.limits;
+    this.#pace ??= new BodyPace(bodyTimeoutMs, minBodyBytesPerSecond);
+    this.host.deadlineMs = deadlines.after(this.#pace.await(deadlines.sweptAtMs, this.receivedBytes));
+  }
+
+  /** The upstream takes no more for now, for which the client is not to blame. */
+  #pauseBody(): void {
+    this.#pace?.pause(this.host.home.services.deadlines.sweptAtMs);
+    this.host.deadlineMs = 0;
+    this.host.socket.pause();
   }
 
   // Verdicts.

@@ -1,1 +1,2 @@
+export type { NodeCounts } from './connection-places.ts';
 export { DataPlane, type DataPlaneDeps } from './data-plane.ts';

@@ -2,10 +2,11 @@ import { createServer as createTcpServer, type Server, Socket } from 'node:net';
 import { TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { ListenerPlan } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
-import { type IpAddress, networkKey, parseIpAddress } from '../lib/ip-address.ts';
+import { type IpAddress, parseIpAddress } from '../lib/ip-address.ts';
 import type { Inlet } from '../lib/read-buffer.ts';
 import { type Certificates, clientRules } from './certificates.ts';
 import { ClientConnection, type ConnectedClient, type ConnectionOwner } from './client-connection.ts';
+import { type ConnectionPlace, ConnectionPlaces } from './connection-places.ts';
 import { type Carrier, Handshakes } from './handshakes.ts';
 import { ProxyHeaders, type ReadHeader } from './proxy-headers.ts';
 import { type ConnectionRefusal, Refusals } from './refusals.ts';
@@ -41,7 +42,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
   /** Makes TLS connections of those that come in; the same server where nothing comes before TLS. */
   readonly #secure: TlsServer | undefined;
   readonly #connections = new Set<ClientConnection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #places: ConnectionPlaces;
   readonly #handshakes: Handshakes;
   readonly #headers: ProxyHeaders;
   readonly #refusals: Refusals;
@@ -63,6 +64,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     this.#handshakes = new Handshakes(services.deadlines);
     this.#headers = new ProxyHeaders(services.deadlines);
     this.#refusals = new Refusals(services);
+    this.#places = new ConnectionPlaces(plan.name, services.counts, services.evaluation.clock);
     this.#plan = plan;
     this.#rules = clientRules(plan.tls);
     this.#certificates = certificates;
@@ -129,6 +131,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     this.#plan = plan;
     this.#certificates = certificates;
     this.#refusals.announce(plan.name);
+    this.services.shedder.announce(plan.name);
     // For clients that name no server.
     if (certificates !== undefined) this.#secure?.setSecureContext(certificates.first);
     this.#rules = rules;
@@ -165,8 +168,6 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
   gone(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return;
     this.services.deadlines.remove(connection);
-    // Of a TLS connection, the one below it counts.
-    if (connection.scheme === 'http') this.#uncount(connection.peer);
     if (this.#connections.size > 0) return;
     this.#held?.release();
     this.#held = undefined;
@@ -190,13 +191,20 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     if (peer === undefined || this.draining) return void socket.destroy();
     if (this.#serving === undefined) return void this.#early.push(socket);
     if (this.#plan.proxyProtocol) return this.#awaitHeader(socket, peer);
-    if (this.#admits(socket, peer)) this.#begin(this.#reader(socket), peer, this);
+    const place = this.#enter(socket);
+    if (place === undefined || !this.#admits(place, socket, peer)) return;
+    const reader = this.#reader(socket);
+    leaveWith(reader.socket, place);
+    this.#begin(reader, peer, this);
   }
 
   #acceptSecure(raw: Socket): void {
     raw.on('error', noop);
     const peer = parseIpAddress(raw.remoteAddress ?? '');
     if (peer === undefined || this.draining) return void raw.destroy();
+    const place = this.#enter(raw);
+    if (place === undefined || !this.#admits(place, raw, peer)) return;
+    leaveWith(raw, place);
     this.#beginHandshake({ below: raw, peer, isNamed: true, rules: this.#rules });
   }
 
@@ -214,15 +222,17 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
       this.#refusals.count(this.#plan.name, 'proxy-untrusted', 'peer', proxy.text);
       return void accepted.destroy();
     }
-    if (this.#isFull) return this.#turnAway(accepted, 'connections');
+    const place = this.#enter(accepted);
+    if (place === undefined) return;
     const reader =
       this.#secure === undefined ? this.#reader(accepted) : { socket: accepted, inlet: undefined };
     const { socket, inlet } = reader;
     socket.on('error', noop);
+    leaveWith(socket, place);
     const receiver = this.#headers.await(socket, this.#plan.limits.headerTimeoutMs, {
       onHeader: (header) => {
         if (inlet === undefined) socket.off('data', onData).pause();
-        this.#named(reader, proxy, header);
+        this.#named(reader, place, proxy, header);
       },
       onNoHeader: (cause) => {
         if (cause !== 'ended') this.#refusals.count(this.#plan.name, 'proxy-header', cause);
@@ -234,58 +244,47 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
   }
 
   /** It is known whose connection it is, or that the proxy does not know. */
-  #named(reader: Reader, proxy: IpAddress, { source, rest }: ReadHeader): void {
+  #named(reader: Reader, place: ConnectionPlace, proxy: IpAddress, { source, rest }: ReadHeader): void {
     const peer = source ?? proxy;
     const isNamed = source !== undefined;
     const { socket } = reader;
+    if (!this.#admits(place, socket, peer)) return;
     if (this.#secure === undefined) {
-      if (!this.#admits(socket, peer)) return;
       const connection = this.#begin(reader, peer, isNamed ? this : new UnnamedHome(this));
       if (rest.length > 0) connection.receive(rest);
       return;
     }
     if (rest.length > 0) socket.unshift(rest);
     const carrier = { below: socket, peer, isNamed, rules: this.#rules };
-    if (this.#beginHandshake(carrier)) this.#secure.emit('connection', socket);
+    this.#beginHandshake(carrier);
+    this.#secure.emit('connection', socket);
   }
 
   /** A TLS client is counted from its first byte on, until the connection below TLS is closed. */
-  #beginHandshake(carrier: Carrier): boolean {
-    const { below, peer } = carrier;
-    if (!this.#admits(below, peer)) return false;
+  #beginHandshake(carrier: Carrier): void {
     this.#handshakes.begin(carrier, this.#plan.limits.headerTimeoutMs);
-    below.once('close', () => this.#uncount(peer));
-    return true;
   }
 
-  get #isFull(): boolean {
-    const open = this.#connections.size + this.#handshakes.size + this.#headers.size;
-    return open >= this.#plan.limits.connections;
+  /** Counts a connection, whosever it is, or turns it away. */
+  #enter(socket: Socket): ConnectionPlace | undefined {
+    const place = this.#places.enter(this.#plan.limits);
+    if (typeof place !== 'string') return place;
+    this.#turnAway(socket, place);
+    return undefined;
   }
 
-  /** Counts a connection, or turns it away. */
-  #admits(socket: Socket, peer: IpAddress): boolean {
-    const key = networkKey(peer, 32, 64);
-    const sameAddress = this.#perAddress.get(key) ?? 0;
-    const isFull = this.#isFull;
-    if (isFull || sameAddress >= this.#plan.limits.connectionsPerAddress) {
-      this.#turnAway(socket, isFull ? 'connections' : 'connections-per-address');
-      return false;
-    }
-    this.#perAddress.set(key, sameAddress + 1);
-    return true;
+  /** Counts a connection by whose it is, or turns it away. */
+  #admits(place: ConnectionPlace, socket: Socket, peer: IpAddress): boolean {
+    const refusal = this.#places.name(place, peer, this.#plan);
+    if (refusal === undefined) return true;
+    place.leave();
+    this.#turnAway(socket, refusal);
+    return false;
   }
 
   #turnAway(socket: Socket, reason: ConnectionRefusal, cause?: string): void {
     this.#refusals.count(this.#plan.name, reason, cause);
     socket.destroy();
-  }
-
-  #uncount(peer: IpAddress): void {
-    const key = networkKey(peer, 32, 64);
-    const left = (this.#perAddress.get(key) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(key);
-    else this.#perAddress.set(key, left);
   }
 
   // Connections.
@@ -339,6 +338,11 @@ function readInto(accepted: Socket, { onread }: Inlet): Socket | undefined {
   const options = { handle, onread, allowHalfOpen: true, readable: true, writable: true };
   const socket: unknown = Reflect.construct(Socket, [options]);
   return socket instanceof Socket ? socket : undefined;
+}
+
+/** Of a TLS connection, the one below it counts: from its first byte to its end. */
+function leaveWith(socket: Socket, place: ConnectionPlace): void {
+  socket.once('close', () => place.leave());
 }
 
 function noop(): void {}

@@ -81,10 +81,6 @@ export class ProxyHeaders {
     this.#deadlines = deadlines;
   }
 
-  get size(): number {
-    return this.#awaited.size;
-  }
-
   /** What the socket reads is to be given to the receiver that is returned. */
   await(socket: Socket, timeoutMs: number, owner: HeaderOwner): Receiver {
     const awaited = new AwaitedHeader(socket, this.#deadlines.after(timeoutMs), owner, (over) => {

@@ -5,6 +5,9 @@ export type ConnectionRefusal =
   /** Too many in all, or from one address. */
   | 'connections'
   | 'connections-per-address'
+  /** Too many at once, in all or from one address. */
+  | 'new-connections'
+  | 'new-connections-per-address'
   /** It does not come from a proxy that is trusted to say whose it is. */
   | 'proxy-untrusted'
   /** It does not begin with a PROXY header, or not in time. */
@@ -39,6 +42,8 @@ export class Refusals {
   announce(listener: string): void {
     this.#counter(listener, 'connections');
     this.#counter(listener, 'connections-per-address');
+    this.#counter(listener, 'new-connections');
+    this.#counter(listener, 'new-connections-per-address');
   }
 
   #counter(listener: string, reason: ConnectionRefusal): Counter {

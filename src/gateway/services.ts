@@ -1,8 +1,10 @@
 import type { EvaluationDeps, Logger, Meter, Random, RecordSink } from '../contract/index.ts';
 import type { Deadlines } from '../lib/deadlines.ts';
 import type { SharedIo } from '../lib/shared-io.ts';
+import type { NodeCounts } from './connection-places.ts';
 import type { CredentialUses } from './credential-uses.ts';
 import type { HttpDate } from './http-date.ts';
+import type { Shedder } from './shedder.ts';
 
 /** What every connection and exchange of a worker shares. */
 export interface DataPlaneServices {
@@ -12,6 +14,8 @@ export interface DataPlaneServices {
   readonly log: Logger;
   /** Undefined when records are off: then none is built. */
   readonly records: RecordSink | undefined;
+  readonly counts: NodeCounts;
+  readonly shedder: Shedder;
   readonly uses: CredentialUses;
   readonly deadlines: Deadlines;
   readonly date: HttpDate;

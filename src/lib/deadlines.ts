@@ -26,6 +26,11 @@ export class Deadlines {
     this.#timer.unref();
   }
 
+  /** When it was last looked, on the monotonic clock: the time, late by no more than a tick and a turn of the event loop. */
+  get sweptAtMs(): number {
+    return this.#sweptAtMs;
+  }
+
   add(waiting: Waiting): void {
     this.#waiting.add(waiting);
   }

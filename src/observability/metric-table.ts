@@ -76,6 +76,11 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'Requests not understood, too large, or not received in time.',
     ['listener', 'reason'],
   ),
+  counter(
+    'sallyport_requests_shed_total',
+    'Requests refused since there were too many, by the priority of their route.',
+    ['listener', 'priority'],
+  ),
   gauge('sallyport_connections', 'Open client connections.', ['listener']),
   counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
   counter('sallyport_records_written_total', 'Access records written.'),

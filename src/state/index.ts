@@ -23,6 +23,7 @@ export { ruleFault } from './rule.ts';
 export {
   attachSharedCounters,
   createSharedCounters,
+  type NodeCounters,
   DEFAULT_COUNTER_KEYS,
   type SharedCounterOptions,
   type SharedCounters,

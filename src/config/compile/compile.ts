@@ -26,6 +26,7 @@ import { type ConsumerConfig, type GatewayDocument, StructureSchema } from '../s
 import { AttachmentCompiler, type PlacedAttachment } from './attachments.ts';
 import { checkFacts } from './facts.ts';
 import { compileListener } from './listener.ts';
+import { compileOverload } from './overload.ts';
 import { type CompiledRoute, checkPaths, routerOf } from './routes.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { compileUpstream } from './upstream.ts';
@@ -125,11 +126,13 @@ class DocumentCompiler {
       listeners.push(await this.#listener(config, path, before, routes));
     }
     const upstreams = this.#upstreams(document);
+    const overload = compileOverload(document.overload, this.#issues);
     this.#issues.throwIfAny();
     return Object.freeze({
       revision: this.#deps.revision(),
       listeners,
       upstreams,
+      overload,
       attachments: placed.map((p) => p.attachment),
       dispose: () => this.release(),
     });

@@ -81,7 +81,8 @@ function limitsOf(
   issues: IssueList,
 ): ListenerLimits {
   const written = { ...DEFAULT_LIMITS, ...config };
-  const bytes = (key: 'headerBytes' | 'targetBytes' | 'bodyBytes'): number => sizeOf(written[key]);
+  const bytes = (key: 'headerBytes' | 'targetBytes' | 'bodyBytes' | 'minBodyRate'): number =>
+    sizeOf(written[key]);
   const ms = (key: 'headerTimeout' | 'bodyTimeout' | 'idleTimeout' | 'writeTimeout'): number =>
     positiveMs(written[key], [...path, key], issues);
   const limits = {
@@ -93,8 +94,11 @@ function limitsOf(
     bodyTimeoutMs: ms('bodyTimeout'),
     idleTimeoutMs: ms('idleTimeout'),
     writeTimeoutMs: ms('writeTimeout'),
+    minBodyBytesPerSecond: bytes('minBodyRate'),
     connections: written.connections,
     connectionsPerAddress: written.connectionsPerAddress,
+    newConnections: config.newConnections,
+    newConnectionsPerAddress: config.newConnectionsPerAddress,
   };
   if (limits.headerBytes < 256 || limits.headerBytes > 1_000_000) {
     issues.add([...path, 'headerBytes'], 'must be between 256B and 1MB');

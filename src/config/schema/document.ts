@@ -5,6 +5,7 @@ import { ConsumerSchema } from './consumer.ts';
 import { DocumentTestSchema } from './document-test.ts';
 import { GeoSchema, ListSchema } from './list.ts';
 import { listenerSchema } from './listener.ts';
+import { OverloadSchema } from './overload.ts';
 import { routeSchema } from './route.ts';
 import { NAME_PATTERN, nameText } from './text.ts';
 import { UpstreamSchema } from './upstream.ts';
@@ -39,6 +40,7 @@ export const documentSchema = <A extends TSchema>(attachment: A) =>
         }),
       ),
       bruteForce: Type.Optional(BruteForceSchema),
+      overload: Type.Optional(OverloadSchema),
       lists: Type.Optional(
         Type.Record(Type.String({ pattern: NAME_PATTERN }), ListSchema, {
           description: 'Named lists of networks, for rules to name as `list:NAME`.',

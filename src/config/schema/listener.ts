@@ -5,6 +5,9 @@ import { durationText, fileReference, nameText, patterned, secretReference, size
 const count = (description: string, fallback: number) =>
   Type.Optional(Type.Integer({ description, default: fallback, minimum: 1, maximum: 1_000_000 }));
 
+const perSecond = (description: string) =>
+  Type.Optional(Type.Integer({ description, minimum: 1, maximum: 1_000_000 }));
+
 /** Defaults as a user would write them; `compile/listener.ts` reads them from here. */
 export const DEFAULT_LIMITS = Object.freeze({
   headerBytes: '32kB',
@@ -15,6 +18,7 @@ export const DEFAULT_LIMITS = Object.freeze({
   bodyTimeout: '30s',
   idleTimeout: '60s',
   writeTimeout: '30s',
+  minBodyRate: '240B',
   connections: 10_000,
   connectionsPerAddress: 1000,
 });
@@ -38,14 +42,27 @@ const LimitsSchema = Type.Object(
     ),
     writeTimeout: Type.Optional(
       durationText(
-        'Longest time a client may take none of the bytes offered to it.',
+        'Longest time a client may need for what waits for it, about 64 kB.',
         DEFAULT_LIMITS.writeTimeout,
       ),
     ),
-    connections: count('Open connections per worker, TLS handshakes among them.', DEFAULT_LIMITS.connections),
+    minBodyRate: Type.Optional(
+      sizeText(
+        'Body bytes per second that a client must send on average. Below it, its `bodyTimeout` runs down; `0B` for any rate.',
+        DEFAULT_LIMITS.minBodyRate,
+      ),
+    ),
+    connections: count(
+      'Open connections of the node, TLS handshakes among them.',
+      DEFAULT_LIMITS.connections,
+    ),
     connectionsPerAddress: count(
-      'Open connections per worker and client address (IPv6: per /64).',
+      'Open connections of the node from one client address (IPv6: from one /64).',
       DEFAULT_LIMITS.connectionsPerAddress,
+    ),
+    newConnections: perSecond('New connections per second of the node. Any number by default.'),
+    newConnectionsPerAddress: perSecond(
+      'New connections per second of the node from one client address (IPv6: from one /64). Any number by default.',
     ),
   },
   {

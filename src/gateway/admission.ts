@@ -1,0 +1,157 @@
+import type { OverloadPlan, WorkerLoad } from '../contract/index.ts';
+
+/** While requests are refused, the loop is held to this part of what made it begin: short of that it is late again at once. */
+const HELD_PART = 0.1;
+/** The loop cannot be held to less than a few requests of a usual price. */
+const LEAST_HELD_MS = 2;
+/** By so much less or more is let on with each measurement (as DAGOR does: down fast, up slowly). */
+const DOWN = 0.95;
+const UP = 1.02;
+/** Where the loop is far from late. */
+const UP_FAST = 1.05;
+/** As many as come. */
+const ANY = Number.POSITIVE_INFINITY;
+/** Nobody was refused for so long: it is over. */
+const OVER_MS = 1000;
+/** Weight of the latest measurement in rates. */
+const LATEST = 0.3;
+/** Each next rank is refused when memory is above its bound by so much more. */
+const MEMORY_STEP = 0.025;
+
+/**
+ * How many requests of each rank (0 is the most important) are let on. What is let on in all follows the event loop, up
+ * and down; it is given to the ranks in turn, as many as came last, and the rank it does not suffice for gets what is
+ * left, evenly. (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018, with rates in place of
+ * levels, and the delay of the loop in place of a queue's.)
+ */
+export class Admission {
+  /** Since the last measurement. */
+  readonly #arrived: Float64Array;
+  /** Requests per millisecond. */
+  readonly #rates: Float64Array;
+  /** The part of each rank that is let on. */
+  readonly #shares: Float64Array;
+  /** What is owed to each rank of its part. */
+  readonly #owed: Float64Array;
+  readonly #refusedMsAgo: Float64Array;
+  #admitted = 0;
+  /** Requests between the two measurements before. */
+  #cameBefore = 0;
+  #admittedPerMs = 0;
+  #refused = 0;
+  /** Let on in all, in requests per millisecond. */
+  #allowed = ANY;
+  #turnBeforeMs = 0;
+  #calmMs = 0;
+  isShedding = false;
+  refusedPerMs = 0;
+
+  constructor(ranks: number) {
+    this.#arrived = new Float64Array(ranks);
+    this.#rates = new Float64Array(ranks);
+    this.#shares = new Float64Array(ranks).fill(1);
+    this.#owed = new Float64Array(ranks);
+    this.#refusedMsAgo = new Float64Array(ranks).fill(Number.POSITIVE_INFINITY);
+  }
+
+  /** Everybody is let on again. */
+  open(): void {
+    this.isShedding = false;
+    this.#allowed = ANY;
+    this.#calmMs = 0;
+    this.#shares.fill(1);
+  }
+
+  admits(rank: number): boolean {
+    this.#arrived[rank]++;
+    if (!this.isShedding) {
+      this.#admitted++;
+      return true;
+    }
+    const share = this.#shares[rank];
+    this.#owed[rank] += share;
+    // Who comes alone is never too many.
+    if (this.#owed[rank] >= 1 || (this.#cameBefore <= 1 && this.#admitted === 0)) {
+      this.#owed[rank] = Math.max(0, this.#owed[rank] - 1);
+      this.#admitted++;
+      return true;
+    }
+    this.refuse(rank);
+    return false;
+  }
+
+  /** Counts one that is refused without competing with the others. */
+  refuse(rank: number): void {
+    this.#refused++;
+    this.#refusedMsAgo[rank] = 0;
+  }
+
+  /** Whether any of a rank, or of a more important one, was refused in the last second. */
+  isShort(rank: number): boolean {
+    if (!this.isShedding) return false;
+    for (let above = 0; above <= rank; above++) if (this.#refusedMsAgo[above] < OVER_MS) return true;
+    return false;
+  }
+
+  /** Takes a measurement, after so many milliseconds. */
+  adjust(elapsedMs: number, load: WorkerLoad, plan: OverloadPlan): void {
+    this.#measure(elapsedMs);
+    const firstRefused = this.#firstRefusedByMemory(load, plan);
+    const isShort = firstRefused < this.#shares.length;
+    const isLate = load.lagMs > plan.lagMs;
+    if (!this.isShedding && !isLate && !isShort) return;
+    this.isShedding = true;
+    // What was served while the loop was never free is what can be served.
+    if (isLate && this.#allowed === ANY) this.#allowed = this.#admittedPerMs;
+    // A pause makes one turn late, a queue also the next.
+    const waitMs = Math.min(load.turnMs, this.#turnBeforeMs);
+    this.#turnBeforeMs = load.turnMs;
+    this.#follow(waitMs / Math.max(LEAST_HELD_MS, plan.lagMs * HELD_PART), elapsedMs);
+    this.#share(firstRefused);
+    this.#calmMs = this.#refused > 0 || isShort ? 0 : this.#calmMs + elapsedMs;
+    this.#refused = 0;
+    if (this.#calmMs >= OVER_MS) this.open();
+  }
+
+  #measure(elapsedMs: number): void {
+    this.#cameBefore = 0;
+    for (let rank = 0; rank < this.#rates.length; rank++) {
+      this.#refusedMsAgo[rank] += elapsedMs;
+      this.#cameBefore += this.#arrived[rank];
+      this.#rates[rank] += LATEST * (this.#arrived[rank] / elapsedMs - this.#rates[rank]);
+      this.#arrived[rank] = 0;
+    }
+    this.#admittedPerMs += LATEST * (this.#admitted / elapsedMs - this.#admittedPerMs);
+    this.refusedPerMs += LATEST * (this.#refused / elapsedMs - this.refusedPerMs);
+    this.#admitted = 0;
+  }
+
+  /** `part`: how late the loop is, where 1 is what it is held to. */
+  #follow(part: number, elapsedMs: number): void {
+    if (part > 1) this.#allowed *= DOWN;
+    // As long as nobody is refused, more would be no more.
+    else if (this.#refused > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;
+    // One at a time can be served, whatever it is that takes so long.
+    this.#allowed = Math.max(1 / elapsedMs, this.#allowed);
+  }
+
+  #share(firstRefused: number): void {
+    let left = this.#allowed;
+    for (let rank = 0; rank < this.#shares.length; rank++) {
+      const wanted = this.#rates[rank];
+      const isRefused = rank >= firstRefused || left === 0;
+      this.#shares[rank] = isRefused ? 0 : Math.min(1, left / wanted);
+      left = Math.max(0, left - wanted);
+    }
+  }
+
+  /** The first rank there is no memory for; none when there is enough. */
+  #firstRefusedByMemory(load: WorkerLoad, { memory }: OverloadPlan): number {
+    const used =
+      'bytes' in memory
+        ? load.residentBytes / memory.bytes
+        : Math.max(load.heapShare, load.residentBytes / load.residentLimitBytes) / memory.share;
+    const ranks = this.#shares.length;
+    return used < 1 ? ranks : Math.max(0, ranks - 1 - Math.floor((used - 1) / MEMORY_STEP));
+  }
+}

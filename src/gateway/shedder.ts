@@ -1,0 +1,152 @@
+import {
+  type Counter,
+  type Logger,
+  type Meter,
+  type OverloadPlan,
+  PRIORITIES,
+  type Priority,
+  type WorkerLoad,
+} from '../contract/index.ts';
+import { PolicyRejection } from '../errors.ts';
+import { Admission } from './admission.ts';
+
+/** A connection whose request was refused, and that is not read for a while. */
+export interface Resting {
+  /** It is read again. */
+  wake(): void;
+}
+
+/** Who is refused is told to wait; who does not wait is not read for that long, and never longer than this. */
+const MOST_REST_MS = 1000;
+/** Refusals cost about as much as plain proxying. Where they are few, nobody's connection is left alone for them. */
+const REFUSALS_PER_MS = 0.5;
+/** A connection that had something to read as soon as it was read again. */
+const WOKEN_TICKS = 2;
+const RANKS: Readonly<Record<Priority, number>> = Object.freeze({ critical: 0, high: 1, normal: 2, low: 3 });
+
+/**
+ * Refuses requests where this worker cannot serve all in time. While nothing is late it only counts. Once the event
+ * loop has been late for a tenth of a second (or memory is short), as many requests are let on as can be served, the
+ * most important first, until nobody had to be refused for a while.
+ */
+export class Shedder {
+  readonly #load: WorkerLoad;
+  readonly #meter: Meter;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #admission: Admission;
+  readonly #counters = new Map<string, Counter>();
+  /** In the order in which they may be read again. */
+  readonly #resting: { readonly connection: Resting; readonly untilMs: number }[] = [];
+  #plan: OverloadPlan | undefined = undefined;
+  #rejection = rejectionOf(1000);
+  #restMs = 0;
+  #ticks = 0;
+  #atMs: number;
+
+  constructor(load: WorkerLoad, meter: Meter, log: Logger, now: () => number) {
+    this.#load = load;
+    this.#meter = meter;
+    this.#log = log;
+    this.#now = now;
+    this.#atMs = now();
+    this.#admission = new Admission(PRIORITIES.length);
+    load.watch(() => this.tick());
+  }
+
+  /** How often it was measured so far. */
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  configure(plan: OverloadPlan | undefined): void {
+    this.#plan = plan;
+    if (plan === undefined) return this.#admission.open();
+    this.#rejection = rejectionOf(plan.retryAfterMs);
+    this.#restMs = Math.min(plan.retryAfterMs, MOST_REST_MS);
+  }
+
+  /** Why a request may not be served, or undefined when it may. `wokenAtTick`: when its connection was read again. */
+  refusal(priority: Priority, wokenAtTick: number): PolicyRejection | undefined {
+    const rank = RANKS[priority];
+    const admission = this.#admission;
+    // What came while nobody read has waited too long to be worth more than what comes now.
+    if (this.hasWaited(wokenAtTick) && admission.isShort(rank)) admission.refuse(rank);
+    else if (admission.admits(rank)) return undefined;
+    return this.#rejection;
+  }
+
+  /** Whether what is read now was sent while nobody read. */
+  hasWaited(wokenAtTick: number): boolean {
+    return this.#ticks - wokenAtTick < WOKEN_TICKS;
+  }
+
+  /** Counts a request that was refused, by whose it was. */
+  count(listener: string, priority: Priority): void {
+    this.#counter(listener, priority).add(1);
+  }
+
+  /** Shows every priority at zero, so that an alert can be written before the first is refused. */
+  announce(listener: string): void {
+    for (const priority of PRIORITIES) this.#counter(listener, priority);
+  }
+
+  #counter(listener: string, priority: Priority): Counter {
+    const key = `${priority} ${listener}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = this.#meter.counter('sallyport_requests_shed_total', { listener, priority });
+      this.#counters.set(key, counter);
+    }
+    return counter;
+  }
+
+  /**
+   * Whether the connection of a refused request is to be left alone: each refusal costs, and these are many. Not twice in
+   * a row: what is sent next is to have a chance.
+   */
+  leavesAlone(wokenAtTick: number): boolean {
+    return this.#admission.refusedPerMs > REFUSALS_PER_MS && !this.hasWaited(wokenAtTick);
+  }
+
+  rest(connection: Resting): void {
+    this.#resting.push({ connection, untilMs: this.#now() + this.#restMs });
+  }
+
+  /** Looks at the latest measurement. */
+  tick(): void {
+    this.#ticks++;
+    const nowMs = this.#now();
+    const elapsedMs = nowMs - this.#atMs;
+    this.#atMs = nowMs;
+    const plan = this.#plan;
+    if (plan !== undefined && elapsedMs > 0) this.#control(plan, elapsedMs);
+    this.#wake(nowMs, elapsedMs);
+  }
+
+  #control(plan: OverloadPlan, elapsedMs: number): void {
+    const admission = this.#admission;
+    const { isShedding } = admission;
+    admission.adjust(elapsedMs, this.#load, plan);
+    if (admission.isShedding === isShedding) return;
+    const { lagMs, heapShare, residentBytes } = this.#load;
+    const facts = { lagMs: Math.round(lagMs), heapShare: Number(heapShare.toFixed(2)), residentBytes };
+    if (admission.isShedding) this.#log.warn('overload-began', facts);
+    else this.#log.info('overload-ended', facts);
+  }
+
+  /** A few at a time: those that were left alone together would else be late together. */
+  #wake(nowMs: number, elapsedMs: number): void {
+    const most = Math.ceil((this.#resting.length * 2 * elapsedMs) / this.#restMs);
+    let due = 0;
+    while (due < Math.min(most, this.#resting.length) && this.#resting[due].untilMs <= nowMs) due++;
+    if (due === 0) return;
+    for (const { connection } of this.#resting.splice(0, due)) connection.wake();
+  }
+}
+
+function rejectionOf(retryAfterMs: number): PolicyRejection {
+  return new PolicyRejection('overloaded', 'The gateway has more to do than it can. Try again later.', {
+    headers: ['Retry-After', String(Math.ceil(retryAfterMs / 1000))],
+  });
+}
