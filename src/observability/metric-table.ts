@@ -95,6 +95,10 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   counter('sallyport_list_refreshes_total', 'Refreshes of address lists.', ['list', 'outcome']),
   gauge('sallyport_bans', 'Networks that are banned.'),
   gauge('sallyport_workers', 'Worker threads that serve.'),
+  gauge(
+    'sallyport_quotas_not_kept',
+    'Quotas whose latest usage is not in the store yet, or cannot be put there.',
+  ),
   counter('sallyport_worker_restarts_total', 'Worker threads started in place of one that ended.'),
   gauge(
     'sallyport_event_loop_lag_seconds',
@@ -109,7 +113,3 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   gauge('process_open_fds', 'Open file descriptors.'),
   gauge('process_max_fds', 'Limit of open file descriptors.'),
 ]);
-  gauge(
-    'sallyport_quotas_not_kept',
-    'Quotas whose latest usage is not in the store yet, or cannot be put there.',
-  ),
