@@ -1,10 +1,10 @@
 /** The program: takes a command and, for `run`, starts the threads and wires the rooms to a gateway. */
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { preflight, type RunOptions, runProgram } from './cli/index.ts';
+import { preflight, type RunOptions, runProgram, storeSettings } from './cli/index.ts';
 import type { Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
-import { CredentialTable, createSharedCounters } from './state/index.ts';
+import { CredentialTable, createSharedCounters, storeAddressText } from './state/index.ts';
 
 /**
  * Enough for what requests leave behind between two collections. V8's default lets each thread keep three times as
@@ -22,9 +22,15 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Workers load the data side while this thread loads the control side: they are started before all else. */
 async function run(options: RunOptions): Promise<void> {
   preflight(options);
-  const counters = createSharedCounters({ random: createSystemRandom(), maxKeys: options.counterKeys });
+  const random = createSystemRandom();
+  const store = storeSettings(options, process.env, random.hex(8));
+  const counters = createSharedCounters({
+    random,
+    threads: options.workers,
+    maxKeys: options.counterKeys,
+  });
   const credentials = new CredentialTable();
-  const shared = { counters: counters.memory, credentials: credentials.buffers };
+  const shared = { counters: counters.memory, store, credentials: credentials.buffers };
   const start = (threadId: number): Worker => {
     const setup: WorkerSetup = { threadId, ...shared, records: options.records };
     const thread = new Worker(entryOf('worker'), { workerData: setup, resourceLimits: WORKER_LIMITS });
@@ -34,7 +40,12 @@ async function run(options: RunOptions): Promise<void> {
   };
   const early = new EarlyThreads(options.workers, start);
   const { serve } = await import('./serve.ts');
-  await serve(options, credentials, (threadId) => early.take(threadId) ?? start(threadId));
+  await serve(
+    options,
+    { credentials, counters },
+    (threadId) => early.take(threadId) ?? start(threadId),
+    store === undefined ? undefined : storeAddressText(store),
+  );
 }
 
 /** Threads that were started before there was somebody to look after them. */

@@ -26,8 +26,10 @@ import {
   obeySignals,
   openCallers,
   openDocumentSources,
+  openQuotas,
   Publisher,
   publishFirst,
+  type QuotaDesk,
   Reload,
   RevisionRecord,
   refuseTaken,
@@ -42,13 +44,14 @@ import {
   createLogger,
   createMeter,
   createProcessMetrics,
+  createTableMetrics,
   exposition,
   MetricTotals,
   processFacts,
   stderrWriter,
 } from './observability/index.ts';
 import { createNetwork } from './outbound/index.ts';
-import type { CredentialTable } from './state/index.ts';
+import type { CredentialTable, SharedCounters } from './state/index.ts';
 import { LiveState } from './state/index.ts';
 import {
   KeptRevocations,
@@ -65,13 +68,26 @@ const COLLECT_INTERVAL_MS = 1000;
 /** What a worker that dies has seen used is lost for so long. */
 const COLLECT_USES_MS = 10_000;
 
-/** Serves until the process is told to end. Resolves when it serves; throws ConfigError when it cannot. */
+/** What was used of quotas is lost for so long when the process is killed, and for as long as it takes to write it. */
+const COLLECT_QUOTAS_MS = 500;
+
+/** What all threads share, on the side that owns it. */
+interface OwnedMemory {
+  readonly credentials: CredentialTable;
+  readonly counters: SharedCounters;
+}
+
+/**
+ * Serves until the process is told to end. `sharedAt` is where counters are shared, for people. Resolves when it serves;
+ * throws ConfigError when it cannot.
+ */
 export async function serve(
   options: RunOptions,
-  credentials: CredentialTable,
+  memory: OwnedMemory,
   startThread: (threadId: number) => Thread,
+  sharedAt: string | undefined,
 ): Promise<void> {
-  const gateway = new Gateway(options, credentials, startThread);
+  const gateway = new Gateway(options, memory, startThread, sharedAt);
   try {
     await gateway.start();
   } catch (error) {
@@ -82,8 +98,8 @@ export async function serve(
 
 class Gateway {
   readonly #options: RunOptions;
-  /** Read by every worker. */
-  readonly #credentials: CredentialTable;
+  readonly #sharedAt: string | undefined;
+  readonly #memory: OwnedMemory;
   readonly #log = createLogger({ write: stderrWriter(), clock: systemClock });
   readonly #meter = createMeter();
   readonly #totals = new MetricTotals();
@@ -95,6 +111,7 @@ class Gateway {
   readonly #live = new LiveState(undefined, 'empty');
   readonly #addresses: AddressControl;
   readonly #updateProcessMetrics = createProcessMetrics(this.#meter, processFacts());
+  readonly #updateTableMetrics = createTableMetrics(this.#meter, () => this.#memory.counters.stats());
   /** What else is to be closed at the end, last opened first. */
   readonly #open: (() => unknown)[] = [];
   #store: Store | undefined;
@@ -102,12 +119,20 @@ class Gateway {
   #isEnding = false;
   /** What is done while the workers are still there. */
   #beforeEnd: () => Promise<void> = async () => {};
+  /** What is done when they have ended, and the store is still open. */
+  #afterWorkers: () => Promise<void> = async () => {};
   /** Undefined until a first revision is served. */
   #reload: Reload | undefined;
 
-  constructor(options: RunOptions, credentials: CredentialTable, startThread: (threadId: number) => Thread) {
+  constructor(
+    options: RunOptions,
+    memory: OwnedMemory,
+    startThread: (threadId: number) => Thread,
+    sharedAt: string | undefined,
+  ) {
     this.#options = options;
-    this.#credentials = credentials;
+    this.#sharedAt = sharedAt;
+    this.#memory = memory;
     this.#lastGood = new LastGood(join(options.data, 'last-good.json'));
     const parts = { clock: systemClock, log: this.#log, activation: this.#activation };
     this.#pool = new WorkerPool({
@@ -164,11 +189,13 @@ class Gateway {
     if (admin !== 'off') await refuseTaken([{ path: '--admin', ...admin }]);
     const { sources, catalog } = await this.#openSources();
     const callers = await this.#openCallers();
+    const quotas = await this.#openQuotas();
     await workers;
     const parts = { publisher: this.#publisher, sources, lastGood: this.#lastGood, log: this.#log };
     this.#first = await publishFirst(parts);
     await this.#watch(sources);
-    const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, callers);
+    const tokenPath =
+      admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, { callers, quotas });
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
@@ -187,6 +214,7 @@ class Gateway {
   async close(drainMs: number): Promise<void> {
     await this.#beforeEnd();
     await this.#pool.stop(drainMs);
+    await this.#afterWorkers();
     for (const close of this.#open.reverse()) await close();
   }
 
@@ -247,7 +275,7 @@ class Gateway {
         clock: systemClock,
         log: this.#log,
         store: () => this.#store,
-        table: this.#credentials,
+        table: this.#memory.credentials,
         kept: new KeptRevocations(join(this.#options.data, 'revocations.json')),
         spread: (update) => this.#pool.update(update),
         collectUses: () => this.#pool.collectUses(),
@@ -266,6 +294,29 @@ class Gateway {
     this.#beforeEnd = () => callers.uses.collect();
     this.#open.push(() => clearInterval(collect));
     return callers;
+  }
+
+  /** Before the first request: a quota that was used up must not begin anew with the process. */
+  async #openQuotas(): Promise<QuotaDesk> {
+    const isShared = this.#sharedAt !== undefined;
+    const { keeper, desk } = await openQuotas({
+      clock: systemClock,
+      log: this.#log,
+      store: () => this.#store,
+      table: this.#memory.counters,
+      collectQuotas: () => this.#pool.collectQuotas(),
+      notKept: this.#meter.gauge('sallyport_quotas_not_kept'),
+      isShared,
+    });
+    // The shared store keeps what is counted there.
+    if (isShared) return desk;
+    await keeper.restore();
+    const collect = setInterval(() => void keeper.collect(), COLLECT_QUOTAS_MS);
+    this.#afterWorkers = async () => {
+      clearInterval(collect);
+      await keeper.refresh();
+    };
+    return desk;
   }
 
   /** Traffic does not need the lock: where there can be none (a read-only disk) that is told of and left alone. */
@@ -312,7 +363,7 @@ class Gateway {
     { host, port }: HostPort,
     sources: DocumentSources,
     catalog: { policies: AdminDeps['policies']; schema: AdminDeps['documentSchema'] },
-    callers: Callers,
+    desks: { callers: Callers; quotas: QuotaDesk },
   ): Promise<string> {
     const token = loadAdminToken(this.#options.data, randomBytes);
     const app = await createAdminServer({
@@ -325,13 +376,14 @@ class Gateway {
       allowedHosts: this.#options.adminName,
       publisher: this.#offers(sources),
       store: () => this.#store,
-      callers,
+      ...desks,
       metrics: () => this.#metrics(),
       workers: () => this.#pool.status(),
       bans: this.#addresses.bans,
       lists: this.#addresses.feeds,
       restartWorker: (id) => this.#pool.replace(id, this.#options.drain),
       readiness: () => this.#readiness(),
+      sharedState: () => this.#sharedState(),
       policies: catalog.policies,
       documentSchema: catalog.schema,
     });
@@ -372,13 +424,22 @@ class Gateway {
     };
   }
 
+  /** Also then it is ready: what counts meanwhile is said by the document. */
   #caveat(): string | undefined {
-    return this.#publisher.refusal === undefined ? undefined : 'the latest document was refused';
+    if (this.#publisher.refusal !== undefined) return 'the latest document was refused';
+    return this.#sharedState() === 'lost' ? 'the shared store of counters does not answer' : undefined;
+  }
+
+  #sharedState(): 'up' | 'lost' | undefined {
+    if (this.#sharedAt === undefined) return undefined;
+    const samples = this.#totals.merged().find(({ name }) => name === 'sallyport_state_up');
+    return samples === undefined || samples.values[0] === 1 ? 'up' : 'lost';
   }
 
   async #metrics(): Promise<string> {
     await this.#pool.collectMetrics('scrape');
     this.#updateProcessMetrics();
+    this.#updateTableMetrics();
     this.#addresses.feeds.measure();
     const revision = this.#activation.active?.revision;
     if (revision !== undefined) this.#meter.gauge('sallyport_config_info', { revision }).set(1);
@@ -403,6 +464,7 @@ class Gateway {
       admin: admin === 'off' ? undefined : { ...admin, isExposed: !isLoopback(admin.host) },
       tokenPath,
       records,
+      counters: this.#sharedAt,
       demoKey: worksWithKey ? demoKey : undefined,
       revision: first?.revision ?? '',
       workers,

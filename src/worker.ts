@@ -24,7 +24,15 @@ import {
 } from './observability/index.ts';
 import { createNetwork, ResourcePool } from './outbound/index.ts';
 import { POLICIES } from './policies/index.ts';
-import { attachCredentials, attachInFlight, attachSharedCounters, LiveState } from './state/index.ts';
+import {
+  attachCredentials,
+  attachInFlight,
+  attachSharedCounters,
+  LiveState,
+  noteQuotas,
+  openStoreCounters,
+  QuotaNotes,
+} from './state/index.ts';
 
 const setup: WorkerSetup = workerData;
 if (parentPort === null) throw new InternalError('a worker is started as a thread, by the program');
@@ -54,13 +62,23 @@ const resources = new ResourcePool({
     return () => clearTimeout(timer);
   },
 });
+const quotaNotes = new QuotaNotes();
 const memory = attachSharedCounters(setup.counters);
+const shared =
+  setup.store === undefined
+    ? undefined
+    : await openStoreCounters(setup.store, memory, `${setup.threadId}`, {
+        clock: systemClock,
+        random,
+        meter,
+        log,
+      });
 const load = new LoadMeter(systemClock);
 setInterval(() => load.tick(), LOAD_INTERVAL_MS).unref();
 const plane = new DataPlane({
   clock: systemClock,
   random,
-  state: memory,
+  state: shared?.state ?? noteQuotas(memory, quotaNotes),
   network,
   bans: live.bans,
   load,
@@ -82,6 +100,7 @@ port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
     plane.measure();
     return answer({ order, ok: true, value: meter.snapshot() });
   }
+  if (body.kind === 'quotas') return answer({ order, ok: true, value: { quotas: quotaNotes.take() } });
   if (body.kind === 'uses') return answer({ order, ok: true, value: { used: plane.takeCredentialUses() } });
   // Emergencies wait for no preparation of a revision.
   if (body.kind === 'live') return void take(order, body);
@@ -120,10 +139,13 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'metrics':
       return meter.snapshot();
+    case 'quotas':
+      return { quotas: quotaNotes.take() };
     case 'uses':
       return { used: plane.takeCredentialUses() };
     case 'drain':
       await plane.drain(body.deadlineMs);
+      await shared?.close();
       await records.close();
       return meter.snapshot();
   }

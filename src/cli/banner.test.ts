@@ -15,6 +15,7 @@ const banner = (more: Partial<BannerFacts>): string =>
     admin: undefined,
     tokenPath: undefined,
     records: 'none',
+    counters: undefined,
     demoKey: undefined,
     revision: '0123456789abcdef',
     workers: 2,
@@ -38,6 +39,11 @@ describe('the banner', () => {
     const admin = { host: '0.0.0.0', port: 8090 };
     assert.match(banner({ admin: { ...admin, isExposed: true } }), /^ {2}WARNING .+ encrypted/m);
     assert.doesNotMatch(banner({ admin: { ...admin, isExposed: false } }), /WARNING/);
+  });
+
+  it('says where counters are shared, where they are', () => {
+    assert.match(banner({ counters: 'redis://store:6379' }), /^ {2}counters {2}redis:\/\/store:6379$/m);
+    assert.doesNotMatch(banner({}), /counters/);
   });
 
   it('gives a line to try that speaks as the listener does', () => {

@@ -7,6 +7,8 @@ export interface BannerFacts {
   readonly admin: AdminFacts | undefined;
   readonly tokenPath: string | undefined;
   readonly records: string;
+  /** Where counters are shared; undefined where they are this node's alone. */
+  readonly counters: string | undefined;
   /** Path of the demo's key, where a request with it is let on. */
   readonly demoKey: string | undefined;
   readonly revision: string;
@@ -40,7 +42,9 @@ export function bannerText(facts: BannerFacts): string {
   const lines = gateways.map((gateway) => `  gateway   ${urlOf(gateway)}  (${gateway.listener})`);
   if (admin !== undefined) lines.push(...adminLines(admin));
   if (tokenPath !== undefined) lines.push(`  token     ${tokenPath}`);
-  lines.push(`  records   ${records}`, `  revision  ${revisionText(facts)}`);
+  lines.push(`  records   ${records}`);
+  if (facts.counters !== undefined) lines.push(`  counters  ${facts.counters}`);
+  lines.push(`  revision  ${revisionText(facts)}`);
   const first = gateways[0];
   if (demoKey !== undefined && first !== undefined) {
     lines.push('', 'Try it:', `  curl -H "X-API-Key: $(cat '${demoKey}')" ${urlOf(first)}/hello`);

@@ -10,6 +10,7 @@ export { addDemoKey, type DemoUpstream, demoRequest, startDemoUpstream } from '.
 export type { HostPort } from './options.ts';
 export { preflight } from './preflight.ts';
 export type { RunOptions } from './run.ts';
+export { storeSettings } from './store-option.ts';
 export { packageVersion } from './version.ts';
 
 /** Ended as asked, could not or failed, wrong usage. */
@@ -53,8 +54,8 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addConsumerCommands },
     { addCredentialCommands },
     { addListCommands },
-    { addTestCommand },
     { addQuotaCommands },
+    { addTestCommand },
     { addTokenCommands },
     { addVersionCommand },
   ] = await Promise.all([
@@ -63,8 +64,8 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./consumers.ts'),
     import('./credentials.ts'),
     import('./lists.ts'),
-    import('./test.ts'),
     import('./quotas.ts'),
+    import('./test.ts'),
     import('./tokens.ts'),
     import('./version.ts'),
   ]);
@@ -72,8 +73,8 @@ async function addOtherCommands(program: Command): Promise<void> {
   addTestCommand(program);
   addBanCommands(program);
   addListCommands(program);
-  addConsumerCommands(program);
   addQuotaCommands(program);
+  addConsumerCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);
   addVersionCommand(program);

@@ -11,8 +11,9 @@ import {
   parseHostPort,
   parseWorkers,
 } from './options.ts';
+import type { StoreOptions } from './store-option.ts';
 
-export interface RunOptions {
+export interface RunOptions extends StoreOptions {
   /** The document, or a folder of documents. */
   readonly config: string;
   /** Folder of what the program keeps: last good revision, store, admin token. */
@@ -79,6 +80,17 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
       )
         .argParser(addReference)
         .default([], 'DIR/master-key, made when needed'),
+    )
+    .option(
+      '--state <URL|env:NAME>',
+      'Valkey or Redis that counts for all nodes: redis://, redis+sentinel:// or redis+cluster://, rediss for TLS',
+    )
+    .option('--state-password <env:NAME|file:PATH>', 'password of the store of counters')
+    .option('--state-ca <FILE>', 'certificates (PEM) that the store of counters must be signed by')
+    .addOption(
+      new Option('--state-timeout <DURATION>', 'how long a request waits for the store of counters at most')
+        .argParser(parseDurationMs)
+        .default(20, '20ms'),
     )
     .addOption(
       new Option('--drain <DURATION>', 'how long requests may take to end after SIGTERM')

@@ -10,6 +10,8 @@ export interface WorkerSetup {
   readonly threadId: number;
   /** Memory of the counters that all workers share. */
   readonly counters: CounterMemory;
+  /** The store that counts for several nodes; undefined where the memory does alone. */
+  readonly store: StoreSettings | undefined;
   /** Memory of the consumers and credentials that are kept live. */
   readonly credentials: CredentialBuffers;
   /** `stdout`, `none` or the path of a file. */
@@ -33,10 +35,10 @@ export type WorkerOrder<B> =
   | { readonly kind: 'metrics'; readonly isScrape: boolean }
   /** Which credentials were used since the last such order. */
   | { readonly kind: 'uses' }
-  /** Takes effect at once, before any order that is still under way. */
-  | { readonly kind: 'live'; readonly update: LiveUpdate }
   /** Which quotas were charged since the last such order; may be asked after a drain. */
   | { readonly kind: 'quotas' }
+  /** Takes effect at once, before any order that is still under way. */
+  | { readonly kind: 'live'; readonly update: LiveUpdate }
   | { readonly kind: 'addresses' }
   | { readonly kind: 'reopen-records' };
 

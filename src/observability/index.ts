@@ -19,3 +19,4 @@ export {
 } from './process-metrics.ts';
 export { createRecordSink, type OwnedRecordSink, type RecordSinkOptions } from './record-sink.ts';
 export { REDACTED, redact, redactText } from './redact.ts';
+export { createTableMetrics, type TableFacts } from './table-metrics.ts';

@@ -5,7 +5,7 @@ import { METRICS, type MetricDefinition } from './metric-table.ts';
 /** One metric under construction: values of each label set, in order of first sight. */
 interface Sum {
   readonly width: number;
-  readonly takesMax: boolean;
+  readonly combine: (a: number, b: number) => number;
   readonly series: Map<string, { readonly labels: readonly string[]; readonly values: Float64Array }>;
 }
 
@@ -19,7 +19,11 @@ export function mergeSnapshots(
 ): MeterSnapshot {
   const merged: MetricSamples[] = [];
   for (const definition of metrics) {
-    const sum: Sum = { width: widthOf(definition), takesMax: definition.merge === 'max', series: new Map() };
+    const sum: Sum = {
+      width: widthOf(definition),
+      combine: COMBINE[definition.merge ?? 'sum'],
+      series: new Map(),
+    };
     for (const snapshot of snapshots) {
       const samples = snapshot.find((s) => s.name === definition.name);
       if (samples !== undefined) addSamples(sum, samples, definition.labels.length);
@@ -30,7 +34,7 @@ export function mergeSnapshots(
 }
 
 function addSamples(sum: Sum, samples: MetricSamples, labelCount: number): void {
-  const { width, series, takesMax } = sum;
+  const { width, series, combine } = sum;
   const count = samples.values.length / width;
   for (let i = 0; i < count; i++) {
     const labels = samples.labels.slice(i * labelCount, (i + 1) * labelCount);
@@ -38,11 +42,11 @@ function addSamples(sum: Sum, samples: MetricSamples, labelCount: number): void 
     const key = seriesKey(labels);
     const known = series.get(key);
     if (known === undefined) series.set(key, { labels, values: values.slice() });
-    else for (let v = 0; v < width; v++) known.values[v] = combine(known.values[v], values[v], takesMax);
+    else for (let v = 0; v < width; v++) known.values[v] = combine(known.values[v], values[v]);
   }
 }
 
-const combine = (a: number, b: number, takesMax: boolean): number => (takesMax ? Math.max(a, b) : a + b);
+const COMBINE = { sum: (a: number, b: number): number => a + b, max: Math.max, min: Math.min };
 
 function toSamples(name: string, sum: Sum): MetricSamples {
   const labels: string[] = [];

@@ -13,7 +13,7 @@ export interface MetricDefinition {
   /** Upper bounds of a histogram, ascending, without +Inf. */
   readonly buckets?: readonly number[];
   /** How a gauge of several threads becomes one. Default `sum`. */
-  readonly merge?: 'sum' | 'max';
+  readonly merge?: 'sum' | 'max' | 'min';
 }
 
 const SECONDS: readonly number[] = Object.freeze([
@@ -27,7 +27,7 @@ const gauge = (
   name: string,
   help: string,
   labels: readonly string[] = [],
-  merge: 'sum' | 'max' = 'sum',
+  merge: 'sum' | 'max' | 'min' = 'sum',
 ): MetricDefinition => Object.freeze({ name, kind: 'gauge', help, labels, merge });
 
 const histogram = (name: string, help: string, labels: readonly string[]): MetricDefinition =>
@@ -65,6 +65,23 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'What limiters did beside deciding, and somebody may want to know.',
     ['attachment', 'notice'],
   ),
+  gauge(
+    'sallyport_state_up',
+    'Whether the shared store of counters answers every worker: 1, or 0. Absent without one.',
+    [],
+    'min',
+  ),
+  counter(
+    'sallyport_state_errors_total',
+    'Questions that the shared store of counters did not answer, and connections to it that were lost.',
+    ['kind'],
+  ),
+  gauge('sallyport_counter_keys_max', 'Keys that a table of counters in memory has places for.', ['table']),
+  counter(
+    'sallyport_counter_refused_for_space_total',
+    'Requests refused since the table of counters had no place left for their key.',
+    ['table'],
+  ),
   counter('sallyport_policy_decisions_total', 'Decisions of attachments.', [
     'attachment',
     'policy',
@@ -93,12 +110,12 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   ]),
   gauge('sallyport_list_held', '1 while a refresh of a list waits for a person.', ['list']),
   counter('sallyport_list_refreshes_total', 'Refreshes of address lists.', ['list', 'outcome']),
-  gauge('sallyport_bans', 'Networks that are banned.'),
-  gauge('sallyport_workers', 'Worker threads that serve.'),
   gauge(
     'sallyport_quotas_not_kept',
     'Quotas whose latest usage is not in the store yet, or cannot be put there.',
   ),
+  gauge('sallyport_bans', 'Networks that are banned.'),
+  gauge('sallyport_workers', 'Worker threads that serve.'),
   counter('sallyport_worker_restarts_total', 'Worker threads started in place of one that ended.'),
   gauge(
     'sallyport_event_loop_lag_seconds',

@@ -23,8 +23,8 @@ export { ruleFault } from './rule.ts';
 export {
   attachSharedCounters,
   createSharedCounters,
-  type NodeCounters,
   DEFAULT_COUNTER_KEYS,
+  type NodeCounters,
   type SharedCounterOptions,
   type SharedCounters,
 } from './shared-counters.ts';

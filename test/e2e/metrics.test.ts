@@ -28,6 +28,8 @@ describe('the table of metrics', () => {
     gateway = await startGateway(document, {
       admin: true,
       records: 'stdout',
+      // Nobody is there: that is told too.
+      arguments: ['--state', `redis://127.0.0.1:${await freePort()}`],
       files: { 'drop.txt': '203.0.113.0/24\n' },
     });
   });

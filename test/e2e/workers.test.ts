@@ -102,7 +102,11 @@ describe('real worker threads', () => {
       serving: meter.gauge('sallyport_workers'),
       restarts: meter.counter('sallyport_worker_restarts_total'),
       spawn: (threadId) => {
-        const shared = { counters: counters.memory, credentials: new CredentialTable().buffers };
+        const shared = {
+          counters: counters.memory,
+          store: undefined,
+          credentials: new CredentialTable().buffers,
+        };
         const workerData: WorkerSetup = { threadId, ...shared, records: 'none' };
         return new Worker(new URL('../../src/worker.ts', import.meta.url), { workerData });
       },

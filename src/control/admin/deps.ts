@@ -75,6 +75,8 @@ export interface AdminDeps {
    */
   restartWorker(id: number): Promise<unknown>;
   readiness(): Readiness;
+  /** Whether the store that counts for several nodes answers; undefined where there is none. */
+  sharedState?(): 'up' | 'lost' | undefined;
   readonly policies: readonly PolicySummary[];
   /** JSON Schema of documents. */
   documentSchema(): object;

@@ -101,6 +101,8 @@ export const Status = strict({
   source: Source,
   activatedAt: orNull(Time),
   store: Type.Union([Type.Literal('ok'), Type.Literal('unavailable')]),
+  /** The store that counts for several nodes; null where there is none. */
+  sharedState: orNull(Type.Union([Type.Literal('up'), Type.Literal('lost')])),
   refusal: orNull(
     strict({
       at: Time,

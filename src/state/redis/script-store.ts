@@ -168,6 +168,7 @@ export class LiveScriptStore implements ScriptStore {
   /** Without a connection nothing is answered: nobody need wait to learn that. */
   #onClose(): void {
     if (this.#isClosed) return;
+    this.#errors.connection.add(1);
     for (const part of this.#parts) if (part.circuit.lose()) this.#lost(part, 'connection');
     this.#answers.giveUpAll();
     this.#onFirst();

@@ -1,4 +1,5 @@
 import { after, before } from 'node:test';
+import { slotsContract } from '../../../test/contract/slots.contract.ts';
 import { counterStateContract } from '../../../test/contract/state.contract.ts';
 import { NO_STATE } from '../../../test/fixtures/nobody-there.ts';
 import { RedisServer } from '../../../test/fixtures/redis-server.ts';
@@ -31,21 +32,20 @@ after(async () => {
 
 let fleets = 0;
 
-counterStateContract(
-  'counters in a store',
-  () => {
-    fleets++;
-    return new StoreCounters({
-      store,
-      names: new StoreNames(`f${fleets}`),
-      fleet: { nodes: 1, workers: 1 },
-      // Whatever the store does not answer is a fault here.
-      memory: NO_STATE,
-      clock: systemClock,
-      random: createSystemRandom(),
-      worker: 'w',
-      time: 'evaluation',
-    });
-  },
-  { share: 0.3 },
-);
+const fresh = (): StoreCounters => {
+  fleets++;
+  return new StoreCounters({
+    store,
+    names: new StoreNames(`f${fleets}`),
+    fleet: { nodes: 1, workers: 1 },
+    // Whatever the store does not answer is a fault here.
+    memory: NO_STATE,
+    clock: systemClock,
+    random: createSystemRandom(),
+    worker: 'w',
+    time: 'evaluation',
+  });
+};
+
+counterStateContract('counters in a store', fresh, { share: 0.3 });
+slotsContract('a store', () => [fresh()], { waits: true, runs: 30 });

@@ -1,4 +1,5 @@
 import type { Awaitable, Clock, Random, Slot, SlotOutcome, SlotRule, Waiter } from '../../contract/index.ts';
+import { assertSlotRule } from '../slots/slot-rule.ts';
 import type { AfterLoss, FleetSize } from './after-loss.ts';
 import { numbersOf } from './charge-words.ts';
 import { backoffMs } from './circuit.ts';
@@ -45,11 +46,12 @@ export class StoreSlots {
   }
 
   acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
+    assertSlotRule(rule);
     const name = this.#parts.names.ofSlot(scope, key);
     const line = this.#lines.get(name);
     if (line !== undefined) return this.#wait(name, line, rule, waiter, rule.limit);
     const holder = this.#newHolder();
-    const asked = this.#ask(name, rule, holder);
+    const asked = this.#ask(name, rule.limit, holder);
     if (asked === undefined) return this.#parts.afterLoss.acquire(scope, key, rule, nowMs, waiter);
     let isCancelled = false;
     waiter.cancel = () => {
@@ -61,6 +63,8 @@ export class StoreSlots {
       const [isGranted, held] = numbers;
       if (isGranted === 1) {
         const slot = this.#hold(name, holder);
+        const others = this.#lines.get(name);
+        if (others !== undefined) others.limit = rule.limit;
         if (!isCancelled) return { granted: true, slot, held };
         slot.release();
       }
@@ -83,8 +87,8 @@ export class StoreSlots {
     this.#held.clear();
   }
 
-  #ask(name: string, rule: SlotRule, holder: string): Promise<readonly number[] | undefined> | undefined {
-    const asked = this.#parts.store.ask(ACQUIRE, [name], [rule.limit, LAPSE_MS, holder]);
+  #ask(name: string, limit: number, holder: string): Promise<readonly number[] | undefined> | undefined {
+    const asked = this.#parts.store.ask(ACQUIRE, [name], [limit, LAPSE_MS, holder]);
     return asked?.then((answer) => numbersOf(answer, 2));
   }
 
@@ -113,7 +117,7 @@ export class StoreSlots {
     if (line !== undefined && first !== undefined && line.handedOn < HANDED_ON) {
       line.handedOn++;
       line.remove(first);
-      first.settle({ granted: true, slot: this.#hold(name, holder), held: first.rule.limit });
+      first.settle({ granted: true, slot: this.#hold(name, holder), held: line.limit });
       return this.#dropEmpty(name, line);
     }
     // Where it is not heard, the place lapses by itself.
@@ -157,9 +161,15 @@ export class StoreSlots {
     held: number,
   ): Awaitable<SlotOutcome> {
     const most = Math.ceil(rule.queue / this.#parts.fleet.workers);
+    line.limit = rule.limit;
     if (line.size >= most) {
-      this.#dropEmpty(name, line);
-      return { granted: false, why: rule.queue === 0 ? 'full' : 'queue-full', held };
+      const displaced = most === 0 ? undefined : line.lessThan(rule.priority);
+      if (displaced === undefined) {
+        this.#dropEmpty(name, line);
+        return { granted: false, why: rule.queue === 0 ? 'full' : 'queue-full', held };
+      }
+      line.remove(displaced);
+      displaced.settle({ granted: false, why: 'queue-full', held });
     }
     return new Promise((resolve) => {
       const end = (why: 'timeout' | 'cancelled') => {
@@ -197,7 +207,7 @@ export class StoreSlots {
     if (first === undefined || line.isAsking) return;
     const holder = this.#newHolder();
     line.isAsking = true;
-    const numbers = await this.#ask(name, first.rule, holder);
+    const numbers = await this.#ask(name, line.limit, holder);
     line.isAsking = false;
     if (numbers === undefined) return this.#loseLine(name, line);
     const [isGranted, held] = numbers;

@@ -20,6 +20,8 @@ export class WaitingLine {
   readonly scope: string;
   readonly key: string;
   readonly #lines = PRIORITIES.map((): Set<Waiting> => new Set());
+  /** As the latest that came had it. */
+  limit = 1;
   /** Places given on within this thread since one was given back to all. */
   handedOn = 0;
   /** Asked in vain since a place was last had. */
@@ -44,6 +46,15 @@ export class WaitingLine {
 
   add(waiting: Waiting): void {
     this.#lineOf(waiting.rule.priority).add(waiting);
+  }
+
+  /** The last of those that matter least, where that is less than `priority`: it gives way. */
+  lessThan(priority: Priority): Waiting | undefined {
+    for (let least = PRIORITIES.length - 1; least > PRIORITIES.indexOf(priority); least--) {
+      const last = [...this.#lines[least]].at(-1);
+      if (last !== undefined) return last;
+    }
+    return undefined;
   }
 
   /** False when it was not there any more. */

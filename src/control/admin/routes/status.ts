@@ -50,6 +50,7 @@ function statusOf(deps: AdminDeps) {
     source,
     activatedAt: activatedAtMs === undefined ? null : isoTime(activatedAtMs),
     store: deps.store() === undefined ? 'unavailable' : 'ok',
+    sharedState: deps.sharedState?.() ?? null,
     refusal: refusal === undefined ? null : viewRefusal(refusal),
     workers: deps.workers().map(viewWorker),
   };

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { eventually } from '../../../test/fixtures/process.ts';
+import { startCluster, startSentinels } from '../../../test/fixtures/redis-server.ts';
+import { storeWorld } from '../../../test/fixtures/store-world.ts';
+import type { Charge } from '../../contract/index.ts';
+import { slotOf } from './cluster-slot.ts';
+
+const RULE = { limit: 10, windowMs: 3_600_000, burst: 10 };
+const charge = (scope: string, key: string, limit = 10): Charge => ({
+  kind: 'gcra',
+  scope,
+  key,
+  cost: 1,
+  rule: { ...RULE, limit, burst: limit },
+});
+
+describe('a store behind sentinels', () => {
+  it('that fails over counts on by itself, with what was replicated', async () => {
+    const fleet = await startSentinels();
+    const { state, events, close } = await storeWorld(fleet.url, { timeoutMs: 200 });
+    try {
+      const ask = async () => await state.gcra('s', 'k', RULE, 1, Date.now());
+      assert.equal((await ask()).remaining, 9);
+      await fleet.replicated();
+      fleet.primary.pause();
+      await eventually(async () => (await ask()).lost === true);
+      await eventually(async () => (await ask()).lost === undefined, 15_000);
+      // The replica had the first one, and what was counted locally meanwhile stays with this node.
+      assert.ok((await ask()).remaining <= 8);
+      assert.deepEqual(events, ['state-lost', 'state-recovered']);
+    } finally {
+      fleet.primary.resume();
+      await close();
+      await fleet.stop();
+    }
+  });
+});
+
+describe('a cluster', () => {
+  const slots: readonly (readonly [tag: string, slot: number])[] = [
+    ['123456789', 0x31c3],
+    ['', 0],
+    ['foo', 12182],
+  ];
+  for (const [tag, slot] of slots) {
+    it(`has slot ${slot} for "${tag}"`, () => assert.equal(slotOf(tag), slot));
+  }
+
+  it('charges callers all over it, several counters all or none, and loses only what lies on a node that is gone', async () => {
+    const fleet = await startCluster();
+    const { state, events, close } = await storeWorld(fleet.url, { timeoutMs: 300 });
+    try {
+      const keys = Array.from({ length: 60 }, (_, i) => `caller ${i}`);
+      for (const key of keys) {
+        assert.equal(
+          (await state.charge([charge('a x', key), charge('a y', key)], Date.now()))[1].remaining,
+          9,
+        );
+      }
+      const sizes = await Promise.all(fleet.nodes.map((node) => node.ask('DBSIZE')));
+      assert.ok(
+        sizes.every((size) => Number(size) >= 10),
+        `spread: ${sizes}`,
+      );
+      // Of several callers, on several nodes: the one that refuses keeps all of them from being charged.
+      await state.gcra('b narrow', 'z', { ...RULE, limit: 1, burst: 1 }, 1, Date.now());
+      const several = [...keys.map((key) => charge('a x', key)), charge('b narrow', 'z', 1)];
+      const outcomes = await state.charge(several, Date.now());
+      assert.deepEqual(
+        outcomes.map(({ allowed, lost }) => allowed && lost === undefined),
+        several.map((_, i) => i < keys.length),
+      );
+      for (const key of keys) {
+        // What is given back is on its way when the outcome is there.
+        await eventually(async () => (await state.gcra('a x', key, RULE, 0, Date.now())).remaining === 9);
+      }
+      await fleet.nodes[1].kill();
+      const lost = async () => {
+        const all = await Promise.all(keys.map((key) => state.gcra('a x', key, RULE, 0, Date.now())));
+        return all.filter((outcome) => outcome.lost === true).length;
+      };
+      await eventually(async () => (await lost()) > 0);
+      for (let n = 0; n < 5; n++) assert.ok((await lost()) < keys.length, 'the rest counts on');
+      await fleet.nodes[1].run();
+      await eventually(async () => (await lost()) === 0 && events.at(-1) === 'state-recovered', 15_000);
+    } finally {
+      await close();
+      await fleet.stop();
+    }
+  });
+});

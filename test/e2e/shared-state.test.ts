@@ -1,0 +1,167 @@
+/** Two gateways with one `--state`, as users run them (CHECKLIST 47, 48). */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { freePort, type Gateway, proxyDocument, startGateway } from '../fixtures/gateway.ts';
+import { eventually, Program, temporaryFolder } from '../fixtures/process.ts';
+import { RedisServer } from '../fixtures/redis-server.ts';
+
+const LIMIT = 20;
+const TIMEOUT_MS = 100;
+/** What an answer may take on a machine that has other things to do; a connection that hangs would take seconds. */
+const FAST_MS = TIMEOUT_MS + 400;
+
+interface Answer {
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly tookMs: number;
+}
+
+async function get(port: number, path: string): Promise<Answer> {
+  const startedMs = performance.now();
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  const body: unknown = response.status === 200 ? await response.text() : await response.json();
+  const tookMs = performance.now() - startedMs;
+  const type = body !== null && typeof body === 'object' && 'type' in body ? String(body.type) : undefined;
+  return { status: response.status, code: type?.split(/[/:]/).at(-1), tookMs };
+}
+
+describe('gateways with one store', () => {
+  let origin: Server;
+  let server: RedisServer;
+  const gateways: Gateway[] = [];
+  before(async () => {
+    origin = createServer((_, response) => response.end('hello'));
+    origin.listen(0, '127.0.0.1');
+    await once(origin, 'listening');
+    server = await RedisServer.start();
+  });
+  afterEach(async () => {
+    for (const gateway of gateways.splice(0)) await gateway.stop();
+  });
+  after(async () => {
+    origin.close();
+    origin.closeAllConnections();
+    await server.stop();
+  });
+
+  /** A route for each way, limited to so many in an hour. */
+  async function start(prefix: string, more: readonly string[] = []): Promise<Gateway> {
+    const limit = (onStateLoss: string, counting: string) => ({
+      'rate-limit': { limit: LIMIT, window: '1h', by: 'route', onStateLoss, counting },
+    });
+    const route = (name: string, onStateLoss: string, counting = 'exact') => ({
+      name,
+      match: { path: `/${name}` },
+      upstream: 'origin',
+      policies: [limit(onStateLoss, counting)],
+    });
+    const document = proxyDocument({
+      port: await freePort(),
+      upstream: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
+      routes: [
+        route('local', 'local'),
+        route('open', 'open'),
+        route('closed', 'closed'),
+        route('leased', 'local', 'leased'),
+      ],
+    });
+    const gateway = await startGateway(document, {
+      workers: 2,
+      admin: true,
+      arguments: ['--state', `${server.url}?prefix=${prefix}`, '--state-timeout', `${TIMEOUT_MS}ms`, ...more],
+    });
+    gateways.push(gateway);
+    return gateway;
+  }
+  const statuses = (answers: readonly Answer[], status: number): number =>
+    answers.filter((answer) => answer.status === status).length;
+  const status = async (gateway: Gateway): Promise<unknown> =>
+    (await gateway.admin('GET', '/api/status')).json();
+  const isState = (gateway: Gateway, state: string) => async (): Promise<boolean> => {
+    const said = await status(gateway);
+    return said !== null && typeof said === 'object' && 'sharedState' in said && said.sharedState === state;
+  };
+
+  it('admit together what one may, and say where they count', async () => {
+    const [one, other] = [await start('together'), await start('together')];
+    for (const path of ['/closed', '/leased']) {
+      const answers: Answer[] = [];
+      for (let round = 0; round < LIMIT; round++) {
+        answers.push(...(await Promise.all([get(one.port, path), get(other.port, path)])));
+      }
+      assert.equal(statuses(answers, 200), LIMIT, path);
+      assert.equal(statuses(answers, 429), LIMIT, path);
+    }
+    assert.match(one.output, new RegExp(`counters {2}redis://127.0.0.1:${server.port}$`, 'm'));
+    assert.ok(await isState(one, 'up')());
+  });
+
+  it('answer fast and as each route says while the store is dead, under load, and share again when it is back', async () => {
+    const [one, other] = [await start('loss'), await start('loss')];
+    // Each counts the other with its next beat.
+    await eventually(async () => Number(await server.ask('ZCARD', 'loss:{fleet}:nodes')) === 2);
+    const answers = new Map<string, Answer[]>(['/local', '/open', '/closed'].map((path) => [path, []]));
+    let isOver = false;
+    const load = [...answers].flatMap(([path, all]) =>
+      [one, other].map(async ({ port }) => {
+        while (!isOver) all.push(await get(port, path));
+      }),
+    );
+    await eventually(async () => [...answers.values()].every((all) => all.length >= 10));
+    await server.kill();
+    await eventually(isState(one, 'lost'));
+    await eventually(isState(other, 'lost'));
+    const counts = [...answers.values()].map((all) => all.length);
+    await eventually(async () => [...answers.values()].every((all, i) => all.length >= counts[i] + 20));
+    isOver = true;
+    await Promise.all(load);
+    for (const [path, all] of answers) {
+      const slowest = Math.max(...all.map(({ tookMs }) => tookMs));
+      assert.ok(slowest < FAST_MS, `${path}: ${slowest} ms`);
+    }
+    const last = (path: string) => answers.get(path)?.slice(-10) ?? [];
+    assert.ok(last('/open').every((answer) => answer.status === 200));
+    assert.ok(last('/closed').every(({ status, code }) => status === 503 && code === 'limits-unavailable'));
+    assert.ok(last('/local').every((answer) => answer.status === 429));
+    // What the store admitted, and on each of two nodes what is its share.
+    const local = statuses(answers.get('/local') ?? [], 200);
+    assert.ok(local >= LIMIT && local <= 2 * LIMIT, `${local}`);
+    for (const gateway of [one, other]) {
+      assert.equal(gateway.output.match(/"event":"state-lost"/g)?.length, 2, 'once for each worker');
+      const metrics = await (await gateway.admin('GET', '/metrics')).text();
+      assert.match(metrics, /^sallyport_state_up 0$/m);
+      assert.match(metrics, /^sallyport_limit_notices_total\{.*notice="state-lost"\} [1-9]/m);
+    }
+    await server.run();
+    await eventually(isState(one, 'up'));
+    await eventually(isState(other, 'up'));
+    assert.match(one.output, /"event":"state-recovered"/);
+    const again: Answer[] = [];
+    for (let round = 0; round < LIMIT; round++) {
+      again.push(...(await Promise.all([get(one.port, '/closed'), get(other.port, '/closed')])));
+    }
+    assert.equal(statuses(again, 200), LIMIT);
+  });
+});
+
+describe('a store on the command line', () => {
+  const bad: readonly (readonly [what: string, args: readonly string[]])[] = [
+    ['no URL of a store', ['--state', 'localhost:6379']],
+    ['a password in the URL', ['--state', 'redis://:hunter22@localhost']],
+    ['a password that is no reference', ['--state', 'redis://localhost', '--state-password', 'hunter22']],
+    ['a password that is not there', ['--state', 'redis://localhost', '--state-password', 'env:NO_SUCH']],
+  ];
+  for (const [what, args] of bad) {
+    it(`stops the start with ${what}, and is not repeated`, async () => {
+      const folder = await temporaryFolder();
+      const program = new Program(['run', '--data', folder.path, '--admin', 'off', ...args]);
+      assert.equal(await program.exit(), 1);
+      assert.match(program.stderr, /--state/);
+      assert.doesNotMatch(`${program.stdout}${program.stderr}`, /hunter22/);
+      await folder.remove();
+    });
+  }
+});
