@@ -49,6 +49,11 @@ export interface QuotaRule extends FixedWindowRule {
    * all of its limit. Who comes for the first time, or stayed away for more than `REMEMBERED_WINDOWS`, carries nothing.
    */
   readonly carryOver: number;
+  /**
+   * Whether anybody may be such a key, and many of them, without proving anything: an address, a value of a header. They
+   * have half of the places there are for quotas, so that no flood of them keeps out others.
+   */
+  readonly unproven?: boolean | undefined;
   /** For those who look after usage. A quota that says nothing of itself is neither listed nor kept. */
   readonly about?: QuotaAbout | undefined;
 }

@@ -94,12 +94,15 @@ export class CounterTable {
     return this.#nobodys;
   }
 
-  /** The key's cells or those of one that has nothing to remember, made ready; NONE when all are live. */
-  place(bucket: number, low: number, high: number, nowMs: number): number {
+  /**
+   * The key's cells or those of one that has nothing to remember, made ready; NONE when all are live. The first `spared`
+   * places of the bucket are not for it.
+   */
+  place(bucket: number, low: number, high: number, nowMs: number, spared = 0): number {
     const held = this.held(bucket, low, high);
     if (held !== NONE) return held;
     const { words, doubles } = this.#table;
-    for (let place = 0; place < WAYS; place++) {
+    for (let place = spared; place < WAYS; place++) {
       const at = cellsOf(bucket) + place * CELLS_PER_KEY;
       if (!isIdle(doubles, at, nowMs)) continue;
       clear(doubles, at);
@@ -115,11 +118,11 @@ export class CounterTable {
    * A flood of keys has filled the bucket. To forget a live key would lift its limit, so the new one is refused,
    * until the first of the others has nothing left to remember.
    */
-  refuse(bucket: number, nowMs: number): LimitOutcome {
+  refuse(bucket: number, nowMs: number, spared = 0): LimitOutcome {
     const { header, doubles } = this.#table;
     Atomics.add(header, REFUSED_FOR_SPACE, 1);
     let freeMs = Number.POSITIVE_INFINITY;
-    for (let place = 0; place < WAYS; place++) {
+    for (let place = spared; place < WAYS; place++) {
       freeMs = Math.min(freeMs, doubles[cellsOf(bucket) + place * CELLS_PER_KEY + IDLE_AT] - nowMs);
     }
     return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs, full: true };

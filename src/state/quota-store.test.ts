@@ -39,7 +39,7 @@ describe('quotas in shared counters', () => {
     assert.ok(usage !== undefined);
     const after = create();
     const { endMs, carryOver } = RULE;
-    assert.ok(after.restoreQuota('s', 'k', { ...usage, endMs, carryOver }, NOW));
+    assert.ok(after.restoreQuota('s', 'k', { ...usage, endMs, carryOver, unproven: false }, NOW));
     const state = attachSharedCounters(after.memory);
     const [refused] = await state.charge([quota('k', 4)], NOW);
     assert.equal(refused.allowed, false);
@@ -52,7 +52,9 @@ describe('quotas in shared counters', () => {
     const state = attachSharedCounters(shared.memory);
     await state.charge([quota('k', 9)], NOW);
     const { startMs, endMs, carryOver } = RULE;
-    assert.ok(shared.restoreQuota('s', 'k', { startMs, endMs, used: 2, carried: 4, carryOver }, NOW));
+    assert.ok(
+      shared.restoreQuota('s', 'k', { startMs, endMs, used: 2, carried: 4, carryOver, unproven: false }, NOW),
+    );
     const [outcome] = await state.charge([quota('k', 1)], NOW);
     assert.deepEqual([outcome.allowed, outcome.remaining], [true, 11]);
   });
@@ -100,9 +102,30 @@ describe('quotas in shared counters', () => {
     assert.deepEqual([refused.allowed, refused.full], [false, true]);
     assert.equal(shared.stats().quotas.refusedForSpace, 1);
     const { startMs, endMs, carryOver } = RULE;
-    const one = { startMs, endMs, used: 1, carried: 0, carryOver };
+    const one = { startMs, endMs, used: 1, carried: 0, carryOver, unproven: false };
     assert.equal(shared.restoreQuota('s', 'two too many', one, NOW), false);
     for (let i = 0; i < 16; i++) assert.equal(shared.readQuota('s', `k${i}`)?.used, 1);
+  });
+
+  it('leave half of the places to those who have proved who they are', async () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.memory);
+    const stranger = { ...RULE, unproven: true };
+    for (let i = 0; i < 8; i++) {
+      const [outcome] = await state.charge([quota(`192.0.2.${i}`, 1, stranger)], NOW);
+      assert.equal(outcome.allowed, true);
+    }
+    const [refused] = await state.charge([quota('192.0.2.8', 1, stranger)], NOW);
+    assert.deepEqual([refused.allowed, refused.full], [false, true]);
+    const { startMs, endMs, carryOver } = RULE;
+    const one = { startMs, endMs, used: 1, carried: 0, carryOver, unproven: false };
+    assert.equal(shared.restoreQuota('s', '192.0.2.8', { ...one, unproven: true }, NOW), false);
+    assert.equal(shared.restoreQuota('s', 'kept', { ...one, unproven: false }, NOW), true);
+    for (let i = 0; i < 7; i++) {
+      const [outcome] = await state.charge([quota(`consumer-${i}`)], NOW);
+      assert.equal(outcome.allowed, true, `consumer ${i}`);
+    }
+    assert.equal((await state.charge([quota('192.0.2.0', 1, stranger)], NOW))[0].allowed, true);
   });
 
   it('are freed with the rest when the thread that held their lock has ended', async () => {

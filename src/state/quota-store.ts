@@ -2,6 +2,7 @@ import { LEVEL, PREVIOUS, TIME } from './cells.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
 import { carriedOver, setFixedWindow } from './fixed-window.ts';
+import { SPARED_WAYS } from './shared-table.ts';
 
 /** What a quota's counter stands at. */
 export interface QuotaUsage {
@@ -17,6 +18,8 @@ export interface RestoredQuota extends QuotaUsage {
   readonly endMs: number;
   /** The rule's: with more than 0 it is remembered for one more window, which what is left is carried into. */
   readonly carryOver: number;
+  /** As the rule has it. */
+  readonly unproven: boolean;
 }
 
 /** What the quota stands at, or undefined when it was never charged, or so long ago that it was forgotten. */
@@ -53,7 +56,7 @@ export function restoreQuota(
   const { low, high } = names;
   const bucket = table.bucketOf(low);
   table.lock(bucket);
-  const at = table.place(bucket, low, high, nowMs);
+  const at = table.place(bucket, low, high, nowMs, quota.unproven ? SPARED_WAYS : 0);
   if (at !== NONE) setFixedWindow(table.cells, at, quota, quota.carryOver);
   table.unlock(bucket);
   return at !== NONE;

@@ -97,6 +97,7 @@ const STEPS: readonly string[] = [
      name TEXT NOT NULL,
      keys_are TEXT NOT NULL,
      in_shadow INTEGER NOT NULL CHECK (in_shadow IN (0, 1)),
+     unproven INTEGER NOT NULL CHECK (unproven IN (0, 1)),
      most INTEGER NOT NULL,
      started INTEGER NOT NULL,
      ends INTEGER NOT NULL,

@@ -12,6 +12,8 @@ export interface QuotaUsageEntry {
   /** What the key is: `consumer`, `header x-tenant`… */
   readonly by: string;
   readonly shadow: boolean;
+  /** Whether anybody may be such a key without proving anything. */
+  readonly unproven: boolean;
   /** As it was when it was last charged. */
   readonly limit: number;
   /** The window that is counted in; milliseconds since the epoch. */
@@ -45,6 +47,8 @@ export interface QuotaUsageStore {
   get(id: string): Promise<QuotaUsageEntry | undefined>;
   /** By what they are counted under, and by key. Rejects with `not-found` where `after` is not there. */
   list(query: QuotaUsageQuery): Promise<readonly QuotaUsageEntry[]>;
-  /** All that still mean something; the others are forgotten. */
+  /** All that still mean something. */
   kept(nowMs: number): Promise<readonly QuotaUsageEntry[]>;
+  /** Forgets what means nothing any more, at most so many at once; how many there were. */
+  forget(nowMs: number, most: number): Promise<number>;
 }

@@ -18,8 +18,8 @@ export class SqliteQuotas implements QuotaUsageStore {
     return this.#connection.run(() =>
       this.#connection.transaction('BEGIN IMMEDIATE', () => {
         const put = this.#connection.prepare(
-          `INSERT OR REPLACE INTO quota_usage (scope, key, id, attachment, name, keys_are, in_shadow, most, started,
-             ends, used, carried, carry_over, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT OR REPLACE INTO quota_usage (scope, key, id, attachment, name, keys_are, in_shadow, unproven, most, started,
+             ends, used, carried, carry_over, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         );
         for (const one of entries) put.run(...columnsOf(one));
       }),
@@ -45,9 +45,21 @@ export class SqliteQuotas implements QuotaUsageStore {
   }
 
   kept(nowMs: number): Promise<readonly QuotaUsageEntry[]> {
+    return this.#connection.run(() =>
+      this.#connection
+        .prepare('SELECT * FROM quota_usage WHERE kept_until > ? ORDER BY scope, key')
+        .all(nowMs)
+        .map(parseUsage),
+    );
+  }
+
+  forget(nowMs: number, most: number): Promise<number> {
     return this.#connection.run(() => {
-      this.#connection.prepare('DELETE FROM quota_usage WHERE kept_until <= ?').run(nowMs);
-      return this.#connection.prepare('SELECT * FROM quota_usage ORDER BY scope, key').all().map(parseUsage);
+      const over = 'SELECT id FROM quota_usage WHERE kept_until <= ? LIMIT ?';
+      const { changes } = this.#connection
+        .prepare(`DELETE FROM quota_usage WHERE id IN (${over})`)
+        .run(nowMs, most);
+      return Number(changes);
     });
   }
 
@@ -78,6 +90,7 @@ const columnsOf = (one: QuotaUsageEntry): SQLInputValue[] => [
   one.name,
   one.by,
   one.shadow ? 1 : 0,
+  one.unproven ? 1 : 0,
   one.limit,
   one.startMs,
   one.endMs,
@@ -95,6 +108,7 @@ const parseUsage = (row: Record<string, unknown>): QuotaUsageEntry => ({
   name: textOf(row.name),
   by: textOf(row.keys_are),
   shadow: wholeOf(row.in_shadow) === 1,
+  unproven: wholeOf(row.unproven) === 1,
   limit: wholeOf(row.most),
   startMs: wholeOf(row.started),
   endMs: wholeOf(row.ends),

@@ -11,6 +11,7 @@ const usage = (n: number, more: Partial<QuotaUsageEntry> = {}): QuotaUsageEntry 
   name: 'monthly',
   by: 'consumer',
   shadow: false,
+  unproven: false,
   limit: 1_000_000_000_000,
   startMs: AT - 1000,
   endMs: AT + 1000,
@@ -39,7 +40,13 @@ export function quotaUsageStoreContract(
   });
 
   quotas('gives usage back as it was put, the last one of a caller', async (store) => {
-    const odd = usage(2, { key: "'; DROP TABLE quota_usage; --é", shadow: true, carried: 3, carryOver: 5 });
+    const odd = usage(2, {
+      key: "'; DROP TABLE quota_usage; --é",
+      shadow: true,
+      unproven: true,
+      carried: 3,
+      carryOver: 5,
+    });
     await store.put([usage(1), odd]);
     await store.put([usage(1, { used: 7, limit: 9 })]);
     assert.deepEqual(await store.get(usage(1).id), usage(1, { used: 7, limit: 9 }));
@@ -94,7 +101,12 @@ export function quotaUsageStoreContract(
     assert.deepEqual(idsOf(await store.list(all)), [usage(1).id]);
     assert.deepEqual(idsOf(await store.kept(AT + 999)), idsOf([usage(1), over, carrying]));
     assert.deepEqual(idsOf(await store.kept(AT + 1000)), [carrying.id]);
+    assert.equal(await store.forget(AT + 999, 10), 0);
+    assert.equal(await store.forget(AT + 1000, 1), 1, 'no more than is asked for');
+    assert.equal(await store.forget(AT + 1000, 10), 1);
     assert.equal(await store.get(usage(1).id), undefined);
-    assert.deepEqual(await store.kept(AT + 5000), []);
+    assert.deepEqual(idsOf(await store.kept(AT)), [carrying.id]);
+    assert.equal(await store.forget(AT + 5000, 10), 1);
+    assert.deepEqual(await store.kept(AT), []);
   });
 }

@@ -59,6 +59,7 @@ describe('the keeper of quotas', () => {
       name: 'hourly',
       by: 'header x-tenant',
       shadow: false,
+      unproven: false,
       limit: 5,
       startMs: NOW,
       endMs: NOW + HOUR_MS,
@@ -122,7 +123,7 @@ describe('the keeper of quotas', () => {
       if (isFailing) throw new StoreError('unavailable', 'the disk is full');
       await own.put(entries);
     };
-    Object.defineProperty(store, 'quotas', { value: { put } });
+    Object.defineProperty(store, 'quotas', { value: { put, forget: async () => 0 } });
     const world = makeQuotas({ store: () => store });
     await world.charge(useOf('ann'));
     await world.keeper.collect();
@@ -189,6 +190,19 @@ describe('the keeper of quotas', () => {
         ['quotas-restored', undefined],
       ],
     );
+  });
+
+  it('forgets what means nothing any more, while it runs on', async () => {
+    const world = makeQuotas();
+    await world.charge(useOf('ann'));
+    await world.keeper.collect();
+    const counted = async () => (await world.store.quotas.kept(0)).length;
+    world.clock.ms = NOW + HOUR_MS - 1;
+    await world.keeper.collect();
+    assert.equal(await counted(), 1);
+    world.clock.ms = NOW + HOUR_MS + 60_000;
+    await world.keeper.collect();
+    assert.equal(await counted(), 0);
   });
 
   it('writes many in turns of the event loop, each once', async () => {

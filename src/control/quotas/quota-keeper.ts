@@ -17,6 +17,8 @@ export interface QuotaKeeperDeps {
 
 /** So many are written in one transaction: a few milliseconds. */
 const BATCH = 1000;
+/** How often the store is looked through for windows that mean nothing any more. */
+const FORGET_MS = 60_000;
 /** More than a table of quotas holds are none. */
 const MAX_WAITING = 262_144;
 
@@ -30,6 +32,7 @@ export class QuotaKeeper {
   readonly #waiting = new Map<string, QuotaNote>();
   #underWay: Promise<void> | undefined;
   #isTold = false;
+  #forgetAtMs = 0;
 
   constructor(deps: QuotaKeeperDeps) {
     this.#deps = deps;
@@ -74,6 +77,7 @@ export class QuotaKeeper {
     try {
       for (const note of await collectQuotas()) this.#note(note);
       if (await this.#keep()) this.#isTold = false;
+      await this.#forget();
     } catch (error) {
       this.#tell({ error });
     }
@@ -107,6 +111,15 @@ export class QuotaKeeper {
     return true;
   }
 
+  async #forget(): Promise<void> {
+    const { clock, store } = this.#deps;
+    const nowMs = clock.now();
+    if (nowMs < this.#forgetAtMs) return;
+    const forgotten = (await store()?.quotas.forget(nowMs, BATCH)) ?? 0;
+    // There may be more: the next time at once.
+    if (forgotten < BATCH) this.#forgetAtMs = nowMs + FORGET_MS;
+  }
+
   #tell(fields: Readonly<Record<string, unknown>>): void {
     if (!this.#isTold) this.#deps.log.error('quotas-not-kept', { quotas: this.#waiting.size, ...fields });
     this.#isTold = true;
@@ -119,13 +132,24 @@ function entryOf(
   table: QuotaKeeperDeps['table'],
 ): QuotaUsageEntry | undefined {
   const usage = table.readQuota(scope, key);
-  const { about, limit, carryOver } = rule;
+  const { about, limit, carryOver, unproven = false } = rule;
   if (usage === undefined || about === undefined) return undefined;
   const lengthMs = rule.endMs - rule.startMs;
   // After the clock was set back a later window than the rule's may be counted in.
   const endMs = rule.endMs + usage.startMs - rule.startMs;
   const keptUntilMs = carryOver > 0 ? endMs + REMEMBERED_WINDOWS * lengthMs : endMs;
-  return { id: idOf(scope, key), scope, key, ...about, limit, endMs, ...usage, carryOver, keptUntilMs };
+  return {
+    id: idOf(scope, key),
+    scope,
+    key,
+    ...about,
+    unproven,
+    limit,
+    endMs,
+    ...usage,
+    carryOver,
+    keptUntilMs,
+  };
 }
 
 const ID_DIGITS = 24;

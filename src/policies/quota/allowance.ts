@@ -34,8 +34,9 @@ export class Allowance {
     this.#windows = new RenewalWindows(period.renewal);
     this.#keys = callerKeys(by, deps, `${path}by`);
     this.#digests = typeof by === 'object' && !('address' in by) ? new Digests() : undefined;
-    this.#asked = new Rules(level, sharing, deps.attachment, kindOf(by));
-    this.#byAddress = new Rules(level, sharing, deps.attachment, ADDRESS);
+    const { attachment } = deps;
+    this.#asked = new Rules(level, sharing, { attachment, by: kindOf(by), unproven: isUnproven(by) });
+    this.#byAddress = new Rules(level, sharing, { attachment, by: ADDRESS, unproven: true });
   }
 
   charge(c: PolicyContext, cost: number): QuotaCharge {
@@ -76,9 +77,10 @@ class Rules {
   readonly #enforced: Face;
   readonly #shadow: Face;
 
-  constructor(level: Level, sharing: Sharing, attachment: string, kind: string) {
-    this.#enforced = new Face(level, sharing, { attachment, name: level.name, by: kind, shadow: false });
-    this.#shadow = new Face(level, sharing, { attachment, name: level.name, by: kind, shadow: true });
+  constructor(level: Level, sharing: Sharing, { unproven, ...keys }: Keys) {
+    const rule = { ...sharing, unproven };
+    this.#enforced = new Face(level, rule, { ...keys, name: level.name, shadow: false });
+    this.#shadow = new Face(level, rule, { ...keys, name: level.name, shadow: true });
   }
 
   face(shadow: boolean): Face {
@@ -86,22 +88,24 @@ class Rules {
   }
 }
 
+type Keys = Pick<QuotaAbout, 'attachment' | 'by'> & { readonly unproven: boolean };
+
 class Face {
   /** The limit and the name are no part of it: who changes them changes nothing of what is used. */
   readonly scope: string;
   readonly #level: Level;
-  readonly #sharing: Sharing;
+  readonly #always: Pick<QuotaRule, keyof Sharing | 'unproven'>;
   readonly #about: QuotaAbout;
   #window: TimeWindow | undefined;
   #rule: QuotaRule | undefined;
 
-  constructor(level: Level, sharing: Sharing, about: QuotaAbout) {
+  constructor(level: Level, always: Pick<QuotaRule, keyof Sharing | 'unproven'>, about: QuotaAbout) {
     const { role, period, by } = level;
     const trial = about.shadow ? ' in shadow' : '';
     const kind = typeof by === 'object' && 'expression' in by ? `${about.by} ${fingerprint(by)}` : about.by;
     this.scope = `${about.attachment} ${role} ${period.word} by ${kind}${trial}`;
     this.#level = level;
-    this.#sharing = sharing;
+    this.#always = always;
     this.#about = about;
   }
 
@@ -110,7 +114,7 @@ class Face {
     if (this.#rule !== undefined && this.#window === window) return this.#rule;
     const { limit, carryOver } = this.#level;
     this.#window = window;
-    this.#rule = Object.freeze({ limit, carryOver, ...window, ...this.#sharing, about: this.#about });
+    this.#rule = Object.freeze({ limit, carryOver, ...window, ...this.#always, about: this.#about });
     return this.#rule;
   }
 }
@@ -125,6 +129,10 @@ function kindOf(by: By | undefined): string {
   const { ipv4 = 32, ipv6 = 64 } = by.address;
   return ipv4 === 32 && ipv6 === 64 ? ADDRESS : `address /${ipv4} /${ipv6}`;
 }
+
+/** Whether anybody may be such a key. What an issuer says in a token is proven. */
+const isUnproven = (by: By | undefined): boolean =>
+  by === 'address' || (typeof by === 'object' && !('claim' in by));
 
 const fingerprint = ({ expression }: { readonly expression: string }): string =>
   hash('sha256', expression, 'hex').slice(0, 16);

@@ -222,6 +222,27 @@ describe('quota: what is counted', () => {
     });
   });
 
+  it('says which keys anybody may be', async () => {
+    const kinds: [QuotaConfig['by'], Ask, boolean][] = [
+      [undefined, { consumer: 'a' }, false],
+      [undefined, {}, true],
+      ['consumer', {}, true],
+      ['group', { consumer: 'a', group: 'g' }, false],
+      ['route', {}, false],
+      ['address', { consumer: 'a' }, true],
+      [{ address: { ipv4: 24 } }, {}, true],
+      [{ header: 'x-tenant' }, { headers: { 'x-tenant': 'a' } }, true],
+      [{ expression: '"a"' }, {}, true],
+    ];
+    for (const [by, ask, unproven] of kinds) {
+      const { state, charged } = scripted();
+      await decide(await compile(by === undefined ? DAILY : { ...DAILY, by }), state, ask);
+      const charge = only(charged);
+      assert.ok(charge.kind === 'quota');
+      assert.equal(charge.rule.unproven, unproven, JSON.stringify(by));
+    }
+  });
+
   it('is asked of counters by one rule for all requests of a window', async () => {
     const { state, charged } = scripted();
     const policy = await compile({ ...DAILY, counting: 'leased', onStateLoss: 'closed' });

@@ -94,11 +94,12 @@ class Reader {
   }
 
   /** Kong has six windows, and its own words for them. */
-  #kongWindow({ path, period }: Pick<Level, 'path' | 'period'>): KongWindow | undefined {
+  #kongWindow({ period }: Pick<Level, 'period'>): KongWindow | undefined {
     if (this.#config.headers !== 'kong') return undefined;
     const window = kongWindowOf(period.lengthMs);
-    if (window === undefined)
-      this.#fault(`${path}headers`, `kong has no name for a window of a ${period.word}`, 'use draft');
+    const message = `kong has no name for a window per ${period.word}`;
+    if (window === undefined && !this.#issues.some((issue) => issue.message === message))
+      this.#fault('headers', message, 'use draft');
     return window;
   }
 
