@@ -188,8 +188,7 @@ class Gateway {
     const demoKey = demo === undefined ? undefined : await this.#startDemo(demo);
     if (admin !== 'off') await refuseTaken([{ path: '--admin', ...admin }]);
     const { sources, catalog } = await this.#openSources();
-    const callers = await this.#openCallers();
-    const quotas = await this.#openQuotas();
+    const [callers, quotas] = await Promise.all([this.#openCallers(), this.#openQuotas()]);
     await workers;
     const parts = { publisher: this.#publisher, sources, lastGood: this.#lastGood, log: this.#log };
     this.#first = await publishFirst(parts);
