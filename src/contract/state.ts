@@ -166,7 +166,8 @@ export interface CounterState {
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void>;
   /**
    * Adds `amount`, from 0 and not only whole, to a key's sum and gives what the last `windowMs` come to: the current window
-   * and a share of the one before. Never refuses; a key that finds no room, or whose store is lost, says `amount`.
+   * and a share of the one before. Never refuses; a key that finds no room says `amount`, one whose store is lost what
+   * has come to this node since.
    */
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number>;
   /** Takes a place among those under way, at once or after a wait. */

@@ -15,7 +15,6 @@ export type { OpenStoreCounters } from './redis/open.ts';
 export { openStoreCounters } from './redis/open-lazily.ts';
 export {
   parseStoreAddress,
-  STORE_FORMS,
   type StoreSettings,
   storeAddressText,
 } from './redis/store-settings.ts';

@@ -22,7 +22,7 @@ export function addWords(words: StoreWord[], charge: Charge, cost = charge.cost)
 export const mostOf = (charge: Charge): number =>
   charge.kind === 'gcra' ? charge.rule.burst : charge.rule.limit;
 
-export const NEVER = -1;
+const NEVER = -1;
 
 /** Whole numbers, or undefined where the answer is something else: then nobody knows what was counted. */
 export function numbersOf(answer: StoreAnswer | undefined, least: number): readonly number[] | undefined {

@@ -8,6 +8,8 @@ export type StoreClient = Redis | Cluster;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
+/** A connection that owes an answer for so long leads nowhere, also one that is only being made. */
+const SILENCE_MS = 2000;
 /** Also what tells a cluster's client of a replica that took over. */
 const CLUSTER_REFRESH_MS = 1000;
 
@@ -30,6 +32,7 @@ export async function connectStore(settings: StoreSettings): Promise<StoreClient
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_MS,
   };
   // A primary that became a replica says so: the next connection finds the new one.
   const reconnectOnError = (error: Error): boolean => error.message.startsWith('READONLY');

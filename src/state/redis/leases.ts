@@ -40,6 +40,7 @@ export class Leases {
   /** Shares to give back: filled and emptied by whatever is done. */
   readonly #lapsed: Share[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
@@ -73,6 +74,7 @@ export class Leases {
 
   /** Gives back all that is held. */
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     for (const lease of this.#kept.keys()) lease.end(this.#lapsed);
     this.#giveBack();
@@ -153,7 +155,8 @@ export class Leases {
     // Counted from when it was asked for, which is before it was charged. A window's share does not outlive the window.
     const lastsMs = goesOnMs > 0 ? Math.min(lease.leaseMs, goesOnMs) : lease.leaseMs;
     const share: Share = { credits: taken - cost, lapsesAtMs: sentMs + lastsMs, takenAtMs: sentMs, charge };
-    if (!lease.take(share, outcome, nowMs)) this.#lapsed.push(share);
+    // Also what was on its way when all was given back is given back.
+    if (this.#isClosed || !lease.take(share, outcome, nowMs)) this.#lapsed.push(share);
     lease.count(cost);
     if (this.#lapsed.length > 0) this.#giveBack();
     return cost === 0 ? outcome : lease.admitted(nowMs);

@@ -92,6 +92,17 @@ describe('a store that is lost', () => {
     assert.ok(way.connections <= 4, 'connections are not piled up');
   });
 
+  it('by a connection that leads nowhere from its beginning is found again by another', async () => {
+    way.isDead = true;
+    way.cut();
+    await isLost();
+    // Of both nodes.
+    await eventually(async () => way.ledNowhere >= 2);
+    way.isDead = false;
+    await isBack();
+    assert.equal((await ask(RULE)).lost, undefined);
+  });
+
   it('never makes a limit 0, nor tells a cost that fits the limit to stay away for good', async () => {
     await server.kill();
     await isLost();

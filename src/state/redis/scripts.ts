@@ -10,7 +10,7 @@ export interface Script {
 const script = (text: string): Script => Object.freeze({ text, sha1: hash('sha1', text, 'hex') });
 
 /** Words of a charge in ARGV: its kind, its cost and what its rule says. */
-export const WORDS_OF_A_CHARGE = 6;
+const WORDS_OF_A_CHARGE = 6;
 /** Numbers of an outcome in an answer: allowed, remaining, retryAfter (-1 for never), reset. */
 export const NUMBERS_OF_AN_OUTCOME = 4;
 

@@ -1,7 +1,7 @@
 import { ConfigError } from '../../errors.ts';
 
 /** A host and port of the store. */
-export interface StoreHost {
+interface StoreHost {
   readonly host: string;
   readonly port: number;
 }
@@ -30,7 +30,7 @@ export interface StoreSettings extends StoreAddress {
   readonly node: string;
 }
 
-export const STORE_FORMS =
+const STORE_FORMS =
   'redis://HOST:6379, redis+sentinel://HOST:26379,HOST:26379/NAME or redis+cluster://HOST:6379,HOST:6379, with rediss for TLS';
 
 const URL_FORM =
