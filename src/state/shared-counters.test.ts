@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { chargeOf, ONE_OF_EACH } from '../../test/contract/state/counters.ts';
 import { counterStateContract } from '../../test/contract/state.contract.ts';
 import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
 import { openTable } from './shared-table.ts';
@@ -52,6 +53,24 @@ describe('shared counters', () => {
     assert.equal(gcra(state, 'late', NOW + 20 + retryAfterMs - 1).allowed, false);
     assert.equal(gcra(state, 'late', NOW + 20 + retryAfterMs).allowed, true);
     for (let i = 1; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20 + retryAfterMs).allowed, true);
+  });
+
+  it('give each of several new keys that are charged at once a place of its own, or refuse them all', async () => {
+    const nowMs = NOW + 30_500;
+    for (const spec of ONE_OF_EACH) {
+      const state = attachSharedCounters(createSharedCounters({ random, maxKeys: 16, maxQuotas: 16 }).memory);
+      const wide = { ...spec, windowMs: 60_000 };
+      const charges = (count: number, cost: number) =>
+        Array.from({ length: count }, (_, i) => chargeOf(wide, nowMs, { key: `key ${i}`, cost }));
+      const tooMany = await state.charge(charges(17, 1), nowMs);
+      assert.deepEqual(
+        tooMany.map(({ full }) => full === true),
+        tooMany.map((_, i) => i === 16),
+      );
+      assert.ok((await state.charge(charges(16, 0), nowMs)).every(({ remaining }) => remaining === 10));
+      assert.ok((await state.charge(charges(16, 3), nowMs + 2)).every(({ remaining }) => remaining === 7));
+      assert.ok((await state.charge(charges(16, 7), nowMs + 2)).every(({ remaining }) => remaining === 0));
+    }
   });
 
   it('keep a key that has just become idle, for threads whose clock is a little behind', () => {

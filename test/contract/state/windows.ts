@@ -239,6 +239,9 @@ export function windowsContract(create: Create): void {
       const june = { ...april, startMs: Date.UTC(2027, 5), endMs: Date.UTC(2027, 6) };
       assert.equal((await ask(state, april, april.startMs)).remaining, 10);
       assert.equal((await ask(state, june, june.endMs - 1)).remaining, 13);
+      const later = await create();
+      await chargeOne(later, { kind: 'quota', ...K, cost: 10, rule: rules[1] }, rules[1].startMs);
+      assert.equal((await ask(later, april, april.startMs)).remaining, 13, 'over a whole March');
     });
 
     it('days of a time zone that puts its clocks forward and back follow each other', async () => {
