@@ -35,8 +35,11 @@ export class Allowance {
     this.#keys = callerKeys(by, deps, `${path}by`);
     this.#digests = typeof by === 'object' && !('address' in by) ? new Digests() : undefined;
     const { attachment } = deps;
-    this.#asked = new Rules(level, sharing, { attachment, by: kindOf(by), unproven: isUnproven(by) });
-    this.#byAddress = new Rules(level, sharing, { attachment, by: ADDRESS, unproven: true });
+    const [kind, word] = [kindOf(by), wordOf(by)];
+    this.#asked = new Rules(level, sharing, { attachment, by: kind, unproven: isUnproven(by) }, word);
+    // Apart for each kind: of two that are not there, each counts.
+    const fallback = `${word}, else ${ADDRESS}`;
+    this.#byAddress = new Rules(level, sharing, { attachment, by: ADDRESS, unproven: true }, fallback);
   }
 
   charge(c: PolicyContext, cost: number): QuotaCharge {
@@ -77,10 +80,13 @@ class Rules {
   readonly #enforced: Face;
   readonly #shadow: Face;
 
-  constructor(level: Level, sharing: Sharing, { unproven, ...keys }: Keys) {
+  /** `kind` tells keys of one kind from those of others. */
+  constructor(level: Level, sharing: Sharing, { unproven, ...keys }: Keys, kind: string) {
     const rule = { ...sharing, unproven };
-    this.#enforced = new Face(level, rule, { ...keys, name: level.name, shadow: false });
-    this.#shadow = new Face(level, rule, { ...keys, name: level.name, shadow: true });
+    // The limit and the name are no part of it: who changes them changes nothing of what is used.
+    const scope = `${keys.attachment} ${level.role} ${level.period.word} by ${kind}`;
+    this.#enforced = new Face(scope, level, rule, { ...keys, name: level.name, shadow: false });
+    this.#shadow = new Face(`${scope} in shadow`, level, rule, { ...keys, name: level.name, shadow: true });
   }
 
   face(shadow: boolean): Face {
@@ -91,7 +97,6 @@ class Rules {
 type Keys = Pick<QuotaAbout, 'attachment' | 'by'> & { readonly unproven: boolean };
 
 class Face {
-  /** The limit and the name are no part of it: who changes them changes nothing of what is used. */
   readonly scope: string;
   readonly #level: Level;
   readonly #always: Pick<QuotaRule, keyof Sharing | 'unproven'>;
@@ -99,11 +104,13 @@ class Face {
   #window: TimeWindow | undefined;
   #rule: QuotaRule | undefined;
 
-  constructor(level: Level, always: Pick<QuotaRule, keyof Sharing | 'unproven'>, about: QuotaAbout) {
-    const { role, period, by } = level;
-    const trial = about.shadow ? ' in shadow' : '';
-    const kind = typeof by === 'object' && 'expression' in by ? `${about.by} ${fingerprint(by)}` : about.by;
-    this.scope = `${about.attachment} ${role} ${period.word} by ${kind}${trial}`;
+  constructor(
+    scope: string,
+    level: Level,
+    always: Pick<QuotaRule, keyof Sharing | 'unproven'>,
+    about: QuotaAbout,
+  ) {
+    this.scope = scope;
     this.#level = level;
     this.#always = always;
     this.#about = about;
@@ -134,5 +141,8 @@ function kindOf(by: By | undefined): string {
 const isUnproven = (by: By | undefined): boolean =>
   by === 'address' || (typeof by === 'object' && !('claim' in by));
 
-const fingerprint = ({ expression }: { readonly expression: string }): string =>
-  hash('sha256', expression, 'hex').slice(0, 16);
+/** As `kindOf`, and apart for each expression. */
+const wordOf = (by: By | undefined): string =>
+  typeof by === 'object' && 'expression' in by
+    ? `expression ${hash('sha256', by.expression, 'hex').slice(0, 16)}`
+    : kindOf(by);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
 import { NO_STATE, remote } from '../../../test/fixtures/nobody-there.ts';
 import { compileDeps, type Edit, identity, policyContext } from '../../../test/fixtures/policy-context.ts';
@@ -177,7 +178,7 @@ describe('quota: what is counted', () => {
     assert.equal(new Set(scopes).size, kinds.length, scopes.join('\n'));
     assert.deepEqual(scopes.slice(0, 3), [
       `${ATTACHMENT} own day by consumer`,
-      `${ATTACHMENT} own day by address`,
+      `${ATTACHMENT} own day by consumer, else address`,
       `${ATTACHMENT} own day by consumer in shadow`,
     ]);
   });
@@ -206,6 +207,17 @@ describe('quota: what is counted', () => {
     const { notices } = await decide(await compile({ ...DAILY, by: { header: 'x-tenant' } }), state, {});
     assert.equal(only(charged).key, '192.0.2.1');
     assert.deepEqual(notices, ['key-undecided']);
+  });
+
+  it('is counted for each quota by itself where nothing that is asked for is there', async () => {
+    const { state, charged } = scripted();
+    const within = [
+      { limit: 9, by: 'group' as const },
+      { limit: 9, by: { header: 'x-tenant' } },
+    ];
+    await decide(await compile({ ...DAILY, within, spillOver: { limit: 9, by: 'group' } }), state, {});
+    const scopes = charged[0].map(({ scope, key }) => `${scope} ${key}`);
+    assert.equal(new Set(scopes).size, 3, scopes.join('\n'));
   });
 
   it('says what it is called', async () => {
@@ -283,6 +295,44 @@ describe('quota: counters that are not as usual', () => {
     const { code, headers, edits } = await decide(await compile({ limit: 5, per: 'day' }), state, {});
     assert.deepEqual([code, headers], ['quota-exceeded', []]);
     assert.doesNotMatch(JSON.stringify(edits), /Infinity|NaN/);
+  });
+});
+
+describe('quota: Retry-After', () => {
+  const windows = fc.constantFrom<Partial<QuotaConfig>>(
+    { per: 'day', timeZone: 'Europe/Berlin', renews: { at: '02:30' } },
+    { per: 'week', timeZone: 'America/Havana' },
+    { per: 'month', timeZone: 'Australia/Lord_Howe', renews: { day: 'last' } },
+    { per: 'year', renews: { month: 2, day: 28 } },
+    { window: '90m' },
+  );
+  const wider = fc.constantFrom<QuotaConfig['within']>(
+    undefined,
+    [{ limit: 2, by: 'route' }],
+    [{ limit: 9, by: 'consumer', per: 'year', renews: { month: 7 } }],
+  );
+  const from = Date.UTC(2020, 0, 1);
+  const times = fc.integer({ min: from, max: Date.UTC(2036, 0, 1) });
+
+  it('is kept to: who waits so long gets through, who comes two seconds earlier does not', async () => {
+    await fc.assert(
+      fc.asyncProperty(windows, wider, times, async (window, within, nowMs) => {
+        const config: QuotaConfig = { limit: 2, ...window, headers: 'none' };
+        // Of the same callers only a longer window is a wider quota.
+        const isWider = within !== undefined && (within[0].by === 'route' || window.per !== 'year');
+        const policy = await compile(isWider ? { ...config, within } : config);
+        const state = createLocalCounters();
+        const at = (ms: number) => decide(policy, state, { at: new Date(ms).toISOString(), consumer: 'a' });
+        for (let i = 0; i < 2; i++) assert.equal((await at(nowMs)).decision, 'continue');
+        const { decision, headers } = await at(nowMs);
+        assert.equal(decision, 'reject');
+        const waitMs = Number(headers?.[1]) * 1000;
+        assert.ok(waitMs >= 1000);
+        if (waitMs > 2000) assert.equal((await at(nowMs + waitMs - 2000)).decision, 'reject');
+        assert.equal((await at(nowMs + waitMs)).decision, 'continue');
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 

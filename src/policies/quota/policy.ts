@@ -104,7 +104,7 @@ class QuotaPolicy implements Policy {
 
   #conclude(c: PolicyContext, cost: number, attempt: Attempt, own: LimitOutcome): Decision {
     const { of, charges, outcomes } = attempt;
-    const lost = outcomes.find((outcome) => outcome.lost);
+    const lost = [own, ...outcomes].find((outcome) => outcome.lost);
     if (lost !== undefined) noteLoss(c, this.#attachment, lost);
     const worst = longestWait(outcomes);
     const refusing = worst === -1 ? undefined : outcomes[worst];
