@@ -8,6 +8,8 @@ export interface Load {
 export interface WorkerLoad extends Load {
   /** How long the latest turn of the event loop took for what was ready, in milliseconds: what a request waits for its turn. */
   readonly turnMs: number;
+  /** Share of a core that this worker had in the last tenth of a second; 0 to 1. */
+  readonly cpuShare: number;
   /** Heap used, as a share of the most this worker may have; 0 to 1. */
   readonly heapShare: number;
   /** Resident memory of the process. */
@@ -30,7 +32,14 @@ export type Notice =
   | 'state-lost'
   /** A limit that moves by itself became tighter, or wider again. */
   | 'limit-tightened'
-  | 'limit-restored';
+  | 'limit-restored'
+  /** Somebody was banned; or would have been, by an attachment in shadow. */
+  | 'ban-imposed'
+  | 'ban-in-shadow'
+  /** Nobody was banned: it would have shut out networks of the operator's own. */
+  | 'ban-protected'
+  /** Nobody was banned: there are too many bans. */
+  | 'ban-no-room';
 
 /** Counts them, by attachment. Offline they are counted nowhere. */
 export interface Notices {

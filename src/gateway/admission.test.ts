@@ -8,6 +8,7 @@ const TICK_MS = 20;
 const IDLE = {
   lagMs: 0,
   turnMs: 0,
+  cpuShare: 1,
   heapShare: 0,
   residentBytes: 0,
   residentLimitBytes: 1000,
@@ -41,6 +42,14 @@ describe('who is let on', () => {
     for (const load of [IDLE, pause, IDLE, { ...IDLE, lagMs: 50 }])
       assert.deepEqual(offerFor(1, admission, [50, 50, 50, 50], load), [50, 50, 50, 50]);
     assert.equal(admission.isShedding, false);
+  });
+
+  it('refuses nobody for a core that others have, unless the loop is very late', () => {
+    const admission = new Admission(4);
+    offerFor(20, admission, [10, 10, 10, 10], { ...LATE, lagMs: 200, cpuShare: 0.3 });
+    assert.equal(admission.isShedding, false);
+    offerFor(1, admission, [10, 10, 10, 10], { ...LATE, lagMs: 201, cpuShare: 0.3 });
+    assert.equal(admission.isShedding, true);
   });
 
   it('refuses the least important first, and nobody before all below are refused', () => {

@@ -9,6 +9,9 @@ const DOWN = 0.95;
 const UP = 1.02;
 /** Where the loop is far from late. */
 const UP_FAST = 1.05;
+/** With less of a core a worker is held up by others more than by what it does. */
+const OWN_SHARE = 0.5;
+const STARVED = 4;
 /** As many as come. */
 const ANY = Number.POSITIVE_INFINITY;
 /** Nobody was refused for so long: it is over. */
@@ -98,7 +101,9 @@ export class Admission {
     this.#measure(elapsedMs);
     const firstRefused = this.#firstRefusedByMemory(load, plan);
     const isShort = firstRefused < this.#shares.length;
-    const isLate = load.lagMs > plan.lagMs;
+    // Where others have the core, a loop is late with little to do as well: then only when it is very late.
+    const isOwn = load.cpuShare >= OWN_SHARE;
+    const isLate = load.lagMs > plan.lagMs * (isOwn ? 1 : STARVED);
     if (!this.isShedding && !isLate && !isShort) return;
     this.isShedding = true;
     // What was served while the loop was never free is what can be served.
@@ -106,7 +111,8 @@ export class Admission {
     // A pause makes one turn late, a queue also the next.
     const waitMs = Math.min(load.turnMs, this.#turnBeforeMs);
     this.#turnBeforeMs = load.turnMs;
-    this.#follow(waitMs / Math.max(LEAST_HELD_MS, plan.lagMs * HELD_PART), elapsedMs);
+    const heldMs = Math.max(LEAST_HELD_MS, plan.lagMs * HELD_PART) * (isOwn ? 1 : STARVED);
+    this.#follow(waitMs / heldMs, elapsedMs);
     this.#share(firstRefused);
     this.#calmMs = this.#refused > 0 || isShort ? 0 : this.#calmMs + elapsedMs;
     this.#refused = 0;

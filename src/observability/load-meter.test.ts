@@ -6,6 +6,7 @@ import { LOAD_INTERVAL_MS, LoadMeter } from './load-meter.ts';
 class Loop {
   nowMs = 1000;
   used = 10;
+  cpuMs = 0;
   asked = 0;
   readonly meter: LoadMeter;
   #firedMs = 1000;
@@ -15,6 +16,7 @@ class Loop {
     this.meter = new LoadMeter(
       { now: () => 0, monotonic: () => this.nowMs },
       {
+        cpuMs: () => this.cpuMs,
         heap: () => {
           this.asked++;
           return { used: this.used, limit: 100 };
@@ -29,11 +31,12 @@ class Loop {
   }
 
   /** The timer comes `lateMs` late, and what is ready then takes `workMs`. */
-  turn(lateMs: number, workMs: number): void {
+  turn(lateMs: number, workMs: number, cpuMs = workMs): void {
     this.nowMs = Math.max(this.nowMs, this.#firedMs + LOAD_INTERVAL_MS) + lateMs;
     this.#firedMs = this.nowMs;
     this.meter.tick();
     this.nowMs += workMs;
+    this.cpuMs += cpuMs;
     this.#afterTurn();
   }
 }
@@ -70,6 +73,17 @@ describe('the load of a worker', () => {
     assert.ok(loop.meter.lagMs < 80);
     loop.turn(0, 2);
     assert.equal(loop.meter.lagMs, 2);
+  });
+
+  it('tells a loop that works from one that waits for its core', () => {
+    const loop = new Loop();
+    for (let i = 0; i < 5; i++) loop.turn(0, 0);
+    assert.equal(loop.meter.cpuShare, 0);
+    for (let i = 0; i < 5; i++) loop.turn(0, 80);
+    assert.equal(loop.meter.cpuShare, 1);
+    for (let i = 0; i < 5; i++) loop.turn(0, 80, 16);
+    assert.equal(loop.meter.lagMs, 80);
+    assert.equal(loop.meter.cpuShare, 0.2);
   });
 
   it('weighs memory twice a second, and tells whoever watches of every measurement', () => {

@@ -6,14 +6,14 @@ import type { Clock, WorkerLoad } from '../contract/index.ts';
 export const LOAD_INTERVAL_MS = 20;
 /** So long all turns have to be late before the loop counts as late. */
 const STANDING_MS = 100;
-/** A pause of the collector, or of the whole machine, is one late turn, however long. */
-const LEAST_TURNS = 2;
 /** Of so many turns it is remembered. */
 const TURNS = 8;
 const MEMORY_EVERY_MS = 500;
 
-/** What is asked of the system about memory. */
-export interface MemoryFacts {
+/** What is asked of the system. */
+export interface ThreadFacts {
+  /** CPU time of this thread so far, in milliseconds. */
+  cpuMs(): number;
   /** Heap of this thread that is in use, and the most it may have, in bytes. */
   heap(): { readonly used: number; readonly limit: number };
   /** Of the process. */
@@ -23,10 +23,14 @@ export interface MemoryFacts {
 }
 
 /** The facts of this thread and its process. */
-export function memoryFacts(): MemoryFacts {
+export function threadFacts(): ThreadFacts {
   const constrained = process.constrainedMemory();
   const all = totalmem();
   return {
+    cpuMs() {
+      const { user, system } = process.threadCpuUsage();
+      return (user + system) / 1000;
+    },
     heap() {
       const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
       return { used, limit };
@@ -40,21 +44,25 @@ export function memoryFacts(): MemoryFacts {
 /**
  * Measures how late the event loop of this thread is with what is due. A timer comes late by what the turn before took,
  * and the turn it starts takes as long as all that is ready takes to be worked off; the longer of the two is what a
- * request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a pause (as in
+ * request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a pause of the collector, which
+ * is one late turn however long (as in
  * Nichols and Jacobson, "Controlling Queue Delay", 2012).
  */
 export class LoadMeter implements WorkerLoad {
   readonly residentLimitBytes: number;
   turnMs = 0;
   lagMs = 0;
+  cpuShare = 0;
   heapShare = 0;
   residentBytes = 0;
   readonly #clock: Clock;
-  readonly #memory: MemoryFacts;
+  readonly #facts: ThreadFacts;
   readonly #afterTurn: (work: () => void) => void;
-  /** The latest turns in a ring: when they began, and how long they took. */
+  /** The latest turns in a ring: when they began, how long they took, and the thread's CPU time at their end. */
   readonly #begins = new Float64Array(TURNS).fill(Number.NEGATIVE_INFINITY);
   readonly #turns = new Float64Array(TURNS);
+  readonly #ends = new Float64Array(TURNS);
+  readonly #cpus = new Float64Array(TURNS);
   #last = 0;
   #expectedMs: number;
   #firedMs = 0;
@@ -66,13 +74,13 @@ export class LoadMeter implements WorkerLoad {
   /** `afterTurn` runs its work once what is ready now was worked off; default `setImmediate`. */
   constructor(
     clock: Clock,
-    memory: MemoryFacts = memoryFacts(),
+    facts: ThreadFacts = threadFacts(),
     afterTurn: (work: () => void) => void = setImmediate,
   ) {
     this.#clock = clock;
-    this.#memory = memory;
+    this.#facts = facts;
     this.#afterTurn = afterTurn;
-    this.residentLimitBytes = memory.residentLimitBytes;
+    this.residentLimitBytes = facts.residentLimitBytes;
     this.#expectedMs = clock.monotonic() + LOAD_INTERVAL_MS;
   }
 
@@ -97,27 +105,31 @@ export class LoadMeter implements WorkerLoad {
     this.turnMs = Math.max(this.#lateMs, nowMs - this.#firedMs);
     this.#last = (this.#last + 1) % TURNS;
     this.#begins[this.#last] = this.#firedMs - this.#lateMs;
+    this.#ends[this.#last] = nowMs;
     this.#turns[this.#last] = this.turnMs;
-    this.lagMs = this.#standing(nowMs);
+    this.#cpus[this.#last] = this.#facts.cpuMs();
+    this.#lookBack(nowMs);
     if (nowMs - this.#memoryAtMs >= MEMORY_EVERY_MS) this.#weigh(nowMs);
     this.#watch?.();
   };
 
-  /** The shortest of the turns that began within the last tenth of a second, and of the one before. */
-  #standing(nowMs: number): number {
+  /** Over the turns that began within the last tenth of a second, and the one before. */
+  #lookBack(nowMs: number): void {
     let least = this.turnMs;
-    for (let back = 1; back < TURNS; back++) {
-      const at = (this.#last + TURNS - back) % TURNS;
+    let at = this.#last;
+    for (let turns = 2; turns <= TURNS; turns++) {
+      at = (at + TURNS - 1) % TURNS;
       least = Math.min(least, this.#turns[at]);
-      if (back + 1 >= LEAST_TURNS && nowMs - this.#begins[at] >= STANDING_MS) break;
+      if (nowMs - this.#begins[at] >= STANDING_MS) break;
     }
-    return least;
+    this.lagMs = least;
+    this.cpuShare = (this.#cpus[this.#last] - this.#cpus[at]) / (nowMs - this.#ends[at]);
   }
 
   #weigh(nowMs: number): void {
     this.#memoryAtMs = nowMs;
-    const { used, limit } = this.#memory.heap();
+    const { used, limit } = this.#facts.heap();
     this.heapShare = used / limit;
-    this.residentBytes = this.#memory.residentBytes();
+    this.residentBytes = this.#facts.residentBytes();
   }
 }

@@ -52,6 +52,46 @@ describe('item 13: slow clients', () => {
     }
   });
 
+  const DRIPPED: readonly (readonly [name: string, framing: string, drop: string])[] = [
+    ['by length', 'Content-Length: 1000000\r\n', 'b'],
+    ['in chunks', 'Transfer-Encoding: chunked\r\n', '1\r\nb\r\n'],
+  ];
+  for (const [name, framing, drop] of DRIPPED) {
+    test(`a body that comes byte by byte for ever, ${name}, is ended all the same`, async () => {
+      const client = await stage.connect();
+      client.send(`POST /c HTTP/1.1\r\n${HOST}${framing}\r\n${drop}`);
+      const drip = setInterval(() => client.send(drop), 50);
+      try {
+        assert.ok(await client.closedWithin(PATIENCE_MS), 'still open');
+        assert.deepEqual(client.responses.map(statusOf), [408]);
+      } finally {
+        clearInterval(drip);
+        client.close();
+      }
+    });
+  }
+
+  test('a hundred that drip their heads are ended one and all, and others are served meanwhile', async () => {
+    const clients = await Promise.all(Array.from({ length: 100 }, () => stage.connect()));
+    const drip = setInterval(() => {
+      for (const client of clients) if (client.state === 'open') client.send('b');
+    }, 50);
+    try {
+      for (const client of clients) client.send(`GET /c HTTP/1.1\r\n${HOST}X-A: `);
+      for (let i = 0; i < 10; i++) {
+        const honest = await stage.connect();
+        honest.send(`GET /c HTTP/1.1\r\n${HOST}\r\n`);
+        assert.equal(statusOf((await honest.response()) ?? assert.fail('no answer')), 200);
+        honest.close();
+      }
+      const ended = await Promise.all(clients.map((client) => client.closedWithin(PATIENCE_MS)));
+      assert.ok(ended.every(Boolean));
+    } finally {
+      clearInterval(drip);
+      for (const client of clients) client.close();
+    }
+  });
+
   test('an idle kept connection is ended without an answer', async () => {
     const client = await stage.connect();
     client.send(`GET /c HTTP/1.1\r\n${HOST}\r\n`);

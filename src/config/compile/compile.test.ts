@@ -187,6 +187,33 @@ describe('a document is refused for', () => {
       'listeners[0].limits.targetBytes: *',
     ],
     [
+      'a limit of no connections',
+      documentWith(listener({ limits: { newConnections: 0 } })),
+      'listeners[0].limits.newConnections: *',
+    ],
+    [
+      'a lag that an idle loop has',
+      documentWith({ overload: { lag: '4ms' } }),
+      'overload.lag: must be between 5ms and 10s',
+    ],
+    [
+      'a lag nobody waits for',
+      documentWith({ overload: { lag: '11s' } }),
+      'overload.lag: must be between 5ms and 10s',
+    ],
+    [
+      'less than a second to wait',
+      documentWith({ overload: { retryAfter: '999ms' } }),
+      'overload.retryAfter: must be between 1s and 1h',
+    ],
+    ['more memory than there is', documentWith({ overload: { memory: '101%' } }), 'overload.memory: *'],
+    ['no memory', documentWith({ overload: { memory: '0%' } }), 'overload.memory: *'],
+    [
+      'memory no process has',
+      documentWith({ overload: { memory: '512kB' } }),
+      'overload.memory: must be at least 1MB',
+    ],
+    [
       'an address without a port',
       documentWith(listener({ address: '0.0.0.0' })),
       'listeners[0].address: must be an address and a port, like 0.0.0.0:8080 or [::]:8080',

@@ -19,7 +19,8 @@ describe('a snapshot', () => {
     (await createBundle(parsed(document), bundleDeps(probe))).snapshot;
 
   it('has the documented defaults', async () => {
-    const { listeners, upstreams } = await snapshotOf(documentWith());
+    const { listeners, upstreams, overload } = await snapshotOf(documentWith());
+    assert.deepEqual(overload, { lagMs: 50, memory: { share: 0.9 }, retryAfterMs: 1000 });
     const { router, trusts, pipeline, ...plain } = listeners[0];
     assert.deepEqual(plain, {
       name: 'public',
@@ -43,6 +44,9 @@ describe('a snapshot', () => {
         writeTimeoutMs: 30_000,
         connections: 10_000,
         connectionsPerAddress: 1000,
+        minBodyBytesPerSecond: 240,
+        newConnections: undefined,
+        newConnectionsPerAddress: undefined,
       },
     });
     assert.deepEqual(pipeline.request, []);
@@ -62,6 +66,16 @@ describe('a snapshot', () => {
       connectAttempts: 2,
       passive: { failures: 3, restMs: 10_000 },
     });
+  });
+
+  it('has its own idea of too much, or none', async () => {
+    const overload = { lag: '20ms', memory: '2GB', retryAfter: '5s' };
+    assert.deepEqual((await snapshotOf(documentWith({ overload }))).overload, {
+      lagMs: 20,
+      memory: { bytes: 2e9 },
+      retryAfterMs: 5000,
+    });
+    assert.equal((await snapshotOf(documentWith({ overload: 'off' }))).overload, undefined);
   });
 
   it('knows which policies prove who calls, also where that hangs on their config', async () => {
