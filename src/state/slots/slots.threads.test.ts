@@ -45,6 +45,7 @@ else hammer(workerData);
 async function play(job: Job): Promise<Counts> {
   const slots = attachSlots(job.buffer);
   const counts: Counts = { granted: 0, waited: 0, cancelled: 0, timeouts: 0, lost: 0, full: 0, over: 0 };
+  parentPort?.postMessage('ready');
   let left = job.turns;
   const one = async () => {
     while (left-- > 0) await turn(slots, job, counts);
@@ -153,9 +154,9 @@ function tests(): void {
       let kills = 0;
       while (!isOver) {
         const victim = start(job);
-        await once(victim.thread, 'online');
-        // As long as it happens to take the others to get to it: it dies somewhere in the middle of its work.
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+        await once(victim.thread, 'message');
+        // It dies somewhere in the middle of its work.
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
         await end(victim, slots, job.chairs);
         kills++;
       }
@@ -168,7 +169,7 @@ function tests(): void {
 
     it('are whole again after threads died within a change', async () => {
       const slots = create();
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 8; round++) {
         const victims = [start(jobOf(slots, { calm: false })), start(jobOf(slots, { calm: false }))];
         await Promise.all(victims.map(({ thread }) => once(thread, 'message')));
         await Promise.all(victims.map((victim) => end(victim, slots)));
@@ -185,6 +186,7 @@ interface Running {
 }
 
 async function resultOf({ thread }: Running): Promise<Counts> {
+  await once(thread, 'message');
   const [counts] = await once(thread, 'message');
   return counts;
 }
