@@ -1,16 +1,19 @@
 import { InternalError } from '../errors.ts';
 
 const FREE = 0;
-/** A holder on another core is gone within this many looks. */
+/**
+ * A holder on another core is mostly gone within this many looks. More of them slowed threads down that charge eight
+ * limits of one caller at once: they take the core from who holds the lock.
+ */
 const SPINS = 100;
 /** A holder that lost its core: sleep between looks, so that it can have this one. */
 const SLEEP_MS = 0.1;
-/** Together about a third of a second; a live holder needs well under a microsecond of its own time. */
+/** Together about a third of a second; a live holder needs about a microsecond of its own time. */
 const SLEEPS = 2500;
 
 /**
  * Takes the lock at `locks[at]` for `owner` (not 0) by compare-and-swap. A 64-bit compare-and-swap of the whole
- * state would need no lock, but costs two BigInts each time: 62 ns against 24 ns (bench/micro/counters.ts).
+ * state would need no lock, but costs two BigInts each time: 62 ns against 24 ns (bench/micro/counters.ts, docs/adr/0010-counters.md).
  * Throws InternalError when the holder does not let go: undecidable, so the request is refused.
  */
 export function takeLock(locks: Int32Array, at: number, owner: number): void {
