@@ -108,6 +108,21 @@ const STEPS: readonly string[] = [
      PRIMARY KEY (scope, key)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX quota_usage_kept ON quota_usage (kept_until);`,
+  `CREATE TABLE imposed_bans (
+     in_shadow INTEGER NOT NULL CHECK (in_shadow IN (0, 1)),
+     kind TEXT NOT NULL CHECK (kind IN ('network', 'caller')),
+     banned TEXT NOT NULL,
+     id TEXT NOT NULL,
+     since INTEGER NOT NULL,
+     until INTEGER NOT NULL,
+     forget INTEGER NOT NULL,
+     reason TEXT NOT NULL,
+     imposed_by TEXT NOT NULL,
+     strike INTEGER NOT NULL,
+     round INTEGER NOT NULL,
+     PRIMARY KEY (in_shadow, kind, banned)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX imposed_bans_forget ON imposed_bans (forget);`,
 ];
 
 /** The schema version this program writes. */

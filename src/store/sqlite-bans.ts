@@ -1,4 +1,4 @@
-import type { Ban } from '../contract/index.ts';
+import type { Ban, ImposedBan } from '../contract/index.ts';
 import type { BanStore } from './ban-store.ts';
 import { textOf, wholeOf } from './rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
@@ -33,6 +33,55 @@ export class SqliteBans implements BanStore {
       return this.#connection.prepare('SELECT * FROM bans ORDER BY since DESC, id').all().map(parseBan);
     });
   }
+
+  putImposed(bans: readonly ImposedBan[], forgotten: readonly ImposedBan[]): Promise<void> {
+    return this.#connection.run(() =>
+      this.#connection.transaction('BEGIN IMMEDIATE', () => {
+        for (const ban of forgotten) {
+          this.#connection
+            .prepare('DELETE FROM imposed_bans WHERE in_shadow = ? AND kind = ? AND banned = ?')
+            .run(...placeOf(ban));
+        }
+        for (const ban of bans) this.#putImposed(ban);
+      }),
+    );
+  }
+
+  imposed(nowMs: number): Promise<readonly ImposedBan[]> {
+    return this.#connection.run(() => {
+      this.#connection.prepare('DELETE FROM imposed_bans WHERE forget <= ?').run(nowMs);
+      return this.#connection
+        .prepare('SELECT * FROM imposed_bans ORDER BY since DESC, id, banned')
+        .all()
+        .map(parseImposed);
+    });
+  }
+
+  #putImposed(ban: ImposedBan): void {
+    const { id, sinceMs, untilMs, forgetMs, reason, by, strike, round } = ban;
+    this.#connection
+      .prepare('INSERT OR REPLACE INTO imposed_bans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(...placeOf(ban), id, sinceMs, untilMs, forgetMs, reason, by, strike, round);
+  }
+}
+
+const placeOf = ({ shadow, network, caller }: ImposedBan): [number, string, string] =>
+  network === undefined ? [Number(shadow), 'caller', caller] : [Number(shadow), 'network', network];
+
+function parseImposed(row: Record<string, unknown>): ImposedBan {
+  const banned = textOf(row.banned);
+  return {
+    id: textOf(row.id),
+    ...(row.kind === 'network' ? { network: banned } : { caller: banned }),
+    sinceMs: wholeOf(row.since),
+    untilMs: wholeOf(row.until),
+    forgetMs: wholeOf(row.forget),
+    reason: textOf(row.reason),
+    by: textOf(row.imposed_by),
+    strike: wholeOf(row.strike),
+    round: wholeOf(row.round),
+    shadow: wholeOf(row.in_shadow) === 1,
+  };
 }
 
 const parseBan = (row: Record<string, unknown>): Ban => ({

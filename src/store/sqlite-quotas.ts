@@ -18,8 +18,12 @@ export class SqliteQuotas implements QuotaUsageStore {
     return this.#connection.run(() =>
       this.#connection.transaction('BEGIN IMMEDIATE', () => {
         const put = this.#connection.prepare(
-          `INSERT OR REPLACE INTO quota_usage (scope, key, id, attachment, name, keys_are, in_shadow, unproven, most, started,
-             ends, used, carried, carry_over, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO quota_usage (scope, key, id, attachment, name, keys_are, in_shadow, unproven, most, started,
+             ends, used, carried, carry_over, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (scope, key) DO UPDATE SET attachment = excluded.attachment, name = excluded.name,
+             keys_are = excluded.keys_are, in_shadow = excluded.in_shadow, unproven = excluded.unproven,
+             most = excluded.most, started = excluded.started, ends = excluded.ends, used = excluded.used,
+             carried = excluded.carried, carry_over = excluded.carry_over, kept_until = excluded.kept_until`,
         );
         for (const one of entries) put.run(...columnsOf(one));
       }),

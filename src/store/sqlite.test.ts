@@ -129,6 +129,7 @@ test('a store of an older program is brought up to date, and keeps what it held'
     'list_states',
     'bans',
     'quota_usage',
+    'imposed_bans',
   ];
   tamper(file, `${added.map((table) => `DROP TABLE ${table};`).join(' ')} PRAGMA user_version = 1`);
   const store = openSqliteStore(file);

@@ -206,8 +206,8 @@ describe('the keeper of quotas', () => {
   });
 
   it('writes many in turns of the event loop, each once', async () => {
-    const world = makeQuotas({ maxQuotas: 16_384 });
-    for (let i = 0; i < 2500; i++) await world.charge(useOf(`caller-${i}`));
+    const world = makeQuotas({ maxQuotas: 65_536 });
+    for (let i = 0; i < 10_001; i++) await world.charge(useOf(`caller-${i}`));
     let turns = 0;
     let isOver = false;
     const count = (): void => {
@@ -218,7 +218,7 @@ describe('the keeper of quotas', () => {
     await world.keeper.collect();
     isOver = true;
     assert.ok(turns >= 3, `${turns}`);
-    assert.equal((await world.store.quotas.kept(NOW)).length, 2500);
+    assert.equal((await world.store.quotas.kept(NOW)).length, 10_001);
   });
 
   it('has all that was charged before it was asked, whatever was under way', async () => {
