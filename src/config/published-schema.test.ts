@@ -20,7 +20,7 @@ describe('the published schema', () => {
       true,
     ],
     ['an attachment without config', withPolicy({ 'api-key': null }), true],
-    ['an attachment without the config it needs', withPolicy({ 'rate-limit': null }), false],
+    ['an attachment without the config it needs', withPolicy({ concurrency: null }), false],
     [
       'members',
       withPolicy({
