@@ -225,6 +225,30 @@ describe('a document’s test', () => {
     assert.deepEqual(unmet, []);
   });
 
+  it('says what the upstream answers, for rules that go by it', async () => {
+    const count = { status: [401], codes: ['invalid-request'] };
+    const limited = { 'rate-limit': { limit: 2, window: '1m', by: 'address', count } };
+    const items = { validate: { body: { type: 'object', required: ['item'] } } };
+    const under = documentWith({}, { policies: [limited, items] });
+    const wrong = { request: { path: '/', method: 'POST', body: {} }, expect: { status: 400 } };
+    const asked = { path: '/', method: 'POST', body: { item: 'tea' } };
+    const on = { expect: { forwarded: true } };
+    const [{ unmet }] = await runIn(under, [
+      {
+        steps: [
+          { request: { ...asked, repeat: 5 }, answer: { status: 200 }, ...on },
+          { request: { ...asked, repeat: 5 }, ...on },
+          { request: asked, answer: { status: 401 }, ...on },
+          // Refused by a policy, it has its answer already.
+          { ...wrong, answer: { status: 200 } },
+          { request: asked, answer: { status: 200 }, expect: { status: 429, code: 'rate-limited' } },
+          { request: asked, after: '30s', answer: { status: 200 }, ...on },
+        ],
+      },
+    ]);
+    assert.deepEqual(unmet, []);
+  });
+
   it('says which step failed', async () => {
     const results = await run({
       steps: [{ ...call({}, { forwarded: true }) }, { ...call({}, { status: 429 }) }],

@@ -22,6 +22,7 @@ import { parseDuration } from '../lib/duration.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
 import { OFFLINE } from '../outbound/index.ts';
+import { CurrentBans } from '../state/index.ts';
 
 /** What the tests of a document run with. */
 export interface DocumentTestDeps {
@@ -100,14 +101,16 @@ async function runTest(
   const steps: readonly Step[] = 'steps' in test ? test.steps : [test];
   const clock = new TestClock(deps.startMs);
   const state = deps.createState();
-  const world = { ...NOBODY_THERE, clock, random: PREDICTABLE, state };
+  // Emergencies are no part of a document: banned is whom its own policies ban.
+  const bans = new CurrentBans({ protects: (address) => snapshot.listeners.some((l) => l.trusts(address)) });
+  const world = { ...NOBODY_THERE, clock, random: PREDICTABLE, state, bans };
   const unmet: UnmetExpectation[] = [];
   let decidedBy = '';
   for (const [i, step] of steps.entries()) {
     clock.advance(parseDuration(step.after ?? '0s') ?? 0);
     const number = 'steps' in test ? i : undefined;
     try {
-      const observed = await send(snapshot, step.request, world, deps.secrets);
+      const observed = await send(snapshot, step, world, deps.secrets);
       decidedBy = observed.decidedBy;
       for (const u of compare(step.expect ?? {}, observed)) unmet.push({ step: number, ...u });
     } catch (error) {
@@ -140,11 +143,8 @@ class TestClock {
   }
 }
 
-/** Emergencies are no part of a document. */
-const NO_BANS = Object.freeze({ find: () => undefined });
 const NOBODY_THERE = Object.freeze({
   network: OFFLINE,
-  bans: NO_BANS,
   load: NEVER_BUSY,
   notices: NOBODY_TOLD,
 });
@@ -153,7 +153,7 @@ const PREDICTABLE = Object.freeze({ hex: (bytes: number) => '00'.repeat(bytes) }
 
 async function send(
   snapshot: Snapshot,
-  request: TestRequest,
+  { request, answer }: Step,
   world: EvaluationDeps,
   secrets: Secrets,
 ): Promise<Observed> {
@@ -167,7 +167,7 @@ async function send(
   for (let n = 0; n < (request.repeat ?? 1); n++) {
     const judgement = await evaluate(
       listener,
-      { id: `test-${n + 1}`, scheme, peer, caller, ...message },
+      { id: `test-${n + 1}`, scheme, peer, caller, upstreamStatus: answer?.status, ...message },
       world,
     );
     observed = judgement.kind === 'refused' ? refusedEarly(judgement.error) : observe(judgement);

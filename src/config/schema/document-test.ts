@@ -60,6 +60,17 @@ const RequestSchema = Type.Object(
   { additionalProperties: false, description: 'The request to judge.' },
 );
 
+const AnswerSchema = Type.Object(
+  {
+    status: Type.Integer({ description: 'Its status.', minimum: 200, maximum: 599 }),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'What the upstream answers, should the request be forwarded: for rules that go by the answer. Without it nobody knows.',
+  },
+);
+
 const ExpectSchema = Type.Object(
   {
     forwarded: Type.Optional(
@@ -87,6 +98,7 @@ const ExpectSchema = Type.Object(
 const name = Type.String({ description: 'What the test shows.', minLength: 1, maxLength: 200 });
 const step = {
   request: RequestSchema,
+  answer: Type.Optional(AnswerSchema),
   expect: ExpectSchema,
 };
 
