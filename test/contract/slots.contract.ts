@@ -90,6 +90,15 @@ function withoutWaiting(create: Create, runs: number): void {
     assert.equal(told(await ask(state, RULE)), 'full 2');
   });
 
+  it('gives back by a copy of what it said', async () => {
+    const [state] = await create();
+    const outcome = await ask(state, { ...RULE, limit: 1 });
+    assert.ok(outcome.granted);
+    const copy = { ...outcome };
+    copy.slot.release();
+    await given(state, 0);
+  });
+
   it('never counts one key for another, nor for a rate', async () => {
     const [state] = await create();
     const one = { ...RULE, limit: 1 };

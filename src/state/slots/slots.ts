@@ -94,8 +94,11 @@ class SlotKeeper {
     const { locks, owners } = this.places.memory;
     for (let bucket = 0; bucket < locks.length; bucket++) {
       if (Atomics.compareExchange(locks, bucket, owner, this.#owner) !== owner) continue;
-      rebuild(this.places, bucket);
-      this.places.unlock(bucket);
+      try {
+        rebuild(this.places, bucket);
+      } finally {
+        this.places.unlock(bucket);
+      }
     }
     for (let row = 0; row < owners.length; row++) {
       if (Atomics.load(owners, row) !== owner) continue;

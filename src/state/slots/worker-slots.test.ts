@@ -114,6 +114,28 @@ describe('slots in shared memory', () => {
     }
   });
 
+  it('let go of nobody else by what was said of one that is done', async () => {
+    const timers: (() => void)[] = [];
+    const slots = attachSlots(create().buffer, (work) => {
+      timers.push(work);
+      return () => {};
+    });
+    now(slots, PATIENT);
+    const one: Waiter = {};
+    const first = slots.acquire('s', 'k', PATIENT, one);
+    const { cancel } = one;
+    cancel?.();
+    assert.equal(told(await first), 'cancelled');
+    // The next that waits is written down where the first was.
+    const next: Waiter = {};
+    const second = slots.acquire('s', 'k', PATIENT, next);
+    cancel?.();
+    timers[0]();
+    assert.ok(next.cancel !== undefined);
+    next.cancel();
+    assert.equal(told(await second), 'cancelled');
+  });
+
   it('count what is open apart from what is under way', () => {
     const { buffer } = create();
     const [one, other] = [attachSlots(buffer), attachSlots(buffer)];

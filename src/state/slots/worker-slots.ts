@@ -36,9 +36,6 @@ export const ownerOf = (thread: number): number => thread + 1;
 /** Between two tries to get at a key that a thread left locked when it died, until the lock is freed. */
 const RETRY_MS = 50;
 
-/** The same for what is counted in the open: connections, say. */
-export const attachInFlight = (memory: CounterMemory): InFlight => attachSlots(memory.slots);
-
 /**
  * The places of a node as this thread takes them, in the memory that `createSlots` made. Throws InternalError for other
  * memory, and when more threads attach than it was made for.
@@ -49,6 +46,9 @@ export function attachSlots(buffer: SharedArrayBuffer, schedule: Schedule = sche
   return new WorkerSlots(new Places(buffer, owner, row), row, schedule);
 }
 
+/** What is open on the node, in its own memory: nothing of it ever waits, or asks a store. Throws as `attachSlots` does. */
+export const attachInFlight = (memory: CounterMemory): InFlight => attachSlots(memory.slots);
+
 function claimRow({ owners }: SlotMemory, owner: number): number {
   for (let row = 0; row < owners.length; row++) {
     if (Atomics.compareExchange(owners, row, 0, owner) === 0) return row;
@@ -56,6 +56,7 @@ function claimRow({ owners }: SlotMemory, owner: number): number {
   throw new InternalError('slots: more threads than there is memory for');
 }
 
+/** Keeps the thread's event loop going until it is due. */
 export function scheduleTimer(work: () => void, delayMs: number): () => void {
   const timer = setTimeout(work, delayMs);
   return () => clearTimeout(timer);
@@ -92,7 +93,7 @@ export class WorkerSlots implements InFlight {
     this.#waiters = new Numbers(row * waitersPerRow, waitersPerRow);
     this.#wakeCell = new WakeCell(places.memory, row, {
       isWanted: () => this.#pending.size > 0,
-      onTold: (waiter) => this.#settle(waiter, 'told'),
+      onTold: (waiter) => this.#onTold(waiter),
     });
   }
 
@@ -199,24 +200,30 @@ export class WorkerSlots implements InFlight {
   #wait(waiter: number, ticket: number, waitMs: number, asked: Waiter): Promise<SlotOutcome> {
     const place = this.#places.placeOf(waiter);
     return new Promise((resolve) => {
-      const stop = this.#schedule(() => this.#settle(waiter, 'timeout'), waitMs);
-      this.#pending.set(waiter, { waiter, ticket, place, asked, resolve, stop });
-      asked.cancel = () => this.#settle(waiter, 'cancelled');
+      const pending: Pending = { waiter, ticket, place, asked, resolve, stop: () => {} };
+      pending.stop = this.#schedule(() => this.#settle(pending, 'timeout'), waitMs);
+      asked.cancel = () => this.#settle(pending, 'cancelled');
+      this.#pending.set(waiter, pending);
       this.#wakeCell.listen();
     });
   }
 
-  /** Ends a wait, if there is something to end it. What came in time counts, though its time may be over since. */
-  #settle(waiter: number, why: 'told' | 'timeout' | 'cancelled'): void {
+  #onTold(waiter: number): void {
     const pending = this.#pending.get(waiter);
-    if (pending === undefined) return;
-    const { place, ticket, asked } = pending;
+    if (pending !== undefined) this.#settle(pending, 'told');
+  }
+
+  /** Ends a wait, if there is something to end it. What came in time counts, though its time may be over since. */
+  #settle(pending: Pending, why: 'told' | 'timeout' | 'cancelled'): void {
+    const { waiter, place, ticket, asked } = pending;
+    // Another may have its number by now.
+    if (this.#pending.get(waiter) !== pending) return;
     const places = this.#places;
     let bucket: number;
     try {
       bucket = places.lockOf(place);
     } catch {
-      return this.#later(() => this.#settle(waiter, why));
+      return this.#later(() => this.#settle(pending, why));
     }
     const isWaiting = places.stateOf(waiter) === WAITS;
     if (isWaiting && why === 'told') return places.unlock(bucket);
@@ -255,10 +262,11 @@ export class WorkerSlots implements InFlight {
   }
 }
 
-/** Outcome and slot in one: it is made for every request. */
+/** Outcome and slot in one: it is made for every request. A copy of it has the slot as well. */
 class HeldSlot implements Slot {
   readonly granted: true = true;
   readonly held: number;
+  readonly slot: Slot = this;
   readonly #slots: WorkerSlots;
   readonly #place: number;
   #ticket: number;
@@ -268,10 +276,6 @@ class HeldSlot implements Slot {
     this.#place = place;
     this.#ticket = ticket;
     this.held = held;
-  }
-
-  get slot(): Slot {
-    return this;
   }
 
   release(): void {
