@@ -7,7 +7,7 @@ import { attachSharedCounters, createSharedCounters } from './shared-counters.ts
 import { openTable } from './shared-table.ts';
 
 const random = { hex: (bytes: number) => randomBytes(bytes).toString('hex') };
-const create = (maxKeys = 1024) => createSharedCounters({ random, maxKeys });
+const create = (maxKeys = 1024) => createSharedCounters({ random, maxKeys, maxQuotas: 64, threads: 1 });
 const NOW = 1_800_000_000_000;
 const RULE = { limit: 10, windowMs: 60_000, burst: 10 };
 
@@ -28,7 +28,7 @@ describe('shared counters', () => {
     const refused = gcra(state, 'one too many', NOW + 20);
     assert.deepEqual([refused.allowed, refused.full], [false, true]);
     assert.deepEqual(shared.stats().counters, { maxKeys: 16, refusedForSpace: 1 });
-    assert.deepEqual(shared.stats().quotas, { maxKeys: 131_072, refusedForSpace: 0 });
+    assert.deepEqual(shared.stats().quotas, { maxKeys: 64, refusedForSpace: 0 });
     for (let i = 0; i < 16; i++) assert.equal(gcra(state, `key ${i}`, NOW + 20).remaining, 8);
     assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
   });
