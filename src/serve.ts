@@ -141,6 +141,7 @@ class Gateway {
       serving: this.#meter.gauge('sallyport_workers'),
       restarts: this.#meter.counter('sallyport_worker_restarts_total'),
       spawn: startThread,
+      onBan: (ban) => this.#addresses.policyBans.take(ban),
       schedule: (work, delayMs) => void setTimeout(work, delayMs),
     });
     this.#addresses = new AddressControl({
@@ -151,9 +152,9 @@ class Gateway {
       store: () => this.#store,
       folder: documentFolder(options.config),
       version: packageVersion(),
-      update: async (update) => {
+      update: async (update, whole) => {
         this.#live.apply(update);
-        await this.#pool.update(update);
+        await this.#pool.update(update, whole);
       },
     });
     const record = new RevisionRecord<OfferedBundle>({

@@ -1,9 +1,11 @@
 /** A worker thread: the data side of the process. Serves what it is told to, and nothing before that. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
+import type { LiveUpdate } from './contract/index.ts';
 import type {
   AnswerMessage,
   AnswerValue,
+  BanMessage,
   OrderMessage,
   WorkerFailure,
   WorkerOrder,
@@ -18,7 +20,6 @@ import {
   createLogger,
   createMeter,
   createRecordSink,
-  LOAD_INTERVAL_MS,
   LoadMeter,
   stderrWriter,
 } from './observability/index.ts';
@@ -51,7 +52,9 @@ const records = createRecordSink({
 });
 const random = createSystemRandom();
 const network = createNetwork();
-const live = new LiveState(attachCredentials(setup.credentials));
+const live = new LiveState(attachCredentials(setup.credentials), undefined, {
+  report: (imposed) => port.postMessage({ imposed } satisfies BanMessage),
+});
 const resources = new ResourcePool({
   network,
   clock: systemClock,
@@ -74,7 +77,7 @@ const shared =
         log,
       });
 const load = new LoadMeter(systemClock);
-setInterval(() => load.tick(), LOAD_INTERVAL_MS).unref();
+load.start();
 const plane = new DataPlane({
   clock: systemClock,
   random,
@@ -130,7 +133,7 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'live':
       live.apply(body.update);
-      if (body.update.subject === 'bans') plane.cutBanned();
+      if (bansSomebody(body.update)) plane.cutBanned();
       return undefined;
     case 'addresses':
       return plane.addresses();
@@ -149,6 +152,12 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       await records.close();
       return meter.snapshot();
   }
+}
+
+/** Whether clients that are connected may be banned by it. */
+function bansSomebody(update: LiveUpdate): boolean {
+  if (update.subject === 'bans') return true;
+  return update.subject === 'imposed-bans' && update.bans.some((ban) => ban.network !== undefined);
 }
 
 function answer(message: AnswerMessage): void {

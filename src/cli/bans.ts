@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Static, Type } from '../lib/schema.ts';
+import { orNull, type Static, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
   type AdminOptions,
@@ -14,10 +14,12 @@ import { printable, processTerminal, type Terminal } from './terminal.ts';
 
 const Ban = Type.Object({
   id: Type.String(),
-  network: Type.String(),
+  network: orNull(Type.String()),
+  caller: orNull(Type.String()),
   until: Type.String(),
   reason: Type.String(),
   by: Type.String(),
+  shadow: Type.Boolean(),
 });
 const BanMade = Type.Object({
   network: Type.String(),
@@ -52,8 +54,11 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
   const unban = program
     .command('unban')
     .summary('end a ban')
-    .description('Ends a ban, named by its id, its network or an address of it, in every worker.')
-    .argument('<address|id>', 'what "sallyport bans" lists');
+    .description(
+      'Ends a ban, named by its id, its network, an address of it or its caller, in every worker. What a policy counted ' +
+        'towards it counts no more.',
+    )
+    .argument('<banned|id>', 'what "sallyport bans" lists');
   addAdminOptions(unban).action(async (which: string, options: AdminOptions) => {
     process.exitCode = await askAdmin(options, terminal, (api) => unbanAddress(api, which));
   });
@@ -76,8 +81,7 @@ async function banAddress(
 
 async function unbanAddress(api: AdminApi, which: string): Promise<AdminResult> {
   const data = await api.delete(`/api/bans/${encodeURIComponent(which)}`);
-  const { network } = expectAnswer(Ban, data);
-  return { data, text: printable(`${network} is no longer banned\n`) };
+  return { data, text: printable(`${bannedText(expectAnswer(Ban, data))} is no longer banned\n`) };
 }
 
 async function listBans(api: AdminApi): Promise<AdminResult> {
@@ -87,11 +91,12 @@ async function listBans(api: AdminApi): Promise<AdminResult> {
   return { data, text };
 }
 
-const HEAD = ['id', 'network', 'until', 'by', 'reason'];
-const rowOf = ({ id, network, until, by, reason }: Static<typeof Ban>): string[] => [
-  id,
-  network,
-  until,
-  by,
-  reason,
+const HEAD = ['id', 'banned', 'until', 'by', 'reason'];
+const rowOf = (ban: Static<typeof Ban>): string[] => [
+  ban.id,
+  bannedText(ban),
+  ban.until,
+  ban.shadow ? `${ban.by} (shadow)` : ban.by,
+  ban.reason,
 ];
+const bannedText = ({ network, caller }: Static<typeof Ban>): string => network ?? caller ?? '';

@@ -28,6 +28,7 @@ export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
 export type {
   AnswerMessage,
   AnswerValue,
+  BanMessage,
   OrderMessage,
   WorkerFailure,
   WorkerOrder,

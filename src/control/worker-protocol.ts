@@ -1,5 +1,5 @@
-/** What the control side and a worker thread say to each other: orders one way, one answer to each back. */
-import type { LiveUpdate } from '../contract/index.ts';
+/** What the control side and a worker thread say to each other: orders one way, one answer to each back, and bans unasked. */
+import type { ImposedBan, LiveUpdate } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
 import type { CounterMemory, CredentialBuffers, QuotaNote, StoreSettings } from '../state/index.ts';
@@ -74,6 +74,11 @@ export type AnswerValue =
 export type AnswerMessage =
   | { readonly order: number; readonly ok: true; readonly value: AnswerValue }
   | { readonly order: number; readonly ok: false; readonly failure: WorkerFailure };
+
+/** What a worker tells unasked: a ban that a policy imposed there. */
+export interface BanMessage {
+  readonly imposed: ImposedBan;
+}
 
 /** A failure in a worker that is no fault of the document. */
 export class WorkerError extends Error {

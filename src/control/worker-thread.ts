@@ -1,4 +1,4 @@
-import type { LiveUpdate } from '../contract/index.ts';
+import type { ImposedBan, LiveUpdate } from '../contract/index.ts';
 import { ConfigError, InternalError } from '../errors.ts';
 import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
@@ -6,6 +6,7 @@ import type { QuotaNote } from '../state/index.ts';
 import {
   type AnswerMessage,
   type AnswerValue,
+  type BanMessage,
   type BoundAddress,
   WorkerError,
   type WorkerFailure,
@@ -16,7 +17,7 @@ import {
 export interface Thread {
   postMessage(message: unknown): void;
   terminate(): Promise<number>;
-  on(event: 'message', listener: (message: AnswerMessage) => void): unknown;
+  on(event: 'message', listener: (message: AnswerMessage | BanMessage) => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
 }
@@ -38,10 +39,14 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
   #isAlive = true;
   #hasAnswered = false;
 
-  constructor(id: number, thread: Thread) {
+  /** `onBan` is told of each ban that a policy imposed there. */
+  constructor(id: number, thread: Thread, onBan: (ban: ImposedBan) => void = () => {}) {
     this.id = id;
     this.#thread = thread;
-    thread.on('message', (message) => this.#onAnswer(message));
+    thread.on('message', (message) => {
+      if ('imposed' in message) onBan(message.imposed);
+      else this.#onAnswer(message);
+    });
     thread.on('error', (error) => {
       this.#cause = error instanceof Error ? error.message : String(error);
     });

@@ -1,4 +1,4 @@
-import type { Clock, Counter, Gauge, LiveUpdate, Logger } from '../contract/index.ts';
+import type { Clock, Counter, Gauge, ImposedBan, LiveUpdate, Logger } from '../contract/index.ts';
 import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
 import type { QuotaNote } from '../state/index.ts';
@@ -16,6 +16,8 @@ export interface WorkerPoolDeps<B extends Activatable> {
   readonly restarts: Counter;
   /** Starts a thread; the id is new for each. */
   readonly spawn: (threadId: number) => Thread;
+  /** Told of each ban that a policy imposed in a worker. */
+  readonly onBan?: (ban: ImposedBan) => void;
   /** Default: the real one. */
   readonly deadline?: Deadline;
   readonly schedule: (work: () => void, delayMs: number) => void;
@@ -141,10 +143,11 @@ export class WorkerPool<B extends Activatable> {
 
   /**
    * Brings a change of live data to every worker, and to each that is started later. Resolves when all that are up
-   * have it; one that does not answer in time is left to the watch over silent ones, and logged.
+   * have it; one that does not answer in time is left to the watch over silent ones, and logged. `whole` is what one that
+   * is started later has to know of the subject, where the update tells only what has changed.
    */
-  async update(update: LiveUpdate): Promise<void> {
-    this.#live.set(subjectOf(update), update);
+  async update(update: LiveUpdate, whole = update): Promise<void> {
+    this.#live.set(subjectOf(whole), whole);
     const deadline = this.#deps.deadline ?? withDeadline;
     await this.#each(async (thread) => {
       const applied = thread.live(update);
@@ -205,10 +208,10 @@ export class WorkerPool<B extends Activatable> {
   }
 
   #spawn(slot: Slot<B>): WorkerThread<B> {
-    const { clock, spawn } = this.#deps;
+    const { clock, spawn, onBan } = this.#deps;
     const startedMs = clock.monotonic();
     const threadId = this.#nextThreadId++;
-    const thread = new WorkerThread<B>(threadId, spawn(threadId));
+    const thread = new WorkerThread<B>(threadId, spawn(threadId), onBan);
     this.#threads.add(thread);
     for (const update of this.#live.values()) void thread.live(update).catch(() => {});
     void thread.ended.then((why) => this.#onEnd(slot, thread, why, clock.monotonic() - startedMs));

@@ -18,7 +18,7 @@ const ban: Ban = {
 };
 
 /** Asked by the words of an address, as live bans are, and by the time given to it. */
-const bans: BanList = {
+const bans: Pick<BanList, 'find'> = {
   find: ({ family, d }: IpAddress, nowMs) =>
     family === 4 && d === addressOf(BANNED).d && nowMs < ban.untilMs ? ban : undefined,
 };

@@ -1,4 +1,4 @@
-import type { Ban, EvaluationDeps, RequestView } from '../contract/index.ts';
+import type { Ban, BanList, EvaluationDeps, RequestView } from '../contract/index.ts';
 import { PolicyRejection, RequestError } from '../errors.ts';
 import type { RequestHead } from '../http1/index.ts';
 
@@ -15,7 +15,7 @@ const BAD_EXPECT = new RequestError(
 export function refusalUnasked(
   { method, expect }: Pick<RequestHead, 'method' | 'expect'>,
   { client }: Pick<RequestView, 'client'>,
-  { bans, clock }: Pick<EvaluationDeps, 'bans' | 'clock'>,
+  { bans, clock }: Pick<EvaluationDeps, 'clock'> & { readonly bans: Pick<BanList, 'find'> },
 ): PolicyRejection | RequestError | undefined {
   const ban = bans.find(client, clock.now());
   if (ban !== undefined) return banned(ban);
@@ -25,7 +25,7 @@ export function refusalUnasked(
 }
 
 /** Neither why nor for how long is the caller's to know. */
-const banned = ({ id, network }: Ban): PolicyRejection =>
+const banned = ({ id, network }: Pick<Ban, 'id' | 'network'>): PolicyRejection =>
   new PolicyRejection('address-banned', 'This address may not call here.', {
     rule: `ban:${id}`,
     reason: `${network} is banned`,

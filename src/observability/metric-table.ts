@@ -115,6 +115,11 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'Quotas whose latest usage is not in the store yet, or cannot be put there.',
   ),
   gauge('sallyport_bans', 'Networks that are banned.'),
+  gauge('sallyport_imposed_bans', 'Bans that policies imposed and that stand, those in shadow among them.'),
+  counter(
+    'sallyport_imposed_bans_displaced_total',
+    'Bans of policies that ended early, since there was no room for all.',
+  ),
   gauge('sallyport_workers', 'Worker threads that serve.'),
   counter('sallyport_worker_restarts_total', 'Worker threads started in place of one that ended.'),
   gauge(

@@ -5,6 +5,7 @@ import { allOf } from './all-of/policy.ts';
 import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
 import { apiKey } from './api-key/policy.ts';
+import { autoBanOutline } from './auto-ban/schema.ts';
 import { basicAuthOutline } from './basic-auth/schema.ts';
 import { concurrencyOutline } from './concurrency/schema.ts';
 import { cors } from './cors/policy.ts';
@@ -31,6 +32,7 @@ export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   anonymous,
   anyOf,
   apiKey,
+  deferred(autoBanOutline, async () => (await import('./auto-ban/policy.ts')).autoBan),
   deferred(basicAuthOutline, async () => (await import('./basic-auth/policy.ts')).basicAuth),
   deferred(concurrencyOutline, async () => (await import('./concurrency/policy.ts')).concurrency),
   cors,

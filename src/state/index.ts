@@ -7,6 +7,8 @@ export {
 } from './credentials/credential-table.ts';
 export type { CredentialBuffers } from './credentials/layout.ts';
 export { attachCredentials } from './credentials/live-credentials.ts';
+export { CurrentBans } from './live/bans.ts';
+export { banKey, bannedNetwork, bannedText, ImposedBans } from './live/imposed-bans.ts';
 export { LiveState } from './live/live-state.ts';
 export { createLocalCounters } from './local-counters.ts';
 export { noteQuotas, type QuotaNote, QuotaNotes } from './quota-notes.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Ban } from '../../src/contract/index.ts';
+import type { Ban, ImposedBan } from '../../src/contract/index.ts';
 import type { BanStore, ListState, ListStore, ListVersion, Store } from '../../src/store/index.ts';
 
 const AT = 1_700_000_000_000;
@@ -35,6 +35,23 @@ const ban = (id: string, network: string, more: Partial<Ban> = {}): Ban => ({
   untilMs: AT + 1000,
   reason: 'scans "; DROP TABLE bans',
   by: 'admin',
+  ...more,
+});
+
+const imposed = (
+  of: { readonly network: string } | { readonly caller: string },
+  more: Partial<Omit<ImposedBan, 'network' | 'caller'>> = {},
+): ImposedBan => ({
+  id: 'a',
+  ...of,
+  sinceMs: AT,
+  untilMs: AT + 1000,
+  forgetMs: AT + 5000,
+  reason: '20 rejections',
+  by: 'route:"; DROP TABLE imposed_bans',
+  strike: 1,
+  round: 1,
+  shadow: false,
   ...more,
 });
 
@@ -131,5 +148,52 @@ export function listStoreContract(withStore: WithStore): void {
     assert.deepEqual(idsOf(await store.active(AT + 9)), ['a', 'b']);
     assert.deepEqual(idsOf(await store.active(AT + 10)), ['b']);
     assert.deepEqual(idsOf(await store.active(AT)), ['b']);
+  });
+
+  bans('has no bans of policies at first, and forgets none that is not there', async (store) => {
+    assert.deepEqual(await store.imposed(AT), []);
+    await store.putImposed([], [imposed({ caller: 'consumer a' })]);
+    assert.deepEqual(await store.imposed(AT), []);
+  });
+
+  bans('gives bans of policies back as they were put, newest first', async (store) => {
+    const all = [
+      imposed({ caller: 'consumer 192.0.2.1/32' }, { sinceMs: AT + 1, strike: 0, round: 7 }),
+      imposed({ network: '192.0.2.1/32' }),
+      imposed({ network: '192.0.2.1/32' }, { id: 'b', shadow: true, strike: 3 }),
+    ];
+    await store.putImposed(all.toReversed(), []);
+    assert.deepEqual(await store.imposed(AT), all);
+    assert.deepEqual(await store.active(AT), [], 'nobody asked for them');
+  });
+
+  bans('holds one ban of policies of a subject, in shadow and not, the last one put', async (store) => {
+    const [real, shadow, caller] = [
+      imposed({ network: '192.0.2.1/32' }),
+      imposed({ network: '192.0.2.1/32' }, { shadow: true }),
+      imposed({ caller: 'consumer a' }),
+    ];
+    await store.putImposed([real, shadow, caller], []);
+    await store.putImposed([{ ...real, id: 'b', round: 2 }], [shadow]);
+    assert.deepEqual(await store.imposed(AT), [caller, { ...real, id: 'b', round: 2 }]);
+    await store.putImposed([], [real]);
+    assert.deepEqual(await store.imposed(AT), [caller]);
+  });
+
+  bans('remembers bans of policies beyond their end, to the very millisecond', async (store) => {
+    const [one, two] = [
+      imposed({ caller: 'consumer a' }, { forgetMs: AT + 10 }),
+      imposed({ caller: 'consumer b' }, { forgetMs: AT + 11 }),
+    ];
+    await store.putImposed([one, two], []);
+    assert.deepEqual(await store.imposed(AT + 9), [one, two]);
+    assert.deepEqual(await store.imposed(AT + 10), [two]);
+    assert.deepEqual(await store.imposed(AT), [two]);
+  });
+
+  bans('takes ten thousand bans of policies at once', async (store) => {
+    const many = Array.from({ length: 10_000 }, (_, i) => imposed({ caller: `consumer ${i}` }));
+    await store.putImposed(many, []);
+    assert.equal((await store.imposed(AT)).length, 10_000);
   });
 }

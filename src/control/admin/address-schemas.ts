@@ -13,11 +13,14 @@ const Reason = Type.String({
 
 const ban = {
   id: Type.String(),
-  network: Type.String({ description: 'CIDR.' }),
+  network: orNull(Type.String({ description: 'CIDR; null where a caller is banned.' })),
+  caller: orNull(Type.String({ description: 'As a policy names it; null where a network is banned.' })),
   since: Time,
   until: Time,
   reason: Type.String(),
-  by: Type.String(),
+  by: Type.String({ description: 'Who asked for it, or the attachment that imposed it.' }),
+  strike: orNull(Type.Integer({ description: 'Which in a row a policy imposed; null for one asked for.' })),
+  shadow: Type.Boolean({ description: 'Imposed in shadow: nobody is banned.' }),
 };
 export const Ban = strict(ban);
 export const Bans = strict({ bans: Type.Array(Ban) });
@@ -27,7 +30,11 @@ export const BanMade = strict({
 });
 
 export const BanParams = strict({
-  ban: Type.String({ minLength: 1, maxLength: 64, description: 'Id, network (encoded) or address.' }),
+  ban: Type.String({
+    minLength: 1,
+    maxLength: 500,
+    description: 'Id, network, address or caller (encoded).',
+  }),
 });
 export type BanParams = Static<typeof BanParams>;
 

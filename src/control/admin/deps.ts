@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from '../../contract/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Callers } from '../callers/index.ts';
-import type { Bans } from '../live/bans.ts';
+import type { BanDesk } from '../live/ban-desk.ts';
 import type { Feeds } from '../live/feeds.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
 import type { QuotaDesk } from '../quotas/index.ts';
@@ -64,7 +64,7 @@ export interface AdminDeps {
   store(): Store | undefined;
   readonly callers: Callers;
   readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'list' | 'reset'>;
-  readonly bans: Pick<Bans, 'ban' | 'lift' | 'list'>;
+  readonly bans: Pick<BanDesk, 'ban' | 'lift' | 'list'>;
   readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -1,24 +1,31 @@
 import type { LiveConsumers, LiveData, LiveUpdate, Revocations } from '../../contract/index.ts';
-import { CurrentBans } from './bans.ts';
+import { CurrentBans, type CurrentBansOptions } from './bans.ts';
 import { CurrentLists, type Unloaded } from './lists.ts';
 
 const NOBODY: LiveConsumers = Object.freeze({ find: () => undefined, consumer: () => undefined });
 
-/** Live data as one thread sees it. Each update replaces all there is of its subject, at once. */
+/** Live data as one thread sees it. An update takes effect at once. */
 export class LiveState implements LiveData {
   readonly consumers: LiveConsumers;
-  readonly bans = new CurrentBans();
+  readonly bans: CurrentBans;
   readonly lists: CurrentLists;
   readonly revocations = new CurrentRevocations();
 
   /** `consumers`: those of the store, where there are any. `unloaded`: what lists say that were never loaded. */
-  constructor(consumers: LiveConsumers = NOBODY, unloaded: Unloaded = 'undecided') {
+  constructor(
+    consumers: LiveConsumers = NOBODY,
+    unloaded: Unloaded = 'undecided',
+    bans: CurrentBansOptions = {},
+  ) {
     this.consumers = consumers;
+    this.bans = new CurrentBans(bans);
     this.lists = new CurrentLists(unloaded);
   }
 
   apply(update: LiveUpdate): void {
     if (update.subject === 'bans') this.bans.replace(update.bans);
+    else if (update.subject === 'imposed-bans') this.bans.change(update);
+    else if (update.subject === 'own-networks') this.bans.protect(update.networks);
     else if (update.subject === 'list') this.lists.list(update.name).replace(update.content);
     else this.revocations.replace(update);
   }

@@ -141,6 +141,8 @@ const READ_ORDER = {
     { 'rate-limit': { by: 'consumer', limit: 40, window: '1h', burst: 20 } },
     { concurrency: { limit: 50, queue: 50, priority: '"staff" in groups ? "high" : "low"' }, mode: 'shadow' },
     { quota: { limit: 12, per: 'year', within: [{ limit: 24, by: 'group' }], spillOver: RESERVE } },
+    // It counts, and bans nobody: how soon all workers know of a ban hangs on how fast the run is.
+    { 'auto-ban': { after: 1_000_000, window: '1h', for: ['forbidden', 'rate'], ban: '1s', by: 'consumer' } },
     { validate: { params: ORDER_ID, query: PAGE } },
     { headers: { response: { rename: { 'x-origin': 'x-served-by' } } } },
   ],

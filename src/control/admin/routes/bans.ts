@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Ban as Standing } from '../../../contract/index.ts';
+import type { ImposedBan, Ban as OrderedBan } from '../../../contract/index.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { BanError } from '../../live/bans.ts';
 import { Ban, BanMade, BanParams, BanRequest, Bans } from '../address-schemas.ts';
@@ -11,7 +11,7 @@ import { ADMIN, isoTime } from './answers.ts';
 
 const tags = ['bans'];
 
-/** Addresses that are refused for a time, whatever the document says. */
+/** Addresses that are refused for a time, whatever the document says, and callers that policies banned. */
 export function addBanRoutes(app: FastifyInstance, { bans }: AdminDeps): void {
   const schema = { tags, querystring: NoQuery };
   app.get(
@@ -46,7 +46,8 @@ export function addBanRoutes(app: FastifyInstance, { bans }: AdminDeps): void {
     {
       schema: {
         ...schema,
-        summary: 'End a ban, named by its id or its network',
+        summary: 'End a ban, named by its id, its network or its caller',
+        description: 'What a policy counted towards it counts no more.',
         params: BanParams,
         response: { 200: Ban },
       },
@@ -55,14 +56,21 @@ export function addBanRoutes(app: FastifyInstance, { bans }: AdminDeps): void {
   );
 }
 
-const viewBan = ({ id, network, sinceMs, untilMs, reason, by }: Standing) => ({
-  id,
-  network,
-  since: isoTime(sinceMs),
-  until: isoTime(untilMs),
-  reason,
-  by,
-});
+function viewBan(ban: OrderedBan | ImposedBan) {
+  const { id, network = null, sinceMs, untilMs, reason, by } = ban;
+  const imposed = 'strike' in ban ? ban : undefined;
+  return {
+    id,
+    network,
+    caller: imposed?.caller ?? null,
+    since: isoTime(sinceMs),
+    until: isoTime(untilMs),
+    reason,
+    by,
+    strike: imposed?.strike ?? null,
+    shadow: imposed?.shadow ?? false,
+  };
+}
 
 async function refused<T>(work: Promise<T>): Promise<T> {
   try {
