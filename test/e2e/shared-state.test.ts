@@ -39,7 +39,7 @@ describe('gateways with one store', () => {
     server = await RedisServer.start();
   });
   afterEach(async () => {
-    for (const gateway of gateways.splice(0)) await gateway.stop();
+    await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
   });
   after(async () => {
     origin.close();
@@ -76,6 +76,20 @@ describe('gateways with one store', () => {
     gateways.push(gateway);
     return gateway;
   }
+  /** Until when the store believes that each worker lives. */
+  const lives = async (prefix: string): Promise<ReadonlyMap<string, number>> => {
+    const said = await server.ask('ZRANGE', `${prefix}:{fleet}:workers`, 0, -1, 'WITHSCORES');
+    const words = Array.isArray(said) ? said.map(String) : [];
+    return new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, Number(words[i + 1])]] : [])));
+  };
+  /** Each has heard of all others with its next beat. */
+  const knowEachOther = async (prefix: string, workers: number): Promise<void> => {
+    await eventually(async () => (await lives(prefix)).size === workers);
+    const before = await lives(prefix);
+    await eventually(async () =>
+      [...(await lives(prefix))].every(([id, until]) => until > (before.get(id) ?? 0)),
+    );
+  };
   const statuses = (answers: readonly Answer[], status: number): number =>
     answers.filter((answer) => answer.status === status).length;
   const status = async (gateway: Gateway): Promise<unknown> =>
@@ -86,7 +100,7 @@ describe('gateways with one store', () => {
   };
 
   it('admit together what one may, and say where they count', async () => {
-    const [one, other] = [await start('together'), await start('together')];
+    const [one, other] = await Promise.all([start('together'), start('together')]);
     for (const path of ['/closed', '/leased']) {
       const answers: Answer[] = [];
       for (let round = 0; round < LIMIT; round++) {
@@ -100,9 +114,8 @@ describe('gateways with one store', () => {
   });
 
   it('answer fast and as each route says while the store is dead, under load, and share again when it is back', async () => {
-    const [one, other] = [await start('loss'), await start('loss')];
-    // Each counts the other with its next beat.
-    await eventually(async () => Number(await server.ask('ZCARD', 'loss:{fleet}:nodes')) === 2);
+    const [one, other] = await Promise.all([start('loss'), start('loss')]);
+    await knowEachOther('loss', 4);
     const answers = new Map<string, Answer[]>(['/local', '/open', '/closed'].map((path) => [path, []]));
     let isOver = false;
     const load = [...answers].flatMap(([path, all]) =>

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { eventually } from '../../../test/fixtures/process.ts';
+import { eventually, ROOT } from '../../../test/fixtures/process.ts';
 import { RedisServer } from '../../../test/fixtures/redis-server.ts';
 import { type StoreWorld, type StoreWorldOptions, storeWorld } from '../../../test/fixtures/store-world.ts';
-import type { Charge, LimitOutcome } from '../../contract/index.ts';
+import type { Charge, LimitOutcome, SlotRule } from '../../contract/index.ts';
 
 const HOUR_MS = 3_600_000;
 const RATE = { limit: 3, windowMs: HOUR_MS, burst: 3 };
@@ -98,6 +100,27 @@ describe('counters in a store', () => {
     await server.ask('SCRIPT', 'FLUSH');
     assert.equal((await state.gcra('s', 'k', RATE, 1, 0)).remaining, 1);
     assert.deepEqual(events, []);
+  });
+
+  it('need no more of an access list than what docs/state.md names', async () => {
+    const page = readFileSync(path.join(ROOT, 'docs/state.md'), 'utf8');
+    const [, rules] = /^ACL SETUSER gateway on >PASSWORD (.+)$/m.exec(page) ?? [];
+    const words = rules.replace('~sp:*', '~acl:*').split(' ');
+    await server.ask('ACL', 'SETUSER', 'gateway', 'on', '>pw', ...words);
+    const { url } = server;
+    const world = await storeWorld(url.replace('//', '//gateway@'), { prefix: 'acl', password: 'pw' });
+    worlds.push(world);
+    const { state } = world;
+    const charge: Charge = { kind: 'gcra', scope: 's', key: 'k', cost: 1, rule: RATE };
+    const leased: Charge = { ...charge, rule: { ...RATE, counting: 'leased' } };
+    for (const one of [charge, leased]) assert.equal((await state.charge([one], 0))[0].lost, undefined);
+    await state.refund([charge], 0, 0);
+    assert.equal(await state.tally('s', 'k', 1000, 1, 0), 1);
+    const slot: SlotRule = { limit: 1, queue: 0, waitMs: 0, priority: 'normal' };
+    const outcome = await state.acquire('s', 'k', slot, 0, {});
+    assert.ok(outcome.granted && outcome.lost === undefined);
+    outcome.slot.release();
+    assert.equal(world.metric('sallyport_state_errors_total'), 0);
   });
 
   it('let everybody who waits for a place have one, on whichever node it waits', async () => {

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, it } from 'node:test';
-import { eventually } from '../../../test/fixtures/process.ts';
-import { startCluster, startSentinels } from '../../../test/fixtures/redis-server.ts';
+import { AUTHORITY, LOCAL } from '../../../test/fixtures/certificates.ts';
+import { freePort } from '../../../test/fixtures/gateway.ts';
+import { eventually, temporaryFolder } from '../../../test/fixtures/process.ts';
+import { RedisServer, startCluster, startSentinels } from '../../../test/fixtures/redis-server.ts';
 import { storeWorld } from '../../../test/fixtures/store-world.ts';
 import type { Charge } from '../../contract/index.ts';
 import { slotOf } from './cluster-slot.ts';
@@ -13,6 +17,27 @@ const charge = (scope: string, key: string, limit = 10): Charge => ({
   key,
   cost: 1,
   rule: { ...RULE, limit, burst: limit },
+});
+
+describe('a store over TLS', () => {
+  it('counts where its certificate is signed by what is trusted, and is lost where it is not', async () => {
+    const folder = await temporaryFolder();
+    const files = { cert: path.join(folder.path, 'crt'), key: path.join(folder.path, 'key') };
+    await writeFile(files.cert, LOCAL.cert);
+    await writeFile(files.key, LOCAL.key);
+    const port = await freePort();
+    const tls = ['--tls-port', `${port}`, '--tls-cert-file', files.cert, '--tls-key-file', files.key];
+    const server = await RedisServer.start([...tls, '--tls-auth-clients', 'no']);
+    const outcomes = [];
+    for (const ca of [AUTHORITY, undefined]) {
+      const world = await storeWorld(`rediss://127.0.0.1:${port}`, { ca });
+      outcomes.push((await world.state.gcra('s', 'k', RULE, 1, Date.now())).lost);
+      await world.close();
+    }
+    assert.deepEqual(outcomes, [undefined, true]);
+    await server.stop();
+    await folder.remove();
+  });
 });
 
 describe('a store behind sentinels', () => {
