@@ -84,9 +84,18 @@ class OneLimit implements Policy {
     const caller = this.#parts.keys(c);
     const cost = this.#parts.cost.of(c);
     const outcome = this.#count(c, caller, cost);
-    return outcome instanceof Promise
-      ? outcome.then((later) => this.#decide(c, caller, cost, later))
-      : this.#decide(c, caller, cost, outcome);
+    if (outcome instanceof Promise) return this.#decideLater(c, caller, cost, outcome);
+    return this.#decide(c, caller, cost, outcome);
+  }
+
+  /** Apart, so that what it keeps for later is not made for a request that is decided at once. */
+  async #decideLater(
+    c: PolicyContext,
+    caller: CallerKey,
+    cost: number,
+    outcome: Promise<LimitOutcome>,
+  ): Promise<Decision> {
+    return this.#decide(c, caller, cost, await outcome);
   }
 
   #count(c: PolicyContext, { scope, key }: CallerKey, cost: number): Awaitable<LimitOutcome> {
@@ -98,15 +107,18 @@ class OneLimit implements Policy {
     return outcomes instanceof Promise ? outcomes.then(only) : only(outcomes);
   }
 
-  #decide(c: PolicyContext, { scope, key }: CallerKey, cost: number, outcome: LimitOutcome): Decision {
+  #decide(c: PolicyContext, caller: CallerKey, cost: number, outcome: LimitOutcome): Decision {
     const { attachment, headers, counts } = this.#parts;
     noteLoss(c, attachment, outcome);
     if (isUnknown(this.#limit, outcome)) return reject(limitsUnavailable(this.#limit.name));
     headers?.append(c, outcome);
     if (!outcome.allowed) return this.#refuse(outcome);
-    if (counts !== undefined && !outcome.lost)
-      giveBackAtEnd(c, counts, (nowMs) => [chargeOf(this.#limit, scope, key, cost, nowMs)]);
+    if (counts !== undefined && !outcome.lost) this.#watch(c, counts, caller, cost);
     return CONTINUE;
+  }
+
+  #watch(c: PolicyContext, counts: CountedAnswers, { scope, key }: CallerKey, cost: number): void {
+    giveBackAtEnd(c, counts, (nowMs) => [chargeOf(this.#limit, scope, key, cost, nowMs)]);
   }
 
   #refuse(outcome: LimitOutcome): Decision {
@@ -135,9 +147,17 @@ class SeveralLimits implements Policy {
     const caller = this.#parts.keys(c);
     const cost = this.#parts.cost.of(c);
     const outcomes = c.deps.state.charge(this.#charges(caller, cost, c.now), c.now);
-    return outcomes instanceof Promise
-      ? outcomes.then((later) => this.#decide(c, caller, cost, later))
-      : this.#decide(c, caller, cost, outcomes);
+    if (outcomes instanceof Promise) return this.#decideLater(c, caller, cost, outcomes);
+    return this.#decide(c, caller, cost, outcomes);
+  }
+
+  async #decideLater(
+    c: PolicyContext,
+    caller: CallerKey,
+    cost: number,
+    outcomes: Promise<readonly LimitOutcome[]>,
+  ): Promise<Decision> {
+    return this.#decide(c, caller, cost, await outcomes);
   }
 
   #charges({ scope, key }: CallerKey, cost: number, nowMs: number): readonly Charge[] {
@@ -159,21 +179,35 @@ class SeveralLimits implements Policy {
 
   #decide(c: PolicyContext, caller: CallerKey, cost: number, outcomes: readonly LimitOutcome[]): Decision {
     const { attachment, limits, headers, counts } = this.#parts;
-    const lost = outcomes.find((outcome) => outcome.lost);
+    let lost: LimitOutcome | undefined;
+    let isAllowed = true;
+    let isKnown = true;
+    for (let i = 0; i < outcomes.length; i++) {
+      const outcome = outcomes[i];
+      if (outcome.lost) lost = outcome;
+      if (!outcome.allowed) isAllowed = false;
+      if (isUnknown(limits[i], outcome)) isKnown = false;
+    }
     if (lost !== undefined) noteLoss(c, attachment, lost);
-    const refusing = limits.filter((_, i) => !outcomes[i].allowed);
-    if (outcomes.some((outcome, i) => isUnknown(limits[i], outcome)))
-      return reject(limitsUnavailable(namesOf(refusing)));
-    headers?.appendAll(c, outcomes, refusing.length === 0 ? 0 : cost);
-    if (refusing.length > 0) return this.#refuse(outcomes, refusing);
-    if (counts !== undefined && lost === undefined)
-      giveBackAtEnd(c, counts, (nowMs) => this.#charges(caller, cost, nowMs));
+    if (!isKnown) return reject(limitsUnavailable(namesOf(this.#refusing(outcomes))));
+    headers?.appendAll(c, outcomes, isAllowed ? 0 : cost);
+    if (!isAllowed) return this.#refuse(outcomes);
+    if (counts !== undefined && lost === undefined) this.#watch(c, counts, caller, cost);
     return CONTINUE;
   }
 
+  #watch(c: PolicyContext, counts: CountedAnswers, caller: CallerKey, cost: number): void {
+    giveBackAtEnd(c, counts, (nowMs) => this.#charges(caller, cost, nowMs));
+  }
+
+  #refusing(outcomes: readonly LimitOutcome[]): readonly Limit[] {
+    return this.#parts.limits.filter((_, i) => !outcomes[i].allowed);
+  }
+
   /** Names all that refuse; the client waits for the last of them. */
-  #refuse(outcomes: readonly LimitOutcome[], refusing: readonly Limit[]): Decision {
+  #refuse(outcomes: readonly LimitOutcome[]): Decision {
     const { limits } = this.#parts;
+    const refusing = this.#refusing(outcomes);
     const seconds = Math.max(
       ...outcomes.map((outcome, i) => (outcome.allowed ? 0 : secondsToWait(limits[i], outcome))),
     );
