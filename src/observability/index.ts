@@ -1,5 +1,5 @@
 export { EXPOSITION_TYPE, exposition } from './exposition.ts';
-export { LOAD_INTERVAL_MS, LoadMeter, type ThreadFacts, threadFacts } from './load-meter.ts';
+export { LoadMeter } from './load-meter.ts';
 export { createLogger, type LoggerOptions, type LogLevel, stderrWriter } from './logger.ts';
 export { MetricTotals, mergeSnapshots } from './merge.ts';
 export {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LOAD_INTERVAL_MS, LoadMeter } from './load-meter.ts';
+import { LoadMeter } from './load-meter.ts';
 
 /** Turns as long as a test says, on a clock of its own. */
 class Loop {
@@ -9,8 +9,9 @@ class Loop {
   cpuMs = 0;
   asked = 0;
   readonly meter: LoadMeter;
-  #firedMs = 1000;
-  #afterTurn: () => void = () => {};
+  delayMs = 0;
+  #timer: () => void = () => {};
+  #end: () => void = () => {};
 
   constructor() {
     this.meter = new LoadMeter(
@@ -24,20 +25,26 @@ class Loop {
         residentBytes: () => 5000,
         residentLimitBytes: 20_000,
       },
-      (work) => {
-        this.#afterTurn = work;
+      {
+        after: (delayMs, work) => {
+          this.delayMs = delayMs;
+          this.#timer = work;
+        },
+        atEnd: (work) => {
+          this.#end = work;
+        },
       },
     );
+    this.meter.start();
   }
 
   /** The timer comes `lateMs` late, and what is ready then takes `workMs`. */
   turn(lateMs: number, workMs: number, cpuMs = workMs): void {
-    this.nowMs = Math.max(this.nowMs, this.#firedMs + LOAD_INTERVAL_MS) + lateMs;
-    this.#firedMs = this.nowMs;
-    this.meter.tick();
+    this.nowMs += this.delayMs + lateMs;
+    this.#timer();
     this.nowMs += workMs;
     this.cpuMs += cpuMs;
-    this.#afterTurn();
+    this.#end();
   }
 }
 
@@ -80,10 +87,20 @@ describe('the load of a worker', () => {
     for (let i = 0; i < 5; i++) loop.turn(0, 0);
     assert.equal(loop.meter.cpuShare, 0);
     for (let i = 0; i < 5; i++) loop.turn(0, 80);
-    assert.equal(loop.meter.cpuShare, 1);
+    assert.equal(loop.meter.cpuShare, 0.8);
     for (let i = 0; i < 5; i++) loop.turn(0, 80, 16);
     assert.equal(loop.meter.lagMs, 80);
-    assert.equal(loop.meter.cpuShare, 0.2);
+    assert.equal(loop.meter.cpuShare, 0.16);
+  });
+
+  it('looks seldom while there is little to do, and often from the first turn that takes long', () => {
+    const loop = new Loop();
+    loop.turn(0, 0);
+    assert.equal(loop.delayMs, 100);
+    loop.turn(0, 5);
+    assert.equal(loop.delayMs, 20);
+    for (let i = 0; i < 8; i++) loop.turn(0, 0);
+    assert.equal(loop.delayMs, 100);
   });
 
   it('weighs memory twice a second, and tells whoever watches of every measurement', () => {
@@ -92,7 +109,7 @@ describe('the load of a worker', () => {
     loop.meter.watch(() => told++);
     for (let i = 0; i < 50; i++) loop.turn(0, 0);
     assert.equal(told, 50);
-    assert.equal(loop.asked, 2);
+    assert.equal(loop.asked, 10);
     assert.deepEqual([loop.meter.heapShare, loop.meter.residentBytes], [0.1, 5000]);
     assert.equal(loop.meter.residentLimitBytes, 20_000);
   });

@@ -2,8 +2,13 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, WorkerLoad } from '../contract/index.ts';
 
-/** Often enough to notice within a tenth of a second, seldom enough to cost nothing (10 µs each time). */
-export const LOAD_INTERVAL_MS = 20;
+/** How often it is measured while there is something to do. */
+const BUSY_MS = 20;
+/** Waking a thread costs more than the measurement (about 0.1 ms): one that has little to do is left alone for longer. */
+const IDLE_MS = 100;
+/** From when on there is something to do. */
+const BUSY_TURN_MS = 1;
+const BUSY_SHARE = 0.5;
 /** So long all turns have to be late before the loop counts as late. */
 const STANDING_MS = 100;
 /** Of so many turns it is remembered. */
@@ -41,12 +46,23 @@ export function threadFacts(): ThreadFacts {
   };
 }
 
+/** The turns of an event loop. */
+export interface Turns {
+  after(delayMs: number, work: () => void): void;
+  /** Once what is ready now was worked off. */
+  atEnd(work: () => void): void;
+}
+
+const LOOP_TURNS: Turns = Object.freeze({
+  after: (delayMs: number, work: () => void) => void setTimeout(work, delayMs).unref(),
+  atEnd: (work: () => void) => void setImmediate(work),
+});
+
 /**
  * Measures how late the event loop of this thread is with what is due. A timer comes late by what the turn before took,
  * and the turn it starts takes as long as all that is ready takes to be worked off; the longer of the two is what a
- * request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a pause of the collector, which
- * is one late turn however long (as in
- * Nichols and Jacobson, "Controlling Queue Delay", 2012).
+ * request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a
+ * pause of the collector, which is one late turn however long (as in Nichols and Jacobson, "Controlling Queue Delay", 2012).
  */
 export class LoadMeter implements WorkerLoad {
   readonly residentLimitBytes: number;
@@ -57,60 +73,56 @@ export class LoadMeter implements WorkerLoad {
   residentBytes = 0;
   readonly #clock: Clock;
   readonly #facts: ThreadFacts;
-  readonly #afterTurn: (work: () => void) => void;
+  readonly #turns: Turns;
   /** The latest turns in a ring: when they began, how long they took, and the thread's CPU time at their end. */
   readonly #begins = new Float64Array(TURNS).fill(Number.NEGATIVE_INFINITY);
-  readonly #turns = new Float64Array(TURNS);
+  readonly #lengths = new Float64Array(TURNS);
   readonly #ends = new Float64Array(TURNS);
   readonly #cpus = new Float64Array(TURNS);
   #last = 0;
-  #expectedMs: number;
+  #expectedMs = 0;
   #firedMs = 0;
   #lateMs = 0;
-  #isUnderWay = false;
   #memoryAtMs = Number.NEGATIVE_INFINITY;
   #watch: (() => void) | undefined = undefined;
 
-  /** `afterTurn` runs its work once what is ready now was worked off; default `setImmediate`. */
-  constructor(
-    clock: Clock,
-    facts: ThreadFacts = threadFacts(),
-    afterTurn: (work: () => void) => void = setImmediate,
-  ) {
+  constructor(clock: Clock, facts: ThreadFacts = threadFacts(), turns: Turns = LOOP_TURNS) {
     this.#clock = clock;
     this.#facts = facts;
-    this.#afterTurn = afterTurn;
+    this.#turns = turns;
     this.residentLimitBytes = facts.residentLimitBytes;
-    this.#expectedMs = clock.monotonic() + LOAD_INTERVAL_MS;
   }
 
-  /** To be called every LOAD_INTERVAL_MS. */
-  tick(): void {
-    const nowMs = this.#clock.monotonic();
-    this.#lateMs = Math.max(0, nowMs - this.#expectedMs);
-    this.#expectedMs = nowMs + LOAD_INTERVAL_MS;
-    if (this.#isUnderWay) return;
-    this.#isUnderWay = true;
-    this.#firedMs = nowMs;
-    this.#afterTurn(this.#onTurnEnd);
+  /** Measures from now on. */
+  start(): void {
+    this.#expectedMs = this.#clock.monotonic() + BUSY_MS;
+    this.#turns.after(BUSY_MS, this.#onTimer);
   }
 
   watch(work: () => void): void {
     this.#watch = work;
   }
 
+  readonly #onTimer = (): void => {
+    this.#firedMs = this.#clock.monotonic();
+    this.#lateMs = Math.max(0, this.#firedMs - this.#expectedMs);
+    this.#turns.atEnd(this.#onTurnEnd);
+  };
+
   readonly #onTurnEnd = (): void => {
-    this.#isUnderWay = false;
     const nowMs = this.#clock.monotonic();
     this.turnMs = Math.max(this.#lateMs, nowMs - this.#firedMs);
     this.#last = (this.#last + 1) % TURNS;
     this.#begins[this.#last] = this.#firedMs - this.#lateMs;
     this.#ends[this.#last] = nowMs;
-    this.#turns[this.#last] = this.turnMs;
+    this.#lengths[this.#last] = this.turnMs;
     this.#cpus[this.#last] = this.#facts.cpuMs();
     this.#lookBack(nowMs);
     if (nowMs - this.#memoryAtMs >= MEMORY_EVERY_MS) this.#weigh(nowMs);
     this.#watch?.();
+    const isBusy = this.turnMs >= BUSY_TURN_MS || this.cpuShare >= BUSY_SHARE;
+    this.#expectedMs = nowMs + (isBusy ? BUSY_MS : IDLE_MS);
+    this.#turns.after(isBusy ? BUSY_MS : IDLE_MS, this.#onTimer);
   };
 
   /** Over the turns that began within the last tenth of a second, and the one before. */
@@ -119,7 +131,7 @@ export class LoadMeter implements WorkerLoad {
     let at = this.#last;
     for (let turns = 2; turns <= TURNS; turns++) {
       at = (at + TURNS - 1) % TURNS;
-      least = Math.min(least, this.#turns[at]);
+      least = Math.min(least, this.#lengths[at]);
       if (nowMs - this.#begins[at] >= STANDING_MS) break;
     }
     this.lagMs = least;

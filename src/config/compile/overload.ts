@@ -4,7 +4,7 @@ import type { IssueList } from '../issues.ts';
 import { DEFAULT_OVERLOAD, type OverloadSchema } from '../schema/overload.ts';
 import { positiveMs, sizeOf } from './listener.ts';
 
-/** A tick of the measurement takes a fiftieth of a second: what is shorter cannot be told from an idle loop. */
+/** What is shorter cannot be told from a few requests that came together. */
 const LEAST_LAG_MS = 5;
 const MOST_LAG_MS = 10_000;
 /** Clients believe hours; the overload will be over by then. */
