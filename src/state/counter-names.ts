@@ -3,7 +3,7 @@ import { ByRule } from './by-rule.ts';
 import { KeyHash } from './key-hash.ts';
 
 /** They come from documents, so the bounds only matter after very many reloads, or where a limit moves by itself. */
-const BOUNDS = { maxScopes: 4096, maxRules: 8 };
+const BOUNDS = { maxScopes: 16_384, maxRules: 8 };
 
 interface Hash {
   readonly low: number;

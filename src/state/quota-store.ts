@@ -16,7 +16,7 @@ export interface QuotaUsage {
 /** What a quota's counter is set to. */
 export interface RestoredQuota extends QuotaUsage {
   readonly endMs: number;
-  /** The rule's: with more than 0 it is remembered for one more window, which what is left is carried into. */
+  /** The rule's: with more than 0 it is remembered beyond its window, for those that what is left may be carried into. */
   readonly carryOver: number;
   /** As the rule has it. */
   readonly unproven: boolean;
