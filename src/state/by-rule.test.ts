@@ -24,7 +24,8 @@ describe('what is kept by rule', () => {
       ['gcra', 's', 1, 10, 2],
       ['gcra', 'other', 1, 10, 1],
     ] as const;
-    for (let round = 0; round < 3; round++) for (const rule of rules) of.of(...rule);
+    for (let round = 0; round < 3; round++)
+      for (const [kind, scope, limit, windowMs, most] of rules) of.of(kind, scope, limit, windowMs, most);
     assert.equal(made.length, rules.length);
     assert.equal(new Set(made).size, rules.length);
   });
