@@ -10,8 +10,8 @@ import {
   identity,
   policyContext,
 } from '../../../test/fixtures/policy-context.ts';
-import type { CounterState, Decision, Identity } from '../../contract/index.ts';
-import { ConfigError } from '../../errors.ts';
+import type { CounterState, Decision, Identity, Notice } from '../../contract/index.ts';
+import { ConfigError, type ErrorCode } from '../../errors.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
 import { createLocalCounters } from '../../state/index.ts';
 import { rateLimit } from './policy.ts';
@@ -25,6 +25,9 @@ interface Ask {
   readonly credential?: string;
   readonly route?: string;
   readonly headers?: readonly string[];
+  /** How it ends, where it is let on; default 200. */
+  readonly status?: number;
+  readonly end?: ErrorCode;
 }
 interface Expectation {
   readonly decision: Decision['kind'];
@@ -33,6 +36,7 @@ interface Expectation {
   readonly rule?: string;
   readonly headers?: readonly string[];
   readonly edits?: readonly Edit[];
+  readonly notices?: readonly Notice[];
 }
 /** A config with requests in order over one state, or with the paths of the issues it must give. */
 interface Case {
@@ -92,7 +96,9 @@ async function decide(
   const decision = await policy.request?.(context);
   assert.ok(decision);
   const { code, status, rule, headers } = decision.kind === 'reject' ? decision.error : {};
-  const seen = { decision: decision.kind, code, status, rule, headers, edits: context.recorded };
+  if (decision.kind === 'continue') await context.end({ status: ask.status ?? 200, code: ask.end });
+  const { recorded: edits, notices } = context;
+  const seen = { decision: decision.kind, code, status, rule, headers, edits, notices };
   return Object.fromEntries(Object.entries(seen).filter(([key]) => asked.includes(key)));
 }
 
