@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import type { ImposedBan } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
-import { type AnswerMessage, WorkerError } from './worker-protocol.ts';
+import { type AnswerMessage, type BanMessage, WorkerError } from './worker-protocol.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 class FakeThread extends EventEmitter {
@@ -17,7 +19,7 @@ class FakeThread extends EventEmitter {
     return 1;
   }
 
-  answer(message: AnswerMessage): void {
+  answer(message: AnswerMessage | BanMessage): void {
     this.emit('message', message);
   }
 }
@@ -79,5 +81,44 @@ describe('worker thread', () => {
     const metrics = worker.metrics(true);
     thread.answer({ order: 1, ok: true, value: [{ listener: 'l', host: 'h', port: 1 }] });
     await assert.rejects(metrics);
+  });
+
+  const ban: ImposedBan = {
+    id: 'b1',
+    caller: 'consumer a',
+    sinceMs: 0,
+    untilMs: 1,
+    forgetMs: 2,
+    reason: '',
+    by: 'route:a/auto-ban',
+    strike: 1,
+    round: 1,
+    shadow: false,
+  };
+
+  it('hands on what it is told unasked, and takes it for no answer', async () => {
+    const told: ImposedBan[] = [];
+    const thread = new FakeThread();
+    const worker = new WorkerThread<{ revision: string }>(3, thread, (imposed) => told.push(imposed));
+    const waiting = worker.activate('a');
+    thread.answer({ imposed: ban });
+    assert.deepEqual([told, worker.hasAnswered], [[ban], false]);
+    thread.answer({ order: 1, ok: true, value: undefined });
+    await waiting;
+  });
+
+  it('hears of a ban from a thread that dies with its next word', async () => {
+    for (const end of ['process.exit(1)', 'throw new Error("gone")', 'while (true);']) {
+      const told: ImposedBan[] = [];
+      const code = `const { parentPort } = require('node:worker_threads');
+        parentPort.postMessage({ imposed: ${JSON.stringify(ban)} }); ${end}`;
+      const thread = new Worker(code, { eval: true });
+      const worker = new WorkerThread<{ revision: string }>(4, thread, (imposed) => {
+        told.push(imposed);
+        worker.retire('it was told to end');
+      });
+      await worker.ended;
+      assert.deepEqual(told, [ban], end);
+    }
   });
 });

@@ -372,6 +372,18 @@ describe('live data', () => {
     assert.deepEqual(threads[1].updates, [bans('192.0.2.2'), revoked('key-1')]);
   });
 
+  it('of which only what has changed is sent is told whole to a worker that starts later', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    const change: LiveUpdate = { subject: 'imposed-bans', whole: false, bans: [], forgotten: ['enforce a'] };
+    const whole: LiveUpdate = { subject: 'imposed-bans', whole: true, bans: [], forgotten: [] };
+    await pool.update(change, whole);
+    threads[0].emit('exit', 1);
+    await turn();
+    assert.deepEqual([threads[0].updates, threads[1].updates], [[change], [whole]]);
+  });
+
   it('waits for no worker that does not answer', async () => {
     const { pool, threads, activation, logged } = make();
     await pool.start(2);

@@ -26,6 +26,9 @@ const EDITING: readonly string[] = [
 /** Policies that ask others, of whom nobody is there: what they do where nobody has to be asked is in OUTCOMES. */
 const ASKING: readonly string[] = ['external-auth', 'oauth2-introspection'];
 
+/** Policies that count alone: how soon all workers know of a ban hangs on how fast the run is. */
+const COUNTING: readonly string[] = ['auto-ban'];
+
 /** Policies of what the requests, which are not sent over TLS, cannot have. */
 const WANTING: readonly string[] = ['mtls'];
 
@@ -127,11 +130,11 @@ describe(`${REQUESTS} generated requests, live and offline`, () => {
 
   it('are let on and refused by every policy, and by every limit', () => {
     const refusing = POLICIES.map(({ name }) => name).filter(
-      (name) => ![...EDITING, ...ASKING, ...WANTING].includes(name),
+      (name) => ![...EDITING, ...COUNTING, ...ASKING, ...WANTING].includes(name),
     );
     const limits = snapshot.attachments.filter(({ policy, id }) => policy === 'rate-limit' && !isBrief(id));
     const wanted = [
-      ...EDITING.map((name) => `enforce ${name} continue`),
+      ...[...EDITING, ...COUNTING].map((name) => `enforce ${name} continue`),
       ...refusing.flatMap((name) => [`enforce ${name} continue`, `enforce ${name} reject`]),
       ...limits.flatMap(({ id }) => [`${id} continue`, `${id} reject`]),
       ...OUTCOMES,

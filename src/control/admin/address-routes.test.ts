@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { InjectOptions } from 'fastify';
 import { AUTH, type Case, check, makeWorld } from '../../../test/fixtures/admin.ts';
 import { addresses, feedPlan, feedWorld } from '../../../test/fixtures/feeds.ts';
+import type { ImposedBan } from '../../contract/index.ts';
 import { createMeter } from '../../observability/index.ts';
 import { openSqliteStore } from '../../store/index.ts';
 import { Feeds } from '../live/feeds.ts';
@@ -106,6 +107,50 @@ describe('bans', () => {
     const ended = await app.inject({ method: 'DELETE', url, headers: { ...AUTH, ...HOST } });
     assert.deepEqual([ended.statusCode, ended.json()], [200, ban]);
     assert.deepEqual((await app.inject({ url: '/api/bans', headers })).json(), { bans: [] });
+  });
+
+  it('of policies are listed beside them, and ended by any of their names', async () => {
+    const imposed: ImposedBan = {
+      id: 'b1',
+      caller: 'consumer müller',
+      sinceMs: 1_700_000_000_000,
+      untilMs: 1_700_000_600_000,
+      forgetMs: 1_800_000_000_000,
+      reason: '20 rejections (waf) in 5m',
+      by: 'route:orders/auto-ban',
+      strike: 2,
+      round: 7,
+      shadow: true,
+    };
+    const lifted: string[] = [];
+    const { app } = await makeWorld({
+      bans: {
+        list: () => [imposed],
+        ban: async () => assert.fail('nobody asked for one'),
+        lift: async (which) => {
+          lifted.push(which);
+          return imposed;
+        },
+      },
+    });
+    const shown = {
+      id: 'b1',
+      network: null,
+      caller: 'consumer müller',
+      since: '2023-11-14T22:13:20.000Z',
+      until: '2023-11-14T22:23:20.000Z',
+      reason: imposed.reason,
+      by: imposed.by,
+      strike: 2,
+      shadow: true,
+    };
+    const listed = await app.inject({ url: '/api/bans', headers });
+    assert.deepEqual(listed.json(), { bans: [shown] });
+    for (const which of ['b1', imposed.caller, 'route:orders/auto-ban 3f9c0a81c2d43f9c0a81c2d4']) {
+      const url = `/api/bans/${encodeURIComponent(which)}`;
+      const ended = await app.inject({ method: 'DELETE', url, headers: { ...AUTH, ...HOST } });
+      assert.deepEqual([ended.statusCode, ended.json(), lifted.at(-1)], [200, shown, which]);
+    }
   });
 
   it('last an hour where nothing else is said', async () => {

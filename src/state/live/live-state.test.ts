@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Ban, ListContent } from '../../contract/index.ts';
+import type { Ban, ImposedBan, Imposition, ListContent } from '../../contract/index.ts';
 import { PolicyFailure } from '../../errors.ts';
 import { parseCidr } from '../../lib/cidr.ts';
 import { NetworkColumns } from '../../lib/cidr-boundaries.ts';
@@ -35,6 +35,121 @@ function contentOf(version: string, ...networks: string[]): ListContent {
   // As it arrives in a worker.
   return structuredClone({ version, networks: finish(list.set()).share(), prefixes: list.prefixes() });
 }
+
+describe('bans of policies', () => {
+  const terms = {
+    id: 'i',
+    sinceMs: 10,
+    untilMs: 100,
+    forgetMs: 1000,
+    reason: '',
+    by: 'route:a/auto-ban',
+    strike: 1,
+    round: 1,
+    shadow: false,
+  };
+  const of = (client: string, more: Partial<typeof terms> = {}): Imposition => ({
+    ...terms,
+    address: address(client),
+    ...more,
+  });
+  const changed = (...bans: ImposedBan[]) =>
+    structuredClone({ subject: 'imposed-bans', whole: false, bans, forgotten: [] } as const);
+
+  it('are in force where they are imposed, for one subscriber, until their time', () => {
+    const told: ImposedBan[] = [];
+    const { bans } = new LiveState(undefined, undefined, { report: (ban) => told.push(ban) });
+    assert.equal(bans.impose(of('::ffff:192.0.2.1')), 'imposed');
+    assert.equal(bans.impose(of('2001:db8:0:1::5')), 'imposed');
+    assert.equal(bans.impose({ ...terms, caller: '192.0.2.9/32' }), 'imposed');
+    assert.deepEqual(
+      told.map((ban) => ban.network ?? ban.caller),
+      ['192.0.2.1/32', '2001:db8:0:1::/64', '192.0.2.9/32'],
+    );
+    for (const [client, nowMs, isBanned] of [
+      ['192.0.2.1', 99, true],
+      ['::ffff:192.0.2.1', 99, true],
+      ['192.0.2.1', 100, false],
+      ['192.0.2.0', 99, false],
+      ['2001:db8:0:1:ffff::', 99, true],
+      ['2001:db8:0:2::5', 99, false],
+      ['2001:db8::5', 99, false],
+      ['192.0.2.9', 99, false],
+    ] as const)
+      assert.equal(bans.find(address(client), nowMs) !== undefined, isBanned, client);
+    assert.equal(bans.findCaller('192.0.2.9/32', 99)?.id, 'i');
+    assert.equal(bans.findCaller('192.0.2.9/32', 100), undefined);
+    const caller = { caller: '192.0.2.9/32' };
+    assert.equal(bans.imposedOn(caller, false, 999)?.strike, 1);
+    assert.equal(bans.imposedOn(caller, false, 1000), undefined);
+    assert.equal(bans.imposedOn(caller, true, 99), undefined);
+  });
+
+  it('in shadow are of nobody, and beside the others', () => {
+    const { bans } = new LiveState();
+    assert.equal(bans.impose(of('192.0.2.1', { shadow: true })), 'imposed');
+    assert.equal(bans.find(address('192.0.2.1'), 50), undefined);
+    assert.equal(bans.impose(of('192.0.2.1', { id: 'j' })), 'imposed');
+    assert.equal(bans.find(address('192.0.2.1'), 50)?.id, 'j');
+    assert.equal(bans.imposedOn({ address: address('192.0.2.1') }, true, 50)?.id, 'i');
+  });
+
+  it('are one in a round, whoever imposes them, until they are forgotten', () => {
+    const { bans } = new LiveState();
+    assert.equal(bans.impose(of('192.0.2.1')), 'imposed');
+    assert.equal(bans.impose(of('192.0.2.1', { id: 'j' })), 'known');
+    assert.equal(bans.impose(of('192.0.2.1', { id: 'k', round: 2, untilMs: 200 })), 'imposed');
+    bans.change(changed({ ...terms, network: '192.0.2.1/32' }));
+    assert.equal(bans.find(address('192.0.2.1'), 150)?.id, 'k', 'what was told too late ends no later one');
+    assert.equal(bans.impose(of('192.0.2.1', { id: 'l', sinceMs: 1000, untilMs: 1100 })), 'imposed');
+    bans.change(changed({ ...terms, id: 'm', network: '192.0.2.1/32', sinceMs: 1000, untilMs: 1100 }));
+    assert.equal(bans.find(address('192.0.2.1'), 1050)?.id, 'm');
+  });
+
+  it('are never of networks of the operator’s own, nor of whom holds one', () => {
+    const protects = ({ text }: IpAddress) => text === '203.0.113.1';
+    const { bans } = new LiveState(undefined, undefined, { protects });
+    bans.protect(['192.0.2.0/24', '2001:db8::7/128']);
+    for (const client of ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::9', '203.0.113.1'])
+      assert.equal(bans.impose(of(client)), 'protected', client);
+    assert.equal(bans.impose(of('203.0.113.2')), 'imposed');
+  });
+
+  it('are what the control side says', () => {
+    const state = new LiveState();
+    const one: ImposedBan = { ...terms, network: '192.0.2.1/32' };
+    const two: ImposedBan = { ...terms, network: '2001:db8::/64' };
+    state.apply(changed(one, two));
+    state.apply({
+      subject: 'imposed-bans',
+      whole: false,
+      bans: [],
+      forgotten: ['enforce 192.0.2.1/32', 'none'],
+    });
+    assert.equal(state.bans.find(address('192.0.2.1'), 50), undefined);
+    assert.notEqual(state.bans.find(address('2001:db8::1'), 50), undefined);
+    state.apply({ subject: 'imposed-bans', whole: true, bans: [one], forgotten: [] });
+    assert.equal(state.bans.find(address('2001:db8::1'), 50), undefined);
+    assert.notEqual(state.bans.find(address('192.0.2.1'), 50), undefined);
+    for (const network of ['0.0.0.0/0', '192.0.2.0/31', '2001:db8::/32', 'everybody'])
+      assert.throws(() => state.apply(changed({ ...terms, network })), TypeError, network);
+  });
+
+  it('that an operator asked for are not ended by one of a policy', () => {
+    const state = new LiveState();
+    state.apply({ subject: 'bans', bans: [ban('a', '192.0.2.0/24', 500)] });
+    state.bans.impose(of('192.0.2.1'));
+    for (const nowMs of [50, 150, 499]) assert.equal(state.bans.find(address('192.0.2.1'), nowMs)?.id, 'a');
+  });
+
+  it('have a bound even where the control side does not answer', () => {
+    const { bans } = new LiveState();
+    let imposed = 0;
+    while (bans.impose({ ...terms, caller: `consumer ${imposed}` }) === 'imposed') imposed++;
+    assert.equal(imposed, 20_000);
+    assert.equal(bans.impose({ ...terms, caller: 'consumer 1', round: 2 }), 'imposed');
+  });
+});
 
 describe('bans', () => {
   const cases: readonly {
