@@ -125,6 +125,18 @@ const innerListener = (port: number) => ({
 const ORDER_ID = { type: 'object', properties: { id: { type: 'integer', maximum: 999 } } };
 const PAGE = { type: 'object', properties: { page: { type: 'integer', minimum: 1 } } };
 const BRIEF_WINDOWS = { by: 'route', limit: 2, window: '30ms', algorithm: 'sliding-window' };
+/** A limit of each algorithm; whose path is longer pays more. */
+const SEVERAL = {
+  limits: [
+    { limit: 200, window: '1h', burst: 20 },
+    { limit: 120, window: '2h', burst: 40, algorithm: 'token-bucket' },
+    { limit: 50, window: '1d', algorithm: 'fixed-window' },
+    { limit: 60, window: '2d', algorithm: 'sliding-window' },
+  ],
+  by: { expression: 'request.method + " " + request.headers["x-tenant"]' },
+  cost: { expression: 'size(request.path) - 12', max: 8 },
+  headers: 'envoy',
+};
 const RESERVE = { limit: 5, by: 'route' };
 const TENANT_HEADERS = { type: 'object', required: ['x-tenant'] };
 const GOLD = 'request.headers["x-plan"] == "gold"';
@@ -171,6 +183,7 @@ const TENANT = {
   policies: [
     { 'rate-limit': { by: { header: 'x-tenant' }, limit: 10, window: '1h' } },
     { 'rate-limit': BRIEF_WINDOWS, name: BRIEF, mode: 'shadow' },
+    { 'rate-limit': SEVERAL, name: 'several', mode: 'shadow' },
     { validate: { headers: TENANT_HEADERS }, when: 'route.params["tenant"] != "guest"' },
     { acl: { allow: [{ methods: ['GET', 'POST'] }, { addresses: ['198.51.100.0/24'] }] } },
   ],
