@@ -1,6 +1,7 @@
 import type { PolicyDefinition, PolicyOutline } from '../contract/index.ts';
 import type { TSchema } from '../lib/schema.ts';
 import { acl } from './acl/policy.ts';
+import { adaptiveLimitOutline } from './adaptive-limit/schema.ts';
 import { allOf } from './all-of/policy.ts';
 import { anonymous } from './anonymous/policy.ts';
 import { anyOf } from './any-of/policy.ts';
@@ -28,6 +29,7 @@ import { validate } from './validate/policy.ts';
 /** Every policy there is. A new one adds its folder and one line here. */
 export const POLICIES: readonly PolicyDefinition[] = Object.freeze([
   acl,
+  deferred(adaptiveLimitOutline, async () => (await import('./adaptive-limit/policy.ts')).adaptiveLimit),
   allOf,
   anonymous,
   anyOf,

@@ -44,6 +44,8 @@ export const BRIEF = 'brief';
 export function everyPolicy(ports: ListenerPorts, upstream: string): Document {
   return {
     sallyport: 1,
+    // Offline nobody is ever too busy.
+    overload: 'off',
     listeners: [publicListener(ports.public), innerListener(ports.inner)],
     upstreams: { origin: { targets: [upstream] } },
     lists: { kept: { entries: KEPT } },
@@ -321,7 +323,10 @@ const PLAIN = {
   listeners: ['public'],
   match: { hosts: ['*.api.test'], path: '/plain/**', methods: ['GET', 'POST', 'OPTIONS'] },
   upstream: 'origin',
-  policies: [{ 'upstream-auth': { bearer: { token: 'env:TOKEN_SECRET' } } }],
+  policies: [
+    { 'adaptive-limit': { limit: 2, window: '1h', by: 'address' } },
+    { 'upstream-auth': { bearer: { token: 'env:TOKEN_SECRET' } } },
+  ],
 };
 
 const INNER = [
