@@ -27,8 +27,12 @@ export type ImposedUpdate = Extract<LiveUpdate, { subject: 'imposed-bans' }>;
 const MAX_BANS = 10_000;
 /** Who attacks chooses how many bans there are: workers are told of them no more often than this, */
 const SPREAD_INTERVAL_MS = 250;
-/** and each time so many are told one by one in the log and the audit, the others as a number. */
+/** of so many at a time, or a worker would be held for long, */
+const SPREAD_AT_ONCE = 500;
+/** and so many of them are told one by one in the log and the audit, the others as a number. */
 const TOLD_SINGLY = 5;
+/** How many that are to give way are looked for at a time, at most. */
+const MOST_CHOSEN = 256;
 
 /**
  * Bans that policies imposed in workers: kept, brought to all workers, shown and lifted. Two workers that ban at once
@@ -43,6 +47,8 @@ export class PolicyBans {
   readonly #forgotten = new Map<string, ImposedBan>();
   /** Of those that have changed, the ones that are new. */
   #imposed: ImposedBan[] = [];
+  /** Those that give way next, the first of them last. */
+  #nextToGo: ImposedBan[] = [];
   #isDue = false;
   #spreadAtMs = Number.NEGATIVE_INFINITY;
   #tail: Promise<void> = Promise.resolve();
@@ -114,20 +120,24 @@ export class PolicyBans {
     if (this.#forgotten.size > 0) this.#spreadSoon();
   }
 
-  /** Tells workers, the store, the log and the audit what has changed since. */
+  /** Tells workers, the store, the log and the audit of all that has changed until now. */
   async flush(): Promise<void> {
+    const turns = Math.ceil(Math.max(this.#changed.size, this.#forgotten.size) / SPREAD_AT_ONCE);
+    for (let turn = 0; turn < turns; turn++) await this.#flushNext();
+  }
+
+  /** One after the other, or the store would end with what was there before. */
+  async #flushNext(): Promise<void> {
     const done = this.#tail.then(() => this.#flush());
     this.#tail = done;
     await done;
   }
 
   async #flush(): Promise<void> {
-    const bans = [...this.#changed.values()];
-    const forgotten = [...this.#forgotten.values()];
+    const forgotten = takeFirst(this.#forgotten);
+    const bans = takeFirst(this.#changed);
     const imposed = this.#imposed;
     if (bans.length === 0 && forgotten.length === 0) return;
-    this.#changed.clear();
-    this.#forgotten.clear();
     this.#imposed = [];
     const { clock, spread, store, count } = this.#deps;
     this.#spreadAtMs = clock.monotonic();
@@ -136,6 +146,7 @@ export class PolicyBans {
     await this.#try('bans-not-spread', async () => await spread(change, this.#whole()));
     await this.#try('bans-not-stored', async () => await store()?.bans.putImposed(bans, forgotten));
     await this.#tell(imposed);
+    if (this.#changed.size > 0 || this.#forgotten.size > 0) this.#spreadSoon();
   }
 
   #spreadSoon(): void {
@@ -145,7 +156,7 @@ export class PolicyBans {
     this.#deps.schedule(
       () => {
         this.#isDue = false;
-        void this.flush();
+        void this.#flushNext();
       },
       Math.max(0, SPREAD_INTERVAL_MS - sinceMs),
     );
@@ -170,13 +181,23 @@ export class PolicyBans {
    * Those that were lifted stay, or they would be banned again for what was lifted.
    */
   #makeRoom(): void {
-    let first: ImposedBan | undefined;
-    for (const ban of this.#bans.values()) {
-      if (ban.strike > 0 && (first === undefined || ban.untilMs < first.untilMs)) first = ban;
+    for (;;) {
+      if (this.#nextToGo.length === 0) this.#chooseNextToGo();
+      const first = this.#nextToGo.pop();
+      if (first === undefined) return;
+      // What has changed since it was chosen is judged anew.
+      if (this.#bans.get(banKey(first)) !== first) continue;
+      if (first.untilMs > this.#deps.clock.now()) this.#deps.displaced.add(1);
+      return this.#drop(first);
     }
-    if (first === undefined) return;
-    if (first.untilMs > this.#deps.clock.now()) this.#deps.displaced.add(1);
-    this.#drop(first);
+  }
+
+  /** Some at a time: to look through all of them for each would hold the thread in a flood. */
+  #chooseNextToGo(): void {
+    const all = [...this.#bans.values()].filter(({ strike }) => strike > 0);
+    all.sort((a, b) => a.untilMs - b.untilMs);
+    const share = Math.ceil(all.length / 16);
+    this.#nextToGo = all.slice(0, Math.min(share, MOST_CHOSEN)).reverse();
   }
 
   #drop(ban: ImposedBan): void {
@@ -225,4 +246,15 @@ export class PolicyBans {
       return undefined;
     }
   }
+}
+
+/** Takes the oldest entries out of a map. */
+function takeFirst(map: Map<string, ImposedBan>): readonly ImposedBan[] {
+  const taken: ImposedBan[] = [];
+  for (const [key, ban] of map) {
+    if (taken.length === SPREAD_AT_ONCE) break;
+    taken.push(ban);
+    map.delete(key);
+  }
+  return taken;
 }

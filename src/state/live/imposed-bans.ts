@@ -34,6 +34,7 @@ export class ImposedBans {
   /** Those in force, for the way of every request. */
   readonly #v4 = new Map<number, ImposedNetworkBan>();
   readonly #v6 = new Map<string, ImposedNetworkBan>();
+  readonly #callers = new Map<string, ImposedBan>();
 
   get size(): number {
     return this.#all.size;
@@ -54,7 +55,7 @@ export class ImposedBans {
   }
 
   ofCaller(caller: string): ImposedBan | undefined {
-    return this.#all.size === 0 ? undefined : this.#all.get(placeOf(caller, false));
+    return this.#callers.size === 0 ? undefined : this.#callers.get(caller);
   }
 
   around(address: AddressWords): ImposedNetworkBan | undefined {
@@ -62,16 +63,24 @@ export class ImposedBans {
     return this.#v6.size === 0 ? undefined : this.#v6.get(prefixOf(address));
   }
 
+  /** Throws, and keeps nothing, where it is of a network that is no subscriber's. */
   put(ban: ImposedBan): void {
+    if (!ban.shadow) {
+      if (ban.network === undefined) this.#callers.set(ban.caller, ban);
+      else this.#index(ban);
+    }
     this.#all.set(banKey(ban), ban);
-    if (ban.network !== undefined && !ban.shadow) this.#index(ban);
   }
 
   delete(key: string): void {
     const ban = this.#all.get(key);
     if (ban === undefined) return;
     this.#all.delete(key);
-    if (ban.network === undefined || ban.shadow) return;
+    if (ban.shadow) return;
+    if (ban.network === undefined) {
+      this.#callers.delete(ban.caller);
+      return;
+    }
     const words = wordsOf(ban.network);
     if (words.family === 4) this.#v4.delete(words.d);
     else this.#v6.delete(prefixOf(words));
@@ -81,6 +90,7 @@ export class ImposedBans {
     this.#all.clear();
     this.#v4.clear();
     this.#v6.clear();
+    this.#callers.clear();
   }
 
   #index(ban: ImposedNetworkBan): void {
