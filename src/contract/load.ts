@@ -6,9 +6,9 @@ export interface Load {
 
 /** What a worker measures of itself, for deciding whom it can still serve. */
 export interface WorkerLoad extends Load {
-  /** How long the latest turn of the event loop took for what was ready, in milliseconds: what a request waits for its turn. */
+  /** What a request waits now for its turn, or for a thread of the pool, in milliseconds. */
   readonly turnMs: number;
-  /** Share of a core that this worker had in the last tenth of a second; 0 to 1. */
+  /** Cores that the process had in the last tenth of a second. */
   readonly cpuShare: number;
   /** Heap used, as a share of the most this worker may have; 0 to 1. */
   readonly heapShare: number;
@@ -16,7 +16,7 @@ export interface WorkerLoad extends Load {
   readonly residentBytes: number;
   /** What the process may have: its container's limit, or all there is. */
   readonly residentLimitBytes: number;
-  /** `work` is called after each measurement, every few hundredths of a second, and later when the loop is late. */
+  /** `work` is called after each measurement: every tenth of a second at least, and later when the loop is late. */
   watch(work: () => void): void;
 }
 

@@ -1,19 +1,24 @@
 import type { OverloadPlan, WorkerLoad } from '../contract/index.ts';
 
-/** While requests are refused, the loop is held to this part of what made it begin: short of that it is late again at once. */
-const HELD_PART = 0.1;
+/** While requests are refused, the loop is held to this part of what made it begin, so that it does not begin again at once. */
+const HELD_PART = 0.25;
 /** The loop cannot be held to less than a few requests of a usual price. */
 const LEAST_HELD_MS = 2;
-/** By so much less or more is let on with each measurement (as DAGOR does: down fast, up slowly). */
-const DOWN = 0.95;
+/** So much less or more is let on (as DAGOR does: down fast, up slowly), by the last of the two where the loop is far from late. */
+const DOWN = 0.92;
 const UP = 1.02;
-/** Where the loop is far from late. */
-const UP_FAST = 1.05;
-/** With less of a core a worker is held up by others more than by what it does. */
+const UP_FAST = 1.04;
+/** How often: what was let on before has to be worked off first, or what is done now has no effect that can be seen. */
+const EVERY_MS = 100;
+/** With less of a core the process is held up by others more than by what it does. */
 const OWN_SHARE = 0.5;
 const STARVED = 4;
 /** As many as come. */
 const ANY = Number.POSITIVE_INFINITY;
+/** A queue is worked off with the rest, and no moment of bad luck closes the gate. */
+const LEAST_PART = 0.8;
+/** Of what is seen of the capacity, so much is believed each time. */
+const LEARNT = 0.3;
 /** Nobody was refused for so long: it is over. */
 const OVER_MS = 1000;
 /** Weight of the latest measurement in rates. */
@@ -44,8 +49,12 @@ export class Admission {
   #refused = 0;
   /** Let on in all, in requests per millisecond. */
   #allowed = ANY;
-  #turnBeforeMs = 0;
+  /** What was served while the loop was late, in requests per millisecond. */
+  #capacity = 0;
+  #sinceFollowedMs = EVERY_MS;
+  #refusedSince = 0;
   #calmMs = 0;
+  #isMemoryShort = false;
   isShedding = false;
   refusedPerMs = 0;
 
@@ -96,23 +105,34 @@ export class Admission {
     return false;
   }
 
+  /** So many more requests per millisecond than come could be let on. */
+  get spare(): number {
+    if (this.#isMemoryShort) return 0;
+    let all = 0;
+    for (const rate of this.#rates) all += rate;
+    return Math.max(0, this.#allowed - all);
+  }
+
   /** Takes a measurement, after so many milliseconds. */
   adjust(elapsedMs: number, load: WorkerLoad, plan: OverloadPlan): void {
     this.#measure(elapsedMs);
+    this.#refusedSince += this.#refused;
     const firstRefused = this.#firstRefusedByMemory(load, plan);
     const isShort = firstRefused < this.#shares.length;
+    this.#isMemoryShort = isShort;
     // Where others have the core, a loop is late with little to do as well: then only when it is very late.
     const isOwn = load.cpuShare >= OWN_SHARE;
     const isLate = load.lagMs > plan.lagMs * (isOwn ? 1 : STARVED);
     if (!this.isShedding && !isLate && !isShort) return;
     this.isShedding = true;
     // What was served while the loop was never free is what can be served.
-    if (isLate && this.#allowed === ANY) this.#allowed = this.#admittedPerMs;
-    // A pause makes one turn late, a queue also the next.
-    const waitMs = Math.min(load.turnMs, this.#turnBeforeMs);
-    this.#turnBeforeMs = load.turnMs;
+    if (isLate && this.#allowed === ANY) {
+      this.#capacity = this.#admittedPerMs;
+      this.#allowed = this.#capacity;
+    }
     const heldMs = Math.max(LEAST_HELD_MS, plan.lagMs * HELD_PART) * (isOwn ? 1 : STARVED);
-    this.#follow(waitMs / heldMs, elapsedMs);
+    this.#sinceFollowedMs += elapsedMs;
+    if (this.#sinceFollowedMs >= EVERY_MS) this.#follow(load.lagMs / heldMs, elapsedMs);
     this.#share(firstRefused);
     this.#calmMs = this.#refused > 0 || isShort ? 0 : this.#calmMs + elapsedMs;
     this.#refused = 0;
@@ -134,11 +154,22 @@ export class Admission {
 
   /** `part`: how late the loop is, where 1 is what it is held to. */
   #follow(part: number, elapsedMs: number): void {
-    if (part > 1) this.#allowed *= DOWN;
+    this.#sinceFollowedMs = 0;
+    // Less than what was let on, not than what might have been.
+    if (part > 1) this.#allowed = Math.min(this.#allowed, this.#admittedPerMs) * DOWN;
     // As long as nobody is refused, more would be no more.
-    else if (this.#refused > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;
+    else if (this.#refusedSince > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;
+    this.#learn(part > 1);
     // One at a time can be served, whatever it is that takes so long.
-    this.#allowed = Math.max(1 / elapsedMs, this.#allowed);
+    this.#allowed = Math.max(1 / elapsedMs, this.#capacity * LEAST_PART, this.#allowed);
+    this.#refusedSince = 0;
+  }
+
+  /** What is let on while the loop is late is more than it can do, by little; what is while it is not, it can do. */
+  #learn(isLate: boolean): void {
+    const more = this.#admittedPerMs - this.#capacity;
+    if (isLate) this.#capacity += more * LEARNT;
+    else if (more > 0) this.#capacity = this.#admittedPerMs;
   }
 
   #share(firstRefused: number): void {

@@ -141,10 +141,10 @@ export class ClientConnection implements Waiting, ExchangeHost, Receiver, Restin
     this.home.services.shedder.rest(this);
   }
 
-  wake(): void {
+  wake(late: boolean): void {
     this.#rests = 'no';
     if (this.#closing || this.#unread || this.socket.destroyed) return;
-    this.wokenAtTick = this.home.services.shedder.ticks;
+    if (late) this.wokenAtTick = this.home.services.shedder.ticks;
     this.socket.resume();
     this.#continue();
   }

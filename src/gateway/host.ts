@@ -42,7 +42,7 @@ export interface ExchangeHost {
   cut(): void;
   /** The same with a reset: for an answer that only the end of the connection ends. */
   reset(): void;
-  /** When it was last read again after it had been left alone, as a tick of the shedder; negative for never. */
+  /** When it was last read again after it had been left alone for long, as a tick of the shedder; negative for never. */
   readonly wokenAtTick: number;
   /** Once this exchange is over the client is not read for a while. */
   restSoon(): void;

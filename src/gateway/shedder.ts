@@ -12,14 +12,16 @@ import { Admission } from './admission.ts';
 
 /** A connection whose request was refused, and that is not read for a while. */
 export interface Resting {
-  /** It is read again. */
-  wake(): void;
+  /** It is read again. `late`: what it sent meanwhile may have waited for too long. */
+  wake(late: boolean): void;
 }
 
 /** Who is refused is told to wait; who does not wait is not read for that long, and never longer than this. */
 const MOST_REST_MS = 1000;
 /** Refusals cost about as much as plain proxying. Where they are few, nobody's connection is left alone for them. */
 const REFUSALS_PER_MS = 0.5;
+/** Of the requests there is room for, so many connections are read again early: each goes on asking. */
+const WOKEN_PART = 0.6;
 /** A connection that had something to read as soon as it was read again. */
 const WOKEN_TICKS = 2;
 const RANKS: Readonly<Record<Priority, number>> = Object.freeze({ critical: 0, high: 1, normal: 2, low: 3 });
@@ -36,11 +38,12 @@ export class Shedder {
   readonly #now: () => number;
   readonly #admission: Admission;
   readonly #counters = new Map<string, Counter>();
-  /** In the order in which they may be read again. */
-  readonly #resting: { readonly connection: Resting; readonly untilMs: number }[] = [];
+  /** In the order in which they came. */
+  readonly #resting: { readonly connection: Resting; readonly sinceMs: number }[] = [];
   #plan: OverloadPlan | undefined = undefined;
   #rejection = rejectionOf(1000);
   #restMs = 0;
+  #lagMs = 0;
   #ticks = 0;
   #atMs: number;
 
@@ -63,6 +66,7 @@ export class Shedder {
     this.#plan = plan;
     if (plan === undefined) return this.#admission.open();
     this.#rejection = rejectionOf(plan.retryAfterMs);
+    this.#lagMs = plan.lagMs;
     this.#restMs = Math.min(plan.retryAfterMs, MOST_REST_MS);
   }
 
@@ -110,7 +114,7 @@ export class Shedder {
   }
 
   rest(connection: Resting): void {
-    this.#resting.push({ connection, untilMs: this.#now() + this.#restMs });
+    this.#resting.push({ connection, sinceMs: this.#now() });
   }
 
   /** Looks at the latest measurement. */
@@ -135,13 +139,16 @@ export class Shedder {
     else this.#log.info('overload-ended', facts);
   }
 
-  /** A few at a time: those that were left alone together would else be late together. */
+  /** Who has rested long enough, a few at a time; and as many more as there is room for, the latest first. */
   #wake(nowMs: number, elapsedMs: number): void {
-    const most = Math.ceil((this.#resting.length * 2 * elapsedMs) / this.#restMs);
+    const resting = this.#resting;
+    const most = Math.ceil((resting.length * 2 * elapsedMs) / this.#restMs);
     let due = 0;
-    while (due < Math.min(most, this.#resting.length) && this.#resting[due].untilMs <= nowMs) due++;
-    if (due === 0) return;
-    for (const { connection } of this.#resting.splice(0, due)) connection.wake();
+    while (due < Math.min(most, resting.length) && resting[due].sinceMs + this.#restMs <= nowMs) due++;
+    const woken = resting.splice(0, due);
+    const room = Math.min(resting.length, Math.floor(this.#admission.spare * elapsedMs * WOKEN_PART));
+    if (room > 0) woken.push(...resting.splice(-room));
+    for (const { connection, sinceMs } of woken) connection.wake(nowMs - sinceMs > this.#lagMs);
   }
 }
 

@@ -10,6 +10,8 @@ class Loop {
   asked = 0;
   readonly meter: LoadMeter;
   delayMs = 0;
+  isPoolStuck = false;
+  freePool: () => void = () => {};
   #timer: () => void = () => {};
   #end: () => void = () => {};
 
@@ -32,6 +34,10 @@ class Loop {
         },
         atEnd: (work) => {
           this.#end = work;
+        },
+        afterPool: (work) => {
+          if (this.isPoolStuck) this.freePool = work;
+          else work();
         },
       },
     );
@@ -91,6 +97,22 @@ describe('the load of a worker', () => {
     for (let i = 0; i < 5; i++) loop.turn(0, 80, 16);
     assert.equal(loop.meter.lagMs, 80);
     assert.equal(loop.meter.cpuShare, 0.16);
+  });
+
+  it('is what the pool of threads keeps waiting, also before it is known how long', () => {
+    const loop = new Loop();
+    for (let i = 0; i < 5; i++) loop.turn(0, 0);
+    loop.isPoolStuck = true;
+    loop.turn(0, 0);
+    assert.equal(loop.meter.turnMs, 0);
+    for (let i = 0; i < 10; i++) loop.turn(0, 0);
+    assert.ok(loop.meter.turnMs >= 180, `${loop.meter.turnMs}`);
+    assert.ok(loop.meter.lagMs >= 100, `${loop.meter.lagMs}`);
+    loop.isPoolStuck = false;
+    loop.freePool();
+    loop.turn(0, 0);
+    loop.turn(0, 0);
+    assert.equal(loop.meter.lagMs, 0);
   });
 
   it('looks seldom while there is little to do, and often from the first turn that takes long', () => {

@@ -1,3 +1,4 @@
+import { randomFill } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, WorkerLoad } from '../contract/index.ts';
@@ -17,7 +18,7 @@ const MEMORY_EVERY_MS = 500;
 
 /** What is asked of the system. */
 export interface ThreadFacts {
-  /** CPU time of this thread so far, in milliseconds. */
+  /** CPU time of the process so far, in milliseconds. */
   cpuMs(): number;
   /** Heap of this thread that is in use, and the most it may have, in bytes. */
   heap(): { readonly used: number; readonly limit: number };
@@ -33,7 +34,7 @@ export function threadFacts(): ThreadFacts {
   const all = totalmem();
   return {
     cpuMs() {
-      const { user, system } = process.threadCpuUsage();
+      const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
     heap() {
@@ -51,17 +52,23 @@ export interface Turns {
   after(delayMs: number, work: () => void): void;
   /** Once what is ready now was worked off. */
   atEnd(work: () => void): void;
+  /** Once what waits for a thread of the pool now has had one: signatures and passwords are verified there. */
+  afterPool(work: () => void): void;
 }
+
+/** The least that can be asked of the pool. */
+const ONE_BYTE = new Uint8Array(1);
 
 const LOOP_TURNS: Turns = Object.freeze({
   after: (delayMs: number, work: () => void) => void setTimeout(work, delayMs).unref(),
   atEnd: (work: () => void) => void setImmediate(work),
+  afterPool: (work: () => void) => randomFill(ONE_BYTE, work),
 });
 
 /**
  * Measures how late the event loop of this thread is with what is due. A timer comes late by what the turn before took,
- * and the turn it starts takes as long as all that is ready takes to be worked off; the longer of the two is what a
- * request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a
+ * and the turn it starts takes as long as all that is ready takes to be worked off; work for the pool of threads waits
+ * there. The longest of these is what a request waits for its turn now. `lagMs` is the least of the last tenth of a second: a queue that stands, and not a
  * pause of the collector, which is one late turn however long (as in Nichols and Jacobson, "Controlling Queue Delay", 2012).
  */
 export class LoadMeter implements WorkerLoad {
@@ -74,7 +81,7 @@ export class LoadMeter implements WorkerLoad {
   readonly #clock: Clock;
   readonly #facts: ThreadFacts;
   readonly #turns: Turns;
-  /** The latest turns in a ring: when they began, how long they took, and the thread's CPU time at their end. */
+  /** The latest turns in a ring: when they began, how long they took, and the CPU time at their end. */
   readonly #begins = new Float64Array(TURNS).fill(Number.NEGATIVE_INFINITY);
   readonly #lengths = new Float64Array(TURNS);
   readonly #ends = new Float64Array(TURNS);
@@ -83,6 +90,9 @@ export class LoadMeter implements WorkerLoad {
   #expectedMs = 0;
   #firedMs = 0;
   #lateMs = 0;
+  /** When the pool was asked, and by then how late it was the time before. */
+  #askedAtMs: number | undefined = undefined;
+  #poolMs = 0;
   #memoryAtMs = Number.NEGATIVE_INFINITY;
   #watch: (() => void) | undefined = undefined;
 
@@ -106,12 +116,23 @@ export class LoadMeter implements WorkerLoad {
   readonly #onTimer = (): void => {
     this.#firedMs = this.#clock.monotonic();
     this.#lateMs = Math.max(0, this.#firedMs - this.#expectedMs);
+    if (this.#askedAtMs === undefined) {
+      this.#askedAtMs = this.#firedMs;
+      this.#turns.afterPool(this.#onPool);
+    }
     this.#turns.atEnd(this.#onTurnEnd);
+  };
+
+  readonly #onPool = (): void => {
+    if (this.#askedAtMs !== undefined) this.#poolMs = this.#clock.monotonic() - this.#askedAtMs;
+    this.#askedAtMs = undefined;
   };
 
   readonly #onTurnEnd = (): void => {
     const nowMs = this.#clock.monotonic();
-    this.turnMs = Math.max(this.#lateMs, nowMs - this.#firedMs);
+    // One that was asked longer ago than it took the last time is at least so late.
+    if (this.#askedAtMs !== undefined) this.#poolMs = Math.max(this.#poolMs, this.#firedMs - this.#askedAtMs);
+    this.turnMs = Math.max(this.#lateMs, nowMs - this.#firedMs, this.#poolMs);
     this.#last = (this.#last + 1) % TURNS;
     this.#begins[this.#last] = this.#firedMs - this.#lateMs;
     this.#ends[this.#last] = nowMs;

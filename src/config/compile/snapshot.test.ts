@@ -20,7 +20,7 @@ describe('a snapshot', () => {
 
   it('has the documented defaults', async () => {
     const { listeners, upstreams, overload } = await snapshotOf(documentWith());
-    assert.deepEqual(overload, { lagMs: 50, memory: { share: 0.9 }, retryAfterMs: 1000 });
+    assert.deepEqual(overload, { lagMs: 20, memory: { share: 0.9 }, retryAfterMs: 1000 });
     const { router, trusts, pipeline, ...plain } = listeners[0];
     assert.deepEqual(plain, {
       name: 'public',
@@ -69,9 +69,9 @@ describe('a snapshot', () => {
   });
 
   it('has its own idea of too much, or none', async () => {
-    const overload = { lag: '20ms', memory: '2GB', retryAfter: '5s' };
+    const overload = { lag: '30ms', memory: '2GB', retryAfter: '5s' };
     assert.deepEqual((await snapshotOf(documentWith({ overload }))).overload, {
-      lagMs: 20,
+      lagMs: 30,
       memory: { bytes: 2e9 },
       retryAfterMs: 5000,
     });

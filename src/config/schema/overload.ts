@@ -7,7 +7,7 @@ const MEMORY_PATTERN = `^([1-9][0-9]?|100)%$|${BYTE_SIZE_PATTERN}`;
 
 /** Defaults as a user would write them. */
 export const DEFAULT_OVERLOAD = Object.freeze({
-  lag: '50ms',
+  lag: '20ms',
   memory: '90%',
   retryAfter: '1s',
 });
@@ -19,7 +19,7 @@ export const OverloadSchema = Type.Union(
       {
         lag: Type.Optional(
           durationText(
-            'How late a worker’s event loop may be for a tenth of a second on end. Once it is, requests are refused until it is late by no more than a tenth of this.',
+            'How late a worker’s event loop may be for a tenth of a second on end. Once it is, requests are refused until it is late by no more than a quarter of this.',
             DEFAULT_OVERLOAD.lag,
           ),
         ),
