@@ -1,6 +1,7 @@
 import type { Charge, LimitOutcome } from '../../contract/index.ts';
 import type { StoreAnswer, StoreWord } from './script-store.ts';
 import { NUMBERS_OF_AN_OUTCOME } from './scripts.ts';
+import type { StoreClock } from './store-clock.ts';
 
 /** A charge as the scripts read it: a kind and five numbers. */
 export function addWords(words: StoreWord[], charge: Charge, cost = charge.cost): void {
@@ -46,9 +47,14 @@ export function outcomeAt(numbers: readonly number[], at: number): LimitOutcome 
   };
 }
 
-/** The outcomes of `count` charges, or undefined where the answer is none. */
-export function outcomesOf(answer: StoreAnswer | undefined, count: number): LimitOutcome[] | undefined {
-  const numbers = numbersOf(answer, count * NUMBERS_OF_AN_OUTCOME);
+/** The outcomes of `count` charges, or undefined where the answer is none. `clock` hears the time. */
+export function outcomesOf(
+  answer: StoreAnswer | undefined,
+  count: number,
+  clock: StoreClock,
+): LimitOutcome[] | undefined {
+  const numbers = numbersOf(answer, count * NUMBERS_OF_AN_OUTCOME + 1);
   if (numbers === undefined) return undefined;
+  clock.heard(numbers[count * NUMBERS_OF_AN_OUTCOME]);
   return Array.from({ length: count }, (_, i) => outcomeAt(numbers, i * NUMBERS_OF_AN_OUTCOME));
 }

@@ -21,7 +21,7 @@ const outcome = (more: Partial<LimitOutcome> = {}): LimitOutcome => ({
 });
 const share = (credits: number, takenAtMs: number): Share => ({
   credits,
-  takenAtMs,
+  chargedAtMs: takenAtMs,
   lapsesAtMs: takenAtMs + LEASE_MS,
   charge,
 });

@@ -5,8 +5,8 @@ export interface Share {
   credits: number;
   /** Monotonic milliseconds. */
   lapsesAtMs: number;
-  /** When it was asked for, which is before it was charged. */
-  readonly takenAtMs: number;
+  /** When it was charged, by the store's clock. */
+  readonly chargedAtMs: number;
   /** By what it was charged, for what is given back. */
   readonly charge: Charge;
 }

@@ -2,9 +2,10 @@ import type { Awaitable, Charge, Clock, LimitOutcome } from '../../contract/inde
 import { ByRule } from '../by-rule.ts';
 import type { AfterLoss, FleetSize } from './after-loss.ts';
 import { addWords, numbersOf, outcomeAt } from './charge-words.ts';
-import { Lease, type Share } from './lease.ts';
+import { Lease, leaseMs, type Share } from './lease.ts';
 import type { ScriptStore, StoreAnswer, StoreWord } from './script-store.ts';
 import { REFUND, TAKE } from './scripts.ts';
+import type { StoreClock } from './store-clock.ts';
 import type { StoreNames } from './store-names.ts';
 
 const BOUNDS = { maxScopes: 4096, maxRules: 8 };
@@ -13,7 +14,7 @@ const MAX_LEASES = 65_536;
 const SWEEP_MS = 100;
 /** The store's own clock. */
 const STORE_TIME = '';
-const NUMBERS_OF_A_TAKE = 6;
+const NUMBERS_OF_A_TAKE = 7;
 
 /** The leases of one scope and rule, by the caller's key. */
 type KeyedLeases = Map<string, Lease>;
@@ -24,6 +25,7 @@ export interface LeaseParts {
   readonly fleet: FleetSize;
   readonly afterLoss: AfterLoss;
   readonly clock: Clock;
+  readonly storeClock: StoreClock;
   /** Asks the store for this one request. */
   readonly exactly: (charge: Charge, nowMs: number) => Awaitable<LimitOutcome>;
 }
@@ -96,10 +98,14 @@ export class Leases {
 
   #undo(charge: Charge, outcome: LimitOutcome, nowMs: number): void {
     if (outcome.lost) return void this.#parts.afterLoss.refund([charge], nowMs, nowMs);
-    const atMs = this.#parts.clock.monotonic();
+    const { clock, storeClock } = this.#parts;
+    const atMs = clock.monotonic();
     const lease = this.#leaseOf(charge, atMs);
     if (lease?.unspend(charge.cost)) return;
-    this.#lapsed.push({ credits: charge.cost, lapsesAtMs: atMs, takenAtMs: atMs, charge });
+    // It may have been charged as long before as a share lasts.
+    const chargedAtMs = storeClock.ago(leaseMs(windowOf(charge)));
+    if (chargedAtMs === undefined) return;
+    this.#lapsed.push({ credits: charge.cost, lapsesAtMs: atMs, chargedAtMs, charge });
     this.#giveBack();
   }
 
@@ -147,14 +153,20 @@ export class Leases {
     const { cost } = charge;
     const nowMs = this.#parts.clock.monotonic();
     const outcome = outcomeAt(numbers, 0);
-    const [, , , , taken, goesOnMs] = numbers;
+    const [, , , , taken, goesOnMs, storeMs] = numbers;
+    this.#parts.storeClock.heard(storeMs);
     if (!outcome.allowed) {
       lease.refuse(outcome, cost, nowMs);
       return outcome;
     }
     // Counted from when it was asked for, which is before it was charged. A window's share does not outlive the window.
     const lastsMs = goesOnMs > 0 ? Math.min(lease.leaseMs, goesOnMs) : lease.leaseMs;
-    const share: Share = { credits: taken - cost, lapsesAtMs: sentMs + lastsMs, takenAtMs: sentMs, charge };
+    const share: Share = {
+      credits: taken - cost,
+      lapsesAtMs: sentMs + lastsMs,
+      chargedAtMs: storeMs,
+      charge,
+    };
     // Also what was on its way when all was given back is given back.
     if (this.#isClosed || !lease.take(share, outcome, nowMs)) this.#lapsed.push(share);
     lease.count(cost);
@@ -164,11 +176,10 @@ export class Leases {
 
   /** Where the store is lost it stays charged: too strict, for as long as the rule remembers. */
   #giveBack(): void {
-    const { store, names, clock } = this.#parts;
-    const nowMs = clock.monotonic();
-    for (const { credits, takenAtMs, charge } of this.#lapsed.splice(0)) {
+    const { store, names } = this.#parts;
+    for (const { credits, chargedAtMs, charge } of this.#lapsed.splice(0)) {
       if (credits === 0) continue;
-      const words: StoreWord[] = [STORE_TIME, Math.ceil(nowMs - takenAtMs)];
+      const words: StoreWord[] = [STORE_TIME, chargedAtMs];
       addWords(words, charge, credits);
       void store.ask(REFUND, [names.ofCharge(charge)], words);
     }

@@ -34,8 +34,17 @@ const edges: fc.Arbitrary<Spec> = fc.oneof(
   }),
 );
 
+/**
+ * What is carried over is left to the contract: counters in memory remember who only asked for a while, and what is
+ * in the store is written by a charge alone.
+ */
+const withoutCarrying = specs.map((spec) => (spec.kind === 'quota' ? { ...spec, carryOver: 0 } : spec));
+
 const plays = fc.record({
-  counters: fc.array(fc.oneof({ arbitrary: specs, weight: 3 }, edges), { minLength: 1, maxLength: 4 }),
+  counters: fc.array(fc.oneof({ arbitrary: withoutCarrying, weight: 3 }, edges), {
+    minLength: 1,
+    maxLength: 4,
+  }),
   steps: fc.array(
     fc.record({
       /** Thousandths of the first window. */

@@ -14,7 +14,7 @@ const WORDS_OF_A_CHARGE = 6;
 /** Numbers of an outcome in an answer: allowed, remaining, retryAfter (-1 for never), reset. */
 export const NUMBERS_OF_AN_OUTCOME = 4;
 
-/** KEYS: the counters. ARGV: time, then the charges. Charges all or none; answers with the outcomes. */
+/** KEYS: the counters. ARGV: time, then the charges. Charges all or none; answers with the outcomes and the time. */
 export const CHARGE = script(`${LUA_COUNTERS}
 local answer, charges, all = {}, {}, true
 for i, key in ipairs(KEYS) do
@@ -27,18 +27,19 @@ for i, key in ipairs(KEYS) do
   answer[to + 1], answer[to + 2], answer[to + 3], answer[to + 4] = allowed and 1 or 0, remaining, retry, reset
 end
 if all then for _, charge in ipairs(charges) do charge() end end
+answer[#answer + 1] = now
 return answer`);
 
-/** KEYS: the counters. ARGV: time, milliseconds since they were charged, the charges. */
+/** KEYS: the counters. ARGV: time, when they were charged by the same clock, the charges. */
 export const REFUND = script(`${LUA_COUNTERS}
-local chargedAt = now - tonumber(ARGV[2])
+local chargedAt = tonumber(ARGV[2])
 for i, key in ipairs(KEYS) do refund(key, 3 + (i - 1) * ${WORDS_OF_A_CHARGE}, chargedAt) end
 return 1`);
 
 /**
  * KEYS: a counter. ARGV: time, what is needed, what is wanted, among how many what is free is shared, a charge. Takes what
  * is needed or nothing, and of what is wanted beyond it no more than a fair part of what is left. Answers with the
- * outcome, how much was taken, and how long the window goes on that it was taken from (0: without windows).
+ * outcome, how much was taken, how long the window goes on that it was taken from (0: without windows), and the time.
  */
 export const TAKE = script(`${LUA_COUNTERS}
 local need, want, sharers = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -55,7 +56,7 @@ end
 local goesOn = 0
 if ARGV[5] == 's' then goesOn = tonumber(ARGV[8]) - now % tonumber(ARGV[8])
 elseif ARGV[5] == 'f' then goesOn = math.max(0, reset) end
-return { allowed and 1 or 0, remaining, retry, reset, taken, goesOn }`);
+return { allowed and 1 or 0, remaining, retry, reset, taken, goesOn, now }`);
 
 /** KEYS: a counter. ARGV: time, amount, window. Answers with the sum, as text: it need not be whole. */
 export const TALLY = script(`${LUA_COUNTERS}

@@ -18,6 +18,7 @@ import { leaseMs } from './lease.ts';
 import { Leases } from './leases.ts';
 import type { ScriptStore, StoreAnswer, StoreWord } from './script-store.ts';
 import { CHARGE, REFUND, TALLY } from './scripts.ts';
+import { StoreClock } from './store-clock.ts';
 import { type StoreNames, tagOf } from './store-names.ts';
 import { StoreSlots } from './store-slots.ts';
 
@@ -50,16 +51,19 @@ interface Together {
 export class StoreCounters implements CounterState {
   readonly #parts: StoreCounterParts;
   readonly #afterLoss: AfterLoss;
+  readonly #storeClock: StoreClock;
   readonly #leases: Leases;
   readonly #slots: StoreSlots;
 
   constructor(parts: StoreCounterParts) {
     this.#parts = parts;
     this.#afterLoss = new AfterLoss(parts.memory, parts.fleet, parts.clock);
+    this.#storeClock = new StoreClock(parts.clock);
     const afterLoss = this.#afterLoss;
     this.#leases = new Leases({
       ...parts,
       afterLoss,
+      storeClock: this.#storeClock,
       exactly: (charge, nowMs) => this.#exactly(charge, nowMs),
     });
     this.#slots = new StoreSlots({ ...parts, afterLoss });
@@ -136,7 +140,9 @@ export class StoreCounters implements CounterState {
     addWords(words, charge);
     const asked = store.ask(CHARGE, [names.ofCharge(charge)], words);
     if (asked === undefined) return this.#afterLoss.one(charge, nowMs);
-    return asked.then((answer) => outcomesOf(answer, 1)?.[0] ?? this.#afterLoss.one(charge, nowMs));
+    return asked.then(
+      (answer) => outcomesOf(answer, 1, this.#storeClock)?.[0] ?? this.#afterLoss.one(charge, nowMs),
+    );
   }
 
   #chargeSlot({ names, charges }: Together, nowMs: number): Awaitable<readonly LimitOutcome[]> {
@@ -144,7 +150,9 @@ export class StoreCounters implements CounterState {
     for (const charge of charges) addWords(words, charge);
     const asked = this.#parts.store.ask(CHARGE, names, words);
     if (asked === undefined) return this.#afterLoss.all(charges, nowMs);
-    return asked.then((answer) => outcomesOf(answer, charges.length) ?? this.#afterLoss.all(charges, nowMs));
+    return asked.then(
+      (answer) => outcomesOf(answer, charges.length, this.#storeClock) ?? this.#afterLoss.all(charges, nowMs),
+    );
   }
 
   /**
@@ -173,7 +181,11 @@ export class StoreCounters implements CounterState {
   async #refundSlot({ names, charges }: Together, ageMs: number, nowMs: number): Promise<void> {
     // A share may have been charged so much earlier than it was used.
     const aheadMs = Math.max(0, ...charges.filter(isLeased).map(({ rule }) => leaseMs(windowOf(rule))));
-    const words: StoreWord[] = [this.#time(nowMs), ageMs + aheadMs];
+    const isStores = this.#parts.time !== 'evaluation';
+    const chargedAtMs = isStores ? this.#storeClock.ago(ageMs + aheadMs) : Math.floor(nowMs) - ageMs;
+    // Nothing was ever charged, as far as is known here.
+    if (chargedAtMs === undefined) return;
+    const words: StoreWord[] = [this.#time(nowMs), chargedAtMs];
     for (const charge of charges) addWords(words, charge);
     await this.#parts.store.ask(REFUND, names, words);
   }
