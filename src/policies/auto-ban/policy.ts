@@ -3,6 +3,7 @@ import {
   CONTINUE,
   type CompileDeps,
   type Decision,
+  type ImposedBan,
   type ImpositionOutcome,
   type Notice,
   type Policy,
@@ -64,7 +65,7 @@ class AutoBanPolicy implements Policy {
       return ban === undefined ? undefined : reject(banned(ban.id, `${subject.caller} is banned`));
     }
     const ban = bans.imposedOn(subject, true, c.now);
-    return ban === undefined || ban.untilMs <= c.now ? undefined : reject(wouldBeBanned(ban.id));
+    return ban === undefined || ban.untilMs <= c.now ? undefined : reject(wouldBeBanned(ban));
   }
 
   #ended(c: PolicyContext, suspect: Suspect, end: RequestEnd): Awaitable<void> {
@@ -117,8 +118,9 @@ class AutoBanPolicy implements Policy {
 const banned = (id: string, reason: string): PolicyRejection =>
   new PolicyRejection('caller-banned', 'This caller may not call here.', { rule: `ban:${id}`, reason });
 
-const wouldBeBanned = (id: string): PolicyRejection =>
-  new PolicyRejection('caller-banned', 'This caller may not call here.', {
+/** As the record of an attachment in shadow has it. */
+const wouldBeBanned = ({ id, network }: ImposedBan): PolicyRejection =>
+  new PolicyRejection(network === undefined ? 'caller-banned' : 'address-banned', 'Nobody is told of this.', {
     rule: `ban:${id}`,
     reason: 'would be banned',
   });

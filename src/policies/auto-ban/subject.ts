@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto';
 import type { BanSubject, CompileDeps, PolicyContext } from '../../contract/index.ts';
+import { keyDigest } from '../../lib/key-digest.ts';
+import { RecentMap } from '../../lib/recent-map.ts';
 import { type By, type CallerKeys, callerKeys } from '../../limits/index.ts';
 
 /** Whom a request speaks against, and under which name that is counted. */
@@ -12,9 +13,9 @@ export interface Suspect {
 /** What names and ids are made of that may be shown to whoever lists the bans. */
 const PLAIN = /^[A-Za-z0-9._:@/+=-]+(?: [A-Za-z0-9._:@/+=-]+)?$/;
 const MAX_SHOWN = 128;
-/** 96 bits: nobody finds another value of the same digest, to have its bearer banned. */
-const DIGEST_LENGTH = 24;
 const DIGEST = 'sha256:';
+/** Names that are remembered: a digest costs more than all else that is done for a request. */
+const REMEMBERED = 1024;
 
 /** Tells whom a request speaks against. One that cannot be told as asked is its address. */
 export function suspects(
@@ -34,17 +35,26 @@ export function suspects(
 
 /** What a caller chose itself is a secret as likely as not: of it nothing but a digest is kept and shown. */
 function namesOf(by: By, attachment: string): (key: string) => string {
-  if (typeof by !== 'string') return (key) => `${attachment} ${digestOf(key)}`;
+  const known = new RecentMap<string, string>(REMEMBERED);
   return (key) => {
-    if (by === 'credential' && key.startsWith('consumer ')) return `consumer ${shown(key.slice(9))}`;
-    return `${by} ${shown(key)}`;
+    const remembered = known.get(key);
+    if (remembered !== undefined) return remembered;
+    const name = typeof by === 'string' ? provedName(by, key) : `${attachment} ${keyDigest(key)}`;
+    known.set(key, name);
+    return name;
   };
+}
+
+const CONSUMER = 'consumer ';
+
+/** A credential without an id is counted as its consumer, and named as that. */
+function provedName(by: string, key: string): string {
+  const isConsumer = by === 'credential' && key.startsWith(CONSUMER);
+  return isConsumer ? `${CONSUMER}${shown(key.slice(CONSUMER.length))}` : `${by} ${shown(key)}`;
 }
 
 /** One that looks like the digest of another is told by its own, or who bears it could have that other one banned. */
 function shown(name: string): string {
   const isPlain = name.length <= MAX_SHOWN && PLAIN.test(name) && !name.startsWith(DIGEST);
-  return isPlain ? name : `${DIGEST}${digestOf(name)}`;
+  return isPlain ? name : keyDigest(name);
 }
-
-const digestOf = (value: string): string => hash('sha256', value, 'hex').slice(0, DIGEST_LENGTH);
