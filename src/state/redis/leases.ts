@@ -70,8 +70,14 @@ export class Leases {
       if (outcome instanceof Promise) isLater = true;
       outcomes.push(outcome);
     }
-    if (isLater) return Promise.all(outcomes).then((all) => this.#settle(charges, all, nowMs));
-    return this.#settle(charges, outcomes.filter(isThere), nowMs);
+    if (!isLater) {
+      // Nothing has lapsed since: a share takes back what it gave.
+      const undo = (charge: Charge) =>
+        this.#leaseOf(charge, atMs)?.unspend(charge.cost) || this.#refund(charge);
+      return this.#settle(charges, outcomes.filter(isThere), nowMs, undo);
+    }
+    const undo = (charge: Charge) => this.#refund(charge);
+    return Promise.all(outcomes).then((all) => this.#settle(charges, all, nowMs, undo));
   }
 
   /** Gives back all that is held. */
@@ -88,24 +94,22 @@ export class Leases {
     charges: readonly Charge[],
     outcomes: readonly LimitOutcome[],
     nowMs: number,
+    undo: (charge: Charge) => void,
   ): readonly LimitOutcome[] {
     if (outcomes.every(({ allowed }) => allowed)) return outcomes;
     for (let i = 0; i < charges.length; i++) {
-      if (outcomes[i].allowed && charges[i].cost > 0) this.#undo(charges[i], outcomes[i], nowMs);
+      if (!outcomes[i].allowed || charges[i].cost === 0) continue;
+      if (outcomes[i].lost) void this.#parts.afterLoss.refund([charges[i]], nowMs, nowMs);
+      else undo(charges[i]);
     }
     return outcomes;
   }
 
-  #undo(charge: Charge, outcome: LimitOutcome, nowMs: number): void {
-    if (outcome.lost) return void this.#parts.afterLoss.refund([charge], nowMs, nowMs);
-    const { clock, storeClock } = this.#parts;
-    const atMs = clock.monotonic();
-    const lease = this.#leaseOf(charge, atMs);
-    if (lease?.unspend(charge.cost)) return;
-    // It may have been charged as long before as a share lasts.
-    const chargedAtMs = storeClock.ago(leaseMs(windowOf(charge)));
+  /** Gives back to the store what was used just now: it may have been charged as long before as a share lasts. */
+  #refund(charge: Charge): void {
+    const chargedAtMs = this.#parts.storeClock.ago(leaseMs(windowOf(charge)));
     if (chargedAtMs === undefined) return;
-    this.#lapsed.push({ credits: charge.cost, lapsesAtMs: atMs, chargedAtMs, charge });
+    this.#lapsed.push({ credits: charge.cost, lapsesAtMs: 0, chargedAtMs, charge });
     this.#giveBack();
   }
 

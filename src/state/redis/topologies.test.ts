@@ -50,7 +50,7 @@ describe('a store behind sentinels', () => {
       await fleet.replicated();
       fleet.primary.pause();
       await eventually(async () => (await ask()).lost === true);
-      await eventually(async () => (await ask()).lost === undefined, 15_000);
+      await eventually(async () => (await ask()).lost === undefined, 30_000);
       // The replica had the first one, and what was counted locally meanwhile stays with this node.
       assert.ok((await ask()).remaining <= 8);
       assert.deepEqual(events, ['state-lost', 'state-recovered']);
