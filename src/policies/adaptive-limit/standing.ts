@@ -69,8 +69,8 @@ export class Standing implements Conduct {
   /** A request came: brings what is known up to date, where that is due. */
   came(state: CounterState, nowMs: number): Awaitable<void> {
     this.#newRequests++;
-    // Whoever comes meanwhile goes by what is known. A clock that was set back makes nothing last longer.
-    if (nowMs < this.#freshUntilMs && this.#freshUntilMs - nowMs <= FRESH_MS) return undefined;
+    // Whoever comes meanwhile goes by what is known.
+    if (isBefore(nowMs, this.#freshUntilMs, FRESH_MS)) return undefined;
     this.#freshUntilMs = nowMs + FRESH_MS;
     const history = this.#history(state, nowMs);
     return history instanceof Promise
@@ -90,12 +90,13 @@ export class Standing implements Conduct {
   endedBadly(state: CounterState, kind: Misdeed, points: number, nowMs: number): Awaitable<void> {
     const { scopes, key } = this.caller;
     const { windowMs } = this.#behaviour;
-    this.#freshUntilMs = 0;
     const sums = together([
       state.tally(scopes.points, key, windowMs, points, nowMs),
       state.tally(scopes.kinds[kind], key, windowMs, 1, nowMs),
     ]);
-    return sums instanceof Promise ? sums.then(() => undefined) : undefined;
+    return after(sums, () => {
+      this.#freshUntilMs = 0;
+    });
   }
 
   #refresh(state: CounterState, nowMs: number): Awaitable<void> {
@@ -117,7 +118,7 @@ export class Standing implements Conduct {
   /** Learns what is usual from a caller that comes back: one that never does takes no room. */
   #history(state: CounterState, nowMs: number): Awaitable<void> {
     const { baseline } = this.#behaviour;
-    if (baseline === undefined || nowMs < this.#historyUntilMs) return undefined;
+    if (baseline === undefined || isBefore(nowMs, this.#historyUntilMs, HISTORY_FRESH_MS)) return undefined;
     if (!this.#comesBack) {
       this.#comesBack = true;
       return undefined;
@@ -175,3 +176,7 @@ export class Standing implements Conduct {
     this.letOn = { kind: 'continue', rule: this.why };
   }
 }
+
+/** A clock that was set back makes nothing last longer than it was to. */
+const isBefore = (nowMs: number, untilMs: number, longestMs: number): boolean =>
+  nowMs < untilMs && untilMs - nowMs <= longestMs;
