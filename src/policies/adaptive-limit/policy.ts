@@ -118,7 +118,7 @@ class AdaptiveLimit {
     this.#append(c, standing, cost, outcome);
     if (!outcome.allowed) return this.#refuse(standing, outcome);
     const overload = this.watch?.enter(c);
-    if (overload !== undefined) return this.#giveBack(c, caller, cost, overload);
+    if (overload !== undefined) return outcome.lost ? overload : this.#giveBack(c, caller, cost, overload);
     standing?.admitted();
     if (standing !== undefined) c.onEnd((end) => this.#ended(c, standing, end));
     return standing?.letOn ?? CONTINUE;
