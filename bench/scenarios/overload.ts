@@ -146,7 +146,7 @@ const scenario: Scenario = {
           {
             name: 'high priority not served at 5 x, part',
             value: shown((r) => r.shedding.highLost),
-            limit: 0.02,
+            limit: 0.05,
           },
         ],
       };

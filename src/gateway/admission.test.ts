@@ -101,6 +101,30 @@ describe('who is let on', () => {
     assert.equal(admission.isShedding, false);
   });
 
+  it('lets fewer be under way while it is late, and more of those that matter more', () => {
+    const admission = new Admission(4);
+    offerFor(20, admission, [100, 100, 100, 100], IDLE);
+    admission.underWay = 100;
+    offer(admission, [100, 100, 100, 100]);
+    admission.adjust(TICK_MS, LATE, PLAN);
+    // Room for 80 of the least important, and for a quarter more with each rank above.
+    const letOn = (underWay: number): boolean[] => {
+      admission.underWay = underWay;
+      return RANKS.map(
+        (rank) =>
+          offer(
+            admission,
+            RANKS.map((one) => (one === rank ? 5 : 0)),
+          )[rank] > 0,
+      );
+    };
+    assert.deepEqual(letOn(79), [true, true, true, true]);
+    assert.deepEqual(letOn(80), [true, true, true, false]);
+    assert.deepEqual(letOn(100), [true, true, false, false]);
+    assert.deepEqual(letOn(120), [true, false, false, false]);
+    assert.deepEqual(letOn(140), [false, false, false, false]);
+  });
+
   it('knows who is short of room, by what was refused in the last second', () => {
     const admission = new Admission(4);
     offerFor(20, admission, [10, 10, 10, 10], IDLE);

@@ -15,6 +15,12 @@ const OWN_SHARE = 0.5;
 const STARVED = 4;
 /** As many as come. */
 const ANY = Number.POSITIVE_INFINITY;
+/** The same for how many are under way. */
+const ROOM_DOWN = 0.8;
+const ROOM_UP = 1.1;
+const LEAST_ROOM = 8;
+/** Each next rank may have so much more. */
+const ROOM_STEP = 0.25;
 /** A queue is worked off with the rest, and no moment of bad luck closes the gate. */
 const LEAST_PART = 0.8;
 /** Of what is seen of the capacity, so much is believed each time. */
@@ -57,6 +63,10 @@ export class Admission {
   #isMemoryShort = false;
   isShedding = false;
   refusedPerMs = 0;
+  /** Requests that policies are being asked about: those wait for the pool of threads. */
+  underWay = 0;
+  /** So many of the least important may be. */
+  #room = ANY;
 
   constructor(ranks: number) {
     this.#arrived = new Float64Array(ranks);
@@ -70,6 +80,7 @@ export class Admission {
   open(): void {
     this.isShedding = false;
     this.#allowed = ANY;
+    this.#room = ANY;
     this.#calmMs = 0;
     this.#shares.fill(1);
   }
@@ -79,6 +90,10 @@ export class Admission {
     if (!this.isShedding) {
       this.#admitted++;
       return true;
+    }
+    if (this.underWay >= this.#room * (1 + ROOM_STEP * (this.#shares.length - 1 - rank))) {
+      this.refuse(rank);
+      return false;
     }
     const share = this.#shares[rank];
     this.#owed[rank] += share;
@@ -156,6 +171,8 @@ export class Admission {
   #follow(part: number, elapsedMs: number): void {
     this.#sinceFollowedMs = 0;
     // Less than what was let on, not than what might have been.
+    if (part > 1) this.#room = Math.max(LEAST_ROOM, Math.min(this.#room, this.underWay) * ROOM_DOWN);
+    else if (this.#refusedSince > 0) this.#room *= ROOM_UP;
     if (part > 1) this.#allowed = Math.min(this.#allowed, this.#admittedPerMs) * DOWN;
     // As long as nobody is refused, more would be no more.
     else if (this.#refusedSince > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;

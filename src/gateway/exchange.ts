@@ -69,6 +69,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #mustClose = false;
   #answered = false;
   #over = false;
+  /** Policies are being asked about its head. */
+  #isAsked = false;
 
   constructor(host: ExchangeHost, head: RequestHead) {
     const { services, serving, plan } = host.home;
@@ -116,19 +118,24 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const { match } = evaluation;
     // What no route takes is nobody's loss.
     const priority = match.kind === 'found' ? match.route.priority : 'low';
-    const overload = services.shedder.refusal(priority, this.host.wokenAtTick);
-    if (overload !== undefined) return this.#shed(overload, priority, view);
+    const hasWaited = services.shedder.hasWaited(this.host.wokenAtTick);
+    this.host.wokenAtTick = Number.NEGATIVE_INFINITY;
+    const overload = services.shedder.refusal(priority, hasWaited);
+    if (overload !== undefined) return this.#shed(overload, priority, view, hasWaited);
     const maxBodyBytes = match.kind === 'found' ? match.route.maxBodyBytes : undefined;
     if (maxBodyBytes !== undefined && head.hasBody)
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
+    this.#isAsked = true;
+    services.shedder.began();
     this.#settle('request', evaluation.runRequest());
   }
 
   /** Refused before anything was done for it. A proxy's connection is never left alone: it carries others too. */
-  #shed(error: PolicyRejection, priority: Priority, { peer }: RequestView): void {
+  #shed(error: PolicyRejection, priority: Priority, { peer }: RequestView, hasWaited: boolean): void {
     const { shedder } = this.host.home.services;
     shedder.count(this.plan.name, priority);
-    if (shedder.leavesAlone(this.host.wokenAtTick) && !this.plan.trusts(peer)) this.host.restSoon();
+    // Not twice in a row: what is sent next is to have a chance.
+    if (shedder.areMany && !hasWaited && !this.plan.trusts(peer)) this.host.restSoon();
     this.refuse(error);
   }
 
@@ -213,6 +220,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     else this.#judgeBody();
   }
 
+  #decided(): void {
+    if (!this.#isAsked) return;
+    this.#isAsked = false;
+    this.host.home.services.shedder.decided();
+  }
+
   #judgeBody(): void {
     const body = new BufferedBody(this.buffered?.bytes ?? NO_BYTES);
     this.#settle('requestBody', this.evaluation.runRequestBody(body));
@@ -255,6 +268,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #judged(phase: 'request' | 'requestBody', verdict: Verdict): void {
+    this.#decided();
     if (phase === 'request') this.#requestJudged(verdict);
     else if (verdict.kind !== 'forward') this.conclude(verdict);
     else this.#forward();
@@ -403,6 +417,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#decided();
     this.#bodyUse = 'later';
     this.buffered = undefined;
     this.#forwarding?.abandon();

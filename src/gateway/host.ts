@@ -43,7 +43,7 @@ export interface ExchangeHost {
   /** The same with a reset: for an answer that only the end of the connection ends. */
   reset(): void;
   /** When it was last read again after it had been left alone for long, as a tick of the shedder; negative for never. */
-  readonly wokenAtTick: number;
+  wokenAtTick: number;
   /** Once this exchange is over the client is not read for a while. */
   restSoon(): void;
   /** Gives the raw socket away, its reads to `receiver`; returns what the client sent ahead. */

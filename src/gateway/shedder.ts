@@ -70,14 +70,24 @@ export class Shedder {
     this.#restMs = Math.min(plan.retryAfterMs, MOST_REST_MS);
   }
 
-  /** Why a request may not be served, or undefined when it may. `wokenAtTick`: when its connection was read again. */
-  refusal(priority: Priority, wokenAtTick: number): PolicyRejection | undefined {
+  /** Why a request may not be served, or undefined when it may. */
+  refusal(priority: Priority, hasWaited: boolean): PolicyRejection | undefined {
     const rank = RANKS[priority];
     const admission = this.#admission;
     // What came while nobody read has waited too long to be worth more than what comes now.
-    if (this.hasWaited(wokenAtTick) && admission.isShort(rank)) admission.refuse(rank);
+    if (hasWaited && admission.isShort(rank)) admission.refuse(rank);
     else if (admission.admits(rank)) return undefined;
     return this.#rejection;
+  }
+
+  /** A request that was let on is asked about. */
+  began(): void {
+    this.#admission.underWay++;
+  }
+
+  /** It was decided about. */
+  decided(): void {
+    this.#admission.underWay--;
   }
 
   /** Whether what is read now was sent while nobody read. */
@@ -105,12 +115,9 @@ export class Shedder {
     return counter;
   }
 
-  /**
-   * Whether the connection of a refused request is to be left alone: each refusal costs, and these are many. Not twice in
-   * a row: what is sent next is to have a chance.
-   */
-  leavesAlone(wokenAtTick: number): boolean {
-    return this.#admission.refusedPerMs > REFUSALS_PER_MS && !this.hasWaited(wokenAtTick);
+  /** Whether connections of refused requests are to be left alone: each refusal costs, and these are many. */
+  get areMany(): boolean {
+    return this.#admission.refusedPerMs > REFUSALS_PER_MS;
   }
 
   rest(connection: Resting): void {
