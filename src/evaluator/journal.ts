@@ -17,6 +17,10 @@ const OF_THE_HOP: ReadonlySet<FieldKind> = new Set([
   FieldKind.HOP_BY_HOP,
 ]);
 
+/** Names that may be edited. Policies say the same few with each request, which are then looked at once. */
+const SOUND_NAMES = new Set<string>();
+const MAX_SOUND_NAMES = 500;
+
 /**
  * The edits of one request in the order asked, as flat triples: operation, name, value. Nothing is allocated
  * until a policy edits. A mark and a rewind take back what a failing policy had asked.
@@ -125,11 +129,16 @@ function askToRemove(edits: readonly string[], at: number, into: EditJournal): v
  * LF must not split a message: the policy fails instead.
  */
 function checkField(name: string, value: string): void {
+  if (!SOUND_NAMES.has(name)) checkName(name);
+  if (!isFieldValue(value))
+    throw new TypeError(`the value for header "${name}" has characters a header cannot carry`);
+}
+
+function checkName(name: string): void {
   if (!isFieldName(name)) throw new TypeError('a header name is not a token');
   if (OF_THE_HOP.has(fieldKind(name)))
     throw new TypeError(`the header "${name}" is the gateway's own to set`);
-  if (!isFieldValue(value))
-    throw new TypeError(`the value for header "${name}" has characters a header cannot carry`);
+  if (SOUND_NAMES.size < MAX_SOUND_NAMES) SOUND_NAMES.add(name);
 }
 
 /** A refusal's or answer's own fields go into a head as they are: throws TypeError where they may not. */

@@ -86,11 +86,12 @@ const secondsOf = (windowMs: number | undefined): number | undefined =>
  * one list.
  */
 class DraftHeaders implements LimitHeaders {
-  readonly #names: readonly string[];
+  /** What each member begins with, up to what is left. */
+  readonly #starts: readonly string[];
   readonly #policy: string;
 
   constructor(limits: readonly ToldLimit[]) {
-    this.#names = limits.map(({ name }) => `"${name}"`);
+    this.#starts = limits.map(({ name }, i) => `${i === 0 ? '' : ', '}"${name}";r=`);
     this.#policy = limits
       .map(({ name, limit, windowMs }) => {
         const seconds = secondsOf(windowMs);
@@ -106,15 +107,13 @@ class DraftHeaders implements LimitHeaders {
 
   appendAll({ edits }: PolicyContext, outcomes: readonly LimitOutcome[], returned: number): void {
     let members = '';
-    for (let i = 0; i < outcomes.length; i++) {
-      members += `${i === 0 ? '' : ', '}${this.#member(i, outcomes[i], returned)}`;
-    }
+    for (let i = 0; i < outcomes.length; i++) members += this.#member(i, outcomes[i], returned);
     edits.appendResponseHeader('RateLimit-Policy', this.#policy);
     edits.appendResponseHeader('RateLimit', members);
   }
 
   #member(i: number, outcome: LimitOutcome, returned: number): string {
-    return `${this.#names[i]};r=${leftOf(outcome, returned)};t=${wholeSeconds(untilMs(outcome))}`;
+    return `${this.#starts[i]}${leftOf(outcome, returned)};t=${wholeSeconds(untilMs(outcome))}`;
   }
 }
 
