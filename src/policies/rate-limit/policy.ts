@@ -10,7 +10,7 @@ import {
   type PolicyDefinition,
   reject,
 } from '../../contract/index.ts';
-import { InternalError, PolicyRejection } from '../../errors.ts';
+import { ConfigError, type ConfigIssue, InternalError, PolicyRejection } from '../../errors.ts';
 import {
   type CallerKey,
   type CallerKeys,
@@ -56,16 +56,28 @@ interface Parts {
   readonly counts: CountedAnswers | undefined;
 }
 
+/** Throws ConfigError with the faults of every part. */
 function partsOf(config: RateLimitConfig, deps: CompileDeps): Parts {
-  const limits = readLimits(config, limitName(deps.attachment, deps.route));
-  return {
-    attachment: deps.attachment,
-    limits,
-    keys: callerKeys(config.by, deps),
-    cost: requestCost(config.cost, deps),
-    headers: limitHeaders(config.headers, limits),
-    counts: config.count === undefined ? undefined : countedAnswers(config.count),
-  };
+  const issues: ConfigIssue[] = [];
+  const limits = partOf(issues, () => readLimits(config, limitName(deps.attachment, deps.route)));
+  const keys = partOf(issues, () => callerKeys(config.by, deps));
+  const cost = partOf(issues, () => requestCost(config.cost, deps));
+  const { count } = config;
+  const counts = count === undefined ? undefined : partOf(issues, () => countedAnswers(count));
+  if (limits === undefined || keys === undefined || cost === undefined || issues.length > 0)
+    throw new ConfigError(issues);
+  const headers = limitHeaders(config.headers, limits);
+  return { attachment: deps.attachment, limits, keys, cost, headers, counts };
+}
+
+function partOf<T>(issues: ConfigIssue[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    issues.push(...error.issues);
+    return undefined;
+  }
 }
 
 /** `limit` and `window`: the counter has the attachment's own scope, and nothing is made but its outcome. */
