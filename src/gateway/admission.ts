@@ -1,7 +1,7 @@
 import type { OverloadPlan, WorkerLoad } from '../contract/index.ts';
 
 /** While requests are refused, the loop is held to this part of what made it begin, so that it does not begin again at once. */
-const HELD_PART = 0.25;
+const HELD_PART = 0.1;
 /** The loop cannot be held to less than a few requests of a usual price. */
 const LEAST_HELD_MS = 2;
 /** So much less or more is let on (as DAGOR does: down fast, up slowly), by the last of the two where the loop is far from late. */

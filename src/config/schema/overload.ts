@@ -19,7 +19,7 @@ export const OverloadSchema = Type.Union(
       {
         lag: Type.Optional(
           durationText(
-            'How late a worker’s event loop may be for a tenth of a second on end. Once it is, requests are refused until it is late by no more than a quarter of this.',
+            'How long requests may wait for a worker’s event loop, or for the pool of threads that verifies signatures, for a tenth of a second on end. Once they do, some are refused, until the others wait no longer than a tenth of this.',
             DEFAULT_OVERLOAD.lag,
           ),
         ),
