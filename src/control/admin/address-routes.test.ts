@@ -146,7 +146,12 @@ describe('bans', () => {
     };
     const listed = await app.inject({ url: '/api/bans', headers });
     assert.deepEqual(listed.json(), { bans: [shown] });
-    for (const which of ['b1', imposed.caller, 'route:orders/auto-ban sha256:0Zc3tq-Mb_S7vX1y2z3A4B']) {
+    for (const which of [
+      'b1',
+      imposed.caller,
+      `consumer ${'m'.repeat(128)}`,
+      'route:orders/auto-ban sha256:0Zc3tq-Mb_S7vX1y2z3A4B',
+    ]) {
       const url = `/api/bans/${encodeURIComponent(which)}`;
       const ended = await app.inject({ method: 'DELETE', url, headers: { ...AUTH, ...HOST } });
       assert.deepEqual([ended.statusCode, ended.json(), lifted.at(-1)], [200, shown, which]);

@@ -25,6 +25,8 @@ const DEFAULT_MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_ID_BYTES = 8;
+/** Names of callers are the longest that stand in a path. Each route has bounds of its own. */
+const MAX_PARAM_LENGTH = 500;
 
 /** Builds the server; see `createAdminServer`. */
 export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
@@ -38,6 +40,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     genReqId: () => deps.random.hex(REQUEST_ID_BYTES),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: onError,
     clientErrorHandler: answerClientError,
   };
