@@ -235,6 +235,8 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
         this.#named(reader, place, proxy, header);
       },
       onNoHeader: (cause) => {
+        // Now, and not when the system has closed it: whoever sees it closed may come next.
+        place.leave();
         if (cause !== 'ended') this.#refusals.count(this.#plan.name, 'proxy-header', cause);
       },
     });
