@@ -109,21 +109,21 @@ class Threshold {
 
   refusal(c: PolicyContext, key: string): Awaitable<Decision | undefined> {
     const { refused } = c.shadow ? this.#shadowScopes : this.#scopes;
-    const outcome = c.deps.state.gcra(refused, key, this.#refusal, 0, c.now);
+    const outcome = c.deps.state.gcra(refused, key, this.#refusal, 0, c.deps.clock.now());
     return outcome instanceof Promise ? outcome.then(refusalOf) : refusalOf(outcome);
   }
 
   async count(c: PolicyContext, key: string): Promise<void> {
     const { state } = c.deps;
     const scopes = c.shadow ? this.#shadowScopes : this.#scopes;
-    const stop = await state.gcra(scopes.stop, key, this.#stop, 1, c.now);
-    const slow = await state.gcra(scopes.slow, key, this.#slow, 1, c.now);
+    const stop = await state.gcra(scopes.stop, key, this.#stop, 1, c.deps.clock.now());
+    const slow = await state.gcra(scopes.slow, key, this.#slow, 1, c.deps.clock.now());
     const seconds = this.#secondsFor(stop, slow);
     if (seconds === 0) return;
     // Only what is missing: guesses that were under way together must not fill it so that a ban finds no room.
-    const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, c.now);
+    const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, c.deps.clock.now());
     const missing = seconds - Math.floor(resetMs / SECOND_MS);
-    if (missing > 0) await state.gcra(scopes.refused, key, this.#refusal, missing, c.now);
+    if (missing > 0) await state.gcra(scopes.refused, key, this.#refusal, missing, c.deps.clock.now());
   }
 
   #secondsFor(stop: LimitOutcome, slow: LimitOutcome): number {

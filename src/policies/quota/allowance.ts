@@ -42,7 +42,8 @@ export class Allowance {
     this.#byAddress = new Rules(level, sharing, { attachment, by: ADDRESS, unproven: true }, fallback);
   }
 
-  charge(c: PolicyContext, cost: number): QuotaCharge {
+  /** For a request that is counted at `atMs`. */
+  charge(c: PolicyContext, cost: number, atMs: number): QuotaCharge {
     const { scope, key } = this.#keys(c);
     const isAsked = scope === this.#attachment;
     const rules = isAsked ? this.#asked : this.#byAddress;
@@ -52,7 +53,7 @@ export class Allowance {
       scope: face.scope,
       key: isAsked && this.#digests !== undefined ? this.#digests.of(key) : key,
       cost,
-      rule: face.rule(this.#windows.at(c.now)),
+      rule: face.rule(this.#windows.at(atMs)),
     };
   }
 }

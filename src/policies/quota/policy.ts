@@ -49,6 +49,8 @@ interface Attempt {
   readonly of: readonly Told[];
   readonly charges: readonly Charge[];
   readonly outcomes: readonly LimitOutcome[];
+  /** When it is counted: policies before may have let the request wait, beyond the end of the window it came in. */
+  readonly atMs: number;
 }
 
 class QuotaPolicy implements Policy {
@@ -82,12 +84,13 @@ class QuotaPolicy implements Policy {
   request(c: PolicyContext): Awaitable<Decision> {
     const cost = this.#cost.of(c);
     const first = this.#first;
+    const atMs = c.deps.clock.now();
     const charges: Charge[] = [];
-    for (const { allowance } of first) charges.push(allowance.charge(c, cost));
-    const outcomes = c.deps.state.charge(charges, c.now);
+    for (const { allowance } of first) charges.push(allowance.charge(c, cost, atMs));
+    const outcomes = c.deps.state.charge(charges, atMs);
     return outcomes instanceof Promise
-      ? outcomes.then((later) => this.#decide(c, cost, { of: first, charges, outcomes: later }))
-      : this.#decide(c, cost, { of: first, charges, outcomes });
+      ? outcomes.then((later) => this.#decide(c, cost, { of: first, charges, outcomes: later, atMs }))
+      : this.#decide(c, cost, { of: first, charges, outcomes, atMs });
   }
 
   #decide(c: PolicyContext, cost: number, attempt: Attempt): Awaitable<Decision> {
@@ -95,15 +98,16 @@ class QuotaPolicy implements Policy {
     const second = this.#second;
     const isSpilling = second !== undefined && !own.allowed && wider.every((outcome) => outcome.allowed);
     if (!isSpilling || this.#isUnknown(own)) return this.#conclude(c, cost, attempt, own);
-    const charges = second.map(({ allowance }) => allowance.charge(c, cost));
-    const outcomes = c.deps.state.charge(charges, c.now);
+    const atMs = c.deps.clock.now();
+    const charges = second.map(({ allowance }) => allowance.charge(c, cost, atMs));
+    const outcomes = c.deps.state.charge(charges, atMs);
     return outcomes instanceof Promise
-      ? outcomes.then((later) => this.#conclude(c, cost, { of: second, charges, outcomes: later }, own))
-      : this.#conclude(c, cost, { of: second, charges, outcomes }, own);
+      ? outcomes.then((later) => this.#conclude(c, cost, { of: second, charges, outcomes: later, atMs }, own))
+      : this.#conclude(c, cost, { of: second, charges, outcomes, atMs }, own);
   }
 
   #conclude(c: PolicyContext, cost: number, attempt: Attempt, own: LimitOutcome): Decision {
-    const { of, charges, outcomes } = attempt;
+    const { of, charges, outcomes, atMs } = attempt;
     const lost = [own, ...outcomes].find((outcome) => outcome.lost);
     if (lost !== undefined) noteLoss(c, this.#attachment, lost);
     const worst = longestWait(outcomes);
@@ -113,8 +117,8 @@ class QuotaPolicy implements Policy {
       return reject(limitsUnavailable(deciding.allowance.level.name));
     this.#own.headers?.appendAll(c, [own], refusing === undefined ? 0 : cost);
     if (deciding !== this.#own) deciding.headers?.append(c, outcomes[Math.max(0, worst)]);
-    if (refusing !== undefined) return reject(usedUp(c, deciding, refusing));
-    if (lost === undefined) this.#giveBackAtEnd(c, charges);
+    if (refusing !== undefined) return reject(usedUp(atMs, deciding, refusing));
+    if (lost === undefined) this.#giveBackAtEnd(c, charges, atMs);
     return CONTINUE;
   }
 
@@ -124,11 +128,10 @@ class QuotaPolicy implements Policy {
   }
 
   /** Under way a request counts, since nobody knows better; then it is known how it was answered. */
-  #giveBackAtEnd(c: PolicyContext, charges: readonly Charge[]): void {
+  #giveBackAtEnd(c: PolicyContext, charges: readonly Charge[], chargedAtMs: number): void {
     const counted = this.#counted;
     if (counted === undefined) return;
     const { state, clock } = c.deps;
-    const chargedAtMs = c.now;
     c.onEnd((end) => (counted(end) ? undefined : state.refund(charges, chargedAtMs, clock.now())));
   }
 }
@@ -148,7 +151,7 @@ function longestWait(outcomes: readonly LimitOutcome[]): number {
   return longest;
 }
 
-function usedUp(c: PolicyContext, { allowance }: Told, outcome: LimitOutcome): PolicyRejection {
+function usedUp(atMs: number, { allowance }: Told, outcome: LimitOutcome): PolicyRejection {
   const { name, limit, period } = allowance.level;
   const { retryAfterMs, full } = outcome;
   const reason = full === true ? NO_ROOM : `more than ${limit} per ${period.word}`;
@@ -156,7 +159,7 @@ function usedUp(c: PolicyContext, { allowance }: Told, outcome: LimitOutcome): P
   if (!Number.isFinite(retryAfterMs))
     return new PolicyRejection('quota-exceeded', `The quota "${name}" is used up.`, { rule: name, reason });
   const seconds = wholeSeconds(retryAfterMs);
-  const renewsAt = new Date(Math.ceil((c.now + retryAfterMs) / 1000) * 1000).toISOString();
+  const renewsAt = new Date(Math.ceil((atMs + retryAfterMs) / 1000) * 1000).toISOString();
   const detail = `The quota "${name}" is used up until ${renewsAt.replace('.000Z', 'Z')}.`;
   return new PolicyRejection('quota-exceeded', detail, {
     rule: name,

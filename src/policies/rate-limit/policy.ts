@@ -56,6 +56,17 @@ interface Parts {
   readonly counts: CountedAnswers | undefined;
 }
 
+/** What one request is charged. */
+interface Use {
+  readonly caller: CallerKey;
+  readonly cost: number;
+  /**
+   * When it is counted, which may be long after it came: policies before may have let it wait. Counted by when it came, it
+   * would set the clock of the counter back by more than a window, and the next in time would find all of it given back.
+   */
+  readonly atMs: number;
+}
+
 /** Throws ConfigError with the faults of every part. */
 function partsOf(config: RateLimitConfig, deps: CompileDeps): Parts {
   const issues: ConfigIssue[] = [];
@@ -94,43 +105,38 @@ class OneLimit implements Policy {
 
   request(c: PolicyContext): Awaitable<Decision> {
     const caller = this.#parts.keys(c);
-    const cost = this.#parts.cost.of(c);
-    const outcome = this.#count(c, caller, cost);
-    if (outcome instanceof Promise) return this.#decideLater(c, caller, cost, outcome);
-    return this.#decide(c, caller, cost, outcome);
+    const use = { caller, cost: this.#parts.cost.of(c), atMs: c.deps.clock.now() };
+    const outcome = this.#count(c, use);
+    if (outcome instanceof Promise) return this.#decideLater(c, use, outcome);
+    return this.#decide(c, use, outcome);
   }
 
   /** Apart, so that what it keeps for later is not made for a request that is decided at once. */
-  async #decideLater(
-    c: PolicyContext,
-    caller: CallerKey,
-    cost: number,
-    outcome: Promise<LimitOutcome>,
-  ): Promise<Decision> {
-    return this.#decide(c, caller, cost, await outcome);
+  async #decideLater(c: PolicyContext, use: Use, outcome: Promise<LimitOutcome>): Promise<Decision> {
+    return this.#decide(c, use, await outcome);
   }
 
-  #count(c: PolicyContext, { scope, key }: CallerKey, cost: number): Awaitable<LimitOutcome> {
+  #count(c: PolicyContext, { caller: { scope, key }, cost, atMs }: Use): Awaitable<LimitOutcome> {
     const { state } = c.deps;
     const limit = this.#limit;
-    if (limit.algorithm === 'sliding-window') return state.slidingWindow(scope, key, limit, cost, c.now);
-    if (limit.algorithm !== 'fixed-window') return state.gcra(scope, key, limit, cost, c.now);
-    const outcomes = state.charge([chargeOf(limit, scope, key, cost, c.now)], c.now);
+    if (limit.algorithm === 'sliding-window') return state.slidingWindow(scope, key, limit, cost, atMs);
+    if (limit.algorithm !== 'fixed-window') return state.gcra(scope, key, limit, cost, atMs);
+    const outcomes = state.charge([chargeOf(limit, scope, key, cost, atMs)], atMs);
     return outcomes instanceof Promise ? outcomes.then(only) : only(outcomes);
   }
 
-  #decide(c: PolicyContext, caller: CallerKey, cost: number, outcome: LimitOutcome): Decision {
+  #decide(c: PolicyContext, use: Use, outcome: LimitOutcome): Decision {
     const { attachment, headers, counts } = this.#parts;
     noteLoss(c, attachment, outcome);
     if (isUnknown(this.#limit, outcome)) return reject(limitsUnavailable(this.#limit.name));
     headers?.append(c, outcome);
     if (!outcome.allowed) return this.#refuse(outcome);
-    if (counts !== undefined && !outcome.lost) this.#watch(c, counts, caller, cost);
+    if (counts !== undefined && !outcome.lost) this.#watch(c, counts, use);
     return CONTINUE;
   }
 
-  #watch(c: PolicyContext, counts: CountedAnswers, { scope, key }: CallerKey, cost: number): void {
-    giveBackAtEnd(c, counts, (nowMs) => [chargeOf(this.#limit, scope, key, cost, nowMs)]);
+  #watch(c: PolicyContext, counts: CountedAnswers, { caller: { scope, key }, cost, atMs }: Use): void {
+    giveBackAtEnd(c, counts, atMs, () => [chargeOf(this.#limit, scope, key, cost, atMs)]);
   }
 
   #refuse(outcome: LimitOutcome): Decision {
@@ -157,26 +163,25 @@ class SeveralLimits implements Policy {
 
   request(c: PolicyContext): Awaitable<Decision> {
     const caller = this.#parts.keys(c);
-    const cost = this.#parts.cost.of(c);
-    const outcomes = c.deps.state.charge(this.#charges(caller, cost, c.now), c.now);
-    if (outcomes instanceof Promise) return this.#decideLater(c, caller, cost, outcomes);
-    return this.#decide(c, caller, cost, outcomes);
+    const use = { caller, cost: this.#parts.cost.of(c), atMs: c.deps.clock.now() };
+    const outcomes = c.deps.state.charge(this.#charges(use), use.atMs);
+    if (outcomes instanceof Promise) return this.#decideLater(c, use, outcomes);
+    return this.#decide(c, use, outcomes);
   }
 
   async #decideLater(
     c: PolicyContext,
-    caller: CallerKey,
-    cost: number,
+    use: Use,
     outcomes: Promise<readonly LimitOutcome[]>,
   ): Promise<Decision> {
-    return this.#decide(c, caller, cost, await outcomes);
+    return this.#decide(c, use, await outcomes);
   }
 
-  #charges({ scope, key }: CallerKey, cost: number, nowMs: number): readonly Charge[] {
+  #charges({ caller: { scope, key }, cost, atMs }: Use): readonly Charge[] {
     const { limits } = this.#parts;
     const scopes = this.#scopesOf(scope);
     const charges: Charge[] = [];
-    for (let i = 0; i < limits.length; i++) charges.push(chargeOf(limits[i], scopes[i], key, cost, nowMs));
+    for (let i = 0; i < limits.length; i++) charges.push(chargeOf(limits[i], scopes[i], key, cost, atMs));
     return charges;
   }
 
@@ -189,7 +194,7 @@ class SeveralLimits implements Policy {
     return scopes;
   }
 
-  #decide(c: PolicyContext, caller: CallerKey, cost: number, outcomes: readonly LimitOutcome[]): Decision {
+  #decide(c: PolicyContext, use: Use, outcomes: readonly LimitOutcome[]): Decision {
     const { attachment, limits, headers, counts } = this.#parts;
     let lost: LimitOutcome | undefined;
     let isAllowed = true;
@@ -202,14 +207,14 @@ class SeveralLimits implements Policy {
     }
     if (lost !== undefined) noteLoss(c, attachment, lost);
     if (!isKnown) return reject(limitsUnavailable(namesOf(this.#refusing(outcomes))));
-    headers?.appendAll(c, outcomes, isAllowed ? 0 : cost);
+    headers?.appendAll(c, outcomes, isAllowed ? 0 : use.cost);
     if (!isAllowed) return this.#refuse(outcomes);
-    if (counts !== undefined && lost === undefined) this.#watch(c, counts, caller, cost);
+    if (counts !== undefined && lost === undefined) this.#watch(c, counts, use);
     return CONTINUE;
   }
 
-  #watch(c: PolicyContext, counts: CountedAnswers, caller: CallerKey, cost: number): void {
-    giveBackAtEnd(c, counts, (nowMs) => this.#charges(caller, cost, nowMs));
+  #watch(c: PolicyContext, counts: CountedAnswers, use: Use): void {
+    giveBackAtEnd(c, counts, use.atMs, () => this.#charges(use));
   }
 
   #refusing(outcomes: readonly LimitOutcome[]): readonly Limit[] {
@@ -238,12 +243,12 @@ class SeveralLimits implements Policy {
 function giveBackAtEnd(
   c: PolicyContext,
   counts: CountedAnswers,
-  charges: (nowMs: number) => readonly Charge[],
+  chargedAtMs: number,
+  charges: () => readonly Charge[],
 ): void {
   c.onEnd((end) => {
     if (counts(end)) return;
-    const nowMs = c.deps.clock.now();
-    return c.deps.state.refund(charges(nowMs), c.now, nowMs);
+    return c.deps.state.refund(charges(), chargedAtMs, c.deps.clock.now());
   });
 }
 
