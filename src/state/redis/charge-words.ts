@@ -25,12 +25,12 @@ export const mostOf = (charge: Charge): number =>
 
 const NEVER = -1;
 
-/** Whole numbers, or undefined where the answer is something else: then nobody knows what was counted. */
+/** Whole numbers from -1, or undefined where the answer is something else: then nobody knows what was counted. */
 export function numbersOf(answer: StoreAnswer | undefined, least: number): readonly number[] | undefined {
   if (!Array.isArray(answer) || answer.length < least) return undefined;
   const numbers: number[] = [];
   for (const one of answer) {
-    if (typeof one !== 'number') return undefined;
+    if (typeof one !== 'number' || !Number.isSafeInteger(one) || one < NEVER) return undefined;
     numbers.push(one);
   }
   return numbers;

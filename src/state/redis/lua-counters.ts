@@ -16,12 +16,15 @@ end
 local NEVER = -1
 local REMEMBERED_WINDOWS = 8
 
+-- Neither "nan" nor "inf", which Lua takes for numbers: what this did not write is a fault, and then nothing is admitted.
+local NUMBER = '([-+.%de]+)'
+
 local function text(number) return string.format('%.17g', number) end
 
 local function load(key)
   local stored = redis.call('GET', key)
   if not stored then return 0, 0, 0, 0 end
-  local time, level, previous, idleAt = string.match(stored, '^(%S+) (%S+) (%S+) (%S+)$')
+  local time, level, previous, idleAt = string.match(stored, '^' .. NUMBER .. ' ' .. NUMBER .. ' ' .. NUMBER .. ' ' .. NUMBER .. '$')
   return tonumber(time), tonumber(level), tonumber(previous), tonumber(idleAt)
 end
 
