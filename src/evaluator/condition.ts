@@ -140,6 +140,17 @@ export function compileTextExpression(source: string): (c: PolicyContext) => str
   };
 }
 
+/** Whether an expression that compiles asks for nothing of the request, and so gives the same for each. */
+export function isConstantExpression(source: string): boolean {
+  try {
+    compileExpression(source, { variables: {} });
+    return true;
+  } catch (error) {
+    if (error instanceof ExpressionError) return false;
+    throw error;
+  }
+}
+
 /** As a condition, but an expression that gives a whole number: what a request costs, say. */
 export function compileWholeExpression(source: string): (c: PolicyContext) => number {
   const run = compiled(source, 'int');

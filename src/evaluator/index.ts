@@ -1,6 +1,11 @@
 export { makeAttachment, makePipeline } from './attachment.ts';
 export { BufferedBody } from './body.ts';
-export { compileCondition, compileTextExpression, compileWholeExpression } from './condition.ts';
+export {
+  compileCondition,
+  compileTextExpression,
+  compileWholeExpression,
+  isConstantExpression,
+} from './condition.ts';
 export { evaluate, type Judgement, type WholeRequest } from './evaluate.ts';
 export { Evaluation, type Verdict } from './evaluation.ts';
 export { type HostParts, parseHost } from './host.ts';

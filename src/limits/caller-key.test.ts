@@ -142,6 +142,8 @@ describe('who a request is counted for', () => {
     [{ expression: 'request.path ==' }, undefined],
     [{ expression: 'request.path == "/"' }, undefined],
     [{ expression: 'now' }, undefined],
+    [{ expression: '""' }, 'say by: route to count all together'],
+    [{ expression: '"all" + string(1 / 0)' }, 'say by: route to count all together'],
   ];
   for (const [by, suggestion] of faults) {
     it(`is refused at compile: ${JSON.stringify(by)}`, () => {

@@ -1,5 +1,6 @@
 import type { CompileDeps, PolicyContext } from '../contract/index.ts';
-import { compileTextExpression } from '../evaluator/index.ts';
+import { ConfigError } from '../errors.ts';
+import { compileTextExpression, isConstantExpression } from '../evaluator/index.ts';
 import { networkKey } from '../lib/ip-address.ts';
 import { type Static, Type } from '../lib/schema.ts';
 import { expressionAt } from './expression-at.ts';
@@ -183,6 +184,9 @@ function headerKey(c: PolicyContext, name: string): string | undefined {
 
 function expressionKey(source: string, path: string): OwnKey {
   const run = expressionAt(path, () => compileTextExpression(source));
+  // A text for all is one count for all, and an empty one would count everybody by address: neither is what was meant.
+  if (isConstantExpression(source))
+    throw ConfigError.at(path, 'is the same for every request', 'say by: route to count all together');
   return (c) => {
     try {
       return run(c);

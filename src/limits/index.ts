@@ -22,4 +22,4 @@ export { MISDEEDS, type Misdeed, misdeedOf, refusalIn } from './misdeeds.ts';
 export { limitsUnavailable, noteLoss } from './refusals.ts';
 export { type CostOption, costIssue, costSchema, type RequestCost, requestCost } from './request-cost.ts';
 export { prioritySchema, type RequestPriority, requestPriority } from './request-priority.ts';
-export { SHARING_FIELDS, sharingOf } from './sharing.ts';
+export { SHARING_FIELDS, STATE_LOSS_FIELD, sharingOf } from './sharing.ts';

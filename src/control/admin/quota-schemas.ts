@@ -1,7 +1,11 @@
 import { type Static, Type } from '../../lib/schema.ts';
 import { strict, Time } from './schemas.ts';
 
-const Id = Type.String({ pattern: '^[0-9a-f]{24}$', description: 'Of a quota and a caller.' });
+const Id = Type.String({
+  pattern: '^[0-9a-f]{24}$',
+  patternErrorMessage: 'must be 24 hexadecimal digits, as in the list of quotas',
+  description: 'Of a quota and a caller.',
+});
 /** Nothing that could write into a terminal or a log. */
 const Reason = Type.String({
   maxLength: 500,

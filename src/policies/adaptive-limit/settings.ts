@@ -1,7 +1,7 @@
 import type { GcraRule, Priority } from '../../contract/index.ts';
 import { PRIORITIES } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
-import { DURATION_FORM, formatDuration, parseDuration } from '../../lib/duration.ts';
+import { formatDuration, parseDuration } from '../../lib/duration.ts';
 import { kongWindowOf, MISDEEDS, type Misdeed, sharingOf } from '../../limits/index.ts';
 import { ruleFault } from '../../state/index.ts';
 import type { AdaptiveLimitConfig } from './schema.ts';
@@ -99,7 +99,7 @@ function countFaults(
 
 function durationAt(text: string, path: string, issues: ConfigIssue[]): number {
   const ms = parseDuration(text) ?? 0;
-  if (ms === 0) issues.push({ path, message: `is not ${DURATION_FORM}` });
+  if (ms === 0) issues.push({ path, message: 'must be more than 0' });
   else if (ms > MAX_WINDOW_MS) issues.push({ path, message: 'is longer than 366d' });
   return ms;
 }

@@ -39,7 +39,11 @@ export const autoBanSchema = Type.Object(
         default: DEFAULTS.growth,
       }),
     ),
-    maxBan: Type.Optional(duration('The longest that a ban becomes.', { default: DEFAULTS.maxBan })),
+    maxBan: Type.Optional(
+      duration('The longest that a ban becomes; left out, never less than `ban`.', {
+        default: DEFAULTS.maxBan,
+      }),
+    ),
     forget: Type.Optional(
       duration('Time after the end of a ban after which the next one is a first one again.', {
         default: DEFAULTS.forget,

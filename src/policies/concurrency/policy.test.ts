@@ -284,11 +284,11 @@ describe('concurrency', () => {
 
   it('tells the state how it is to be counted', async () => {
     const { state, rules } = listening();
-    const config: ConcurrencyConfig = { limit: 7, counting: 'leased', onStateLoss: 'open' };
+    const config: ConcurrencyConfig = { limit: 7, onStateLoss: 'open' };
     const policy = await concurrency.compile(config, deps());
     await policy.request?.(policyContext({ state }));
     assert.deepEqual(rules, [
-      { limit: 7, queue: 0, waitMs: 1000, priority: 'normal', counting: 'leased', onLoss: 'open' },
+      { limit: 7, queue: 0, waitMs: 1000, priority: 'normal', counting: 'exact', onLoss: 'open' },
     ]);
   });
 

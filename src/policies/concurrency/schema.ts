@@ -1,7 +1,7 @@
 import type { PolicyOutline } from '../../contract/index.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
-import { bySchema, needsIdentity, prioritySchema, SHARING_FIELDS } from '../../limits/index.ts';
+import { bySchema, needsIdentity, prioritySchema, STATE_LOSS_FIELD } from '../../limits/index.ts';
 
 const duration = (description: string, more: object = {}) =>
   Type.String({
@@ -70,7 +70,7 @@ export const concurrencySchema = Type.Object(
         examples: ['at-once'],
       }),
     ),
-    ...SHARING_FIELDS,
+    ...STATE_LOSS_FIELD,
   },
   {
     additionalProperties: false,

@@ -1,6 +1,6 @@
 import { PRIORITIES, type Priority, type SlotRule } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
-import { DURATION_FORM, parseDuration } from '../../lib/duration.ts';
+import { parseDuration } from '../../lib/duration.ts';
 import { sharingOf } from '../../limits/index.ts';
 import type { ConcurrencyConfig } from './schema.ts';
 
@@ -54,6 +54,6 @@ export function readSettings(config: ConcurrencyConfig): Settings {
 
 function duration(path: string, text: string, issues: ConfigIssue[]): number {
   const ms = parseDuration(text) ?? 0;
-  if (ms === 0) issues.push({ path, message: `is not ${DURATION_FORM}` });
+  if (ms === 0) issues.push({ path, message: 'must be more than 0' });
   return ms;
 }

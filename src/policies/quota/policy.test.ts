@@ -166,8 +166,8 @@ describe('quota: what is counted', () => {
       [{ by: 'group' }, { consumer: 'a', group: 'a' }],
       [{ by: { header: 'X-Tenant' } }, { headers: { 'x-tenant': 'a' } }],
       [{ by: { header: 'X-Other' } }, { headers: { 'x-other': 'a' } }],
-      [{ by: { expression: '"a"' } }, {}],
-      [{ by: { expression: '"a" + ""' } }, {}],
+      [{ by: { expression: '"a" + request.method' } }, {}],
+      [{ by: { expression: '"b" + request.method' } }, {}],
       [{ by: { address: { ipv4: 24 } } }, {}],
     ];
     for (const [change, ask] of kinds) {
@@ -244,7 +244,7 @@ describe('quota: what is counted', () => {
       ['address', { consumer: 'a' }, true],
       [{ address: { ipv4: 24 } }, {}, true],
       [{ header: 'x-tenant' }, { headers: { 'x-tenant': 'a' } }, true],
-      [{ expression: '"a"' }, {}, true],
+      [{ expression: '"a" + request.method' }, {}, true],
     ];
     for (const [by, ask, unproven] of kinds) {
       const { state, charged } = scripted();

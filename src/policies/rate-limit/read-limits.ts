@@ -1,5 +1,5 @@
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
-import { DURATION_FORM, formatDuration, parseDuration } from '../../lib/duration.ts';
+import { formatDuration, parseDuration } from '../../lib/duration.ts';
 import { costIssue, kongWindowOf, sharingOf } from '../../limits/index.ts';
 import { ruleFault } from '../../state/index.ts';
 import type { Limit } from './limit.ts';
@@ -70,7 +70,7 @@ const burstOf = ({ limit, burst, algorithm }: LimitOption): number =>
 function limitFaults({ option, path, windowMs }: Placed): ConfigIssue[] {
   const { limit, burst, algorithm = 'gcra' } = option;
   const issues: ConfigIssue[] = [];
-  if (windowMs === 0) issues.push({ path: `${path}window`, message: `is not ${DURATION_FORM}` });
+  if (windowMs === 0) issues.push({ path: `${path}window`, message: 'must be more than 0' });
   if (windowMs > MAX_WINDOW_MS) {
     const suggestion = 'the policy quota counts by months and years';
     issues.push({ path: `${path}window`, message: 'is longer than 366d', suggestion });

@@ -133,6 +133,14 @@ describe('a store that is lost', () => {
     assert.ok(remaining >= 1, 'what was refused was not charged');
   });
 
+  it('has what is summed up meanwhile summed up here', async () => {
+    const nowMs = Date.now();
+    await server.kill();
+    const sums = [];
+    for (let n = 0; n < 3; n++) sums.push(await world.state.tally('s', 'k', 3_600_000, 2, nowMs));
+    assert.deepEqual(sums, [2, 4, 6]);
+  });
+
   it('decides about places as each rule says, and who waits is told at once', async () => {
     const acquire = async (more: Partial<SlotRule>, key: string) =>
       world.state.acquire('s', key, { ...SLOT, ...more }, Date.now(), {});
