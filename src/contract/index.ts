@@ -1,4 +1,5 @@
 export type * from './consumer.ts';
+export * from './counting-time.ts';
 export * from './decision.ts';
 export type * from './deps.ts';
 export type * from './geo.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CounterState, Policy, PolicyContext } from '../../src/contract/index.ts';
 import { credentialGuard } from '../../src/identity/index.ts';
+import { adaptiveLimit } from '../../src/policies/adaptive-limit/policy.ts';
 import { quota } from '../../src/policies/quota/policy.ts';
 import { rateLimit } from '../../src/policies/rate-limit/policy.ts';
 import type { RateLimitConfig } from '../../src/policies/rate-limit/schema.ts';
@@ -65,6 +66,19 @@ describe('requests that waited', () => {
   it('lift no quota', async () => {
     const policy = await quota.compile({ limit: LIMIT, window: '1m' }, compileDeps());
     assert.equal(await admitted(policy), LIMIT);
+  });
+
+  it('lift no adaptive-limit', async () => {
+    const policy = await adaptiveLimit.compile({ limit: LIMIT, window: '1s' }, compileDeps());
+    assert.equal(await admitted(policy), LIMIT);
+  });
+
+  it('are counted by when they came as long as that changes nothing: a record tells when that was', async () => {
+    const policy = await rateLimit.compile({ limit: 1, window: '1s' }, compileDeps());
+    const state = createLocalCounters();
+    assert.equal((await policy.request?.(waited(state, 999)))?.kind, 'continue');
+    assert.equal((await policy.request?.(waited(state, 0, NOW_MS + 1)))?.kind, 'continue');
+    assert.equal((await policy.request?.(waited(state, 999, NOW_MS + 1)))?.kind, 'reject');
   });
 
   it('shorten no wait for who guesses', async () => {

@@ -1,6 +1,7 @@
 import {
   type Awaitable,
   type CredentialGuard,
+  countingTime,
   type Decision,
   type GcraRule,
   type LimitOutcome,
@@ -109,21 +110,22 @@ class Threshold {
 
   refusal(c: PolicyContext, key: string): Awaitable<Decision | undefined> {
     const { refused } = c.shadow ? this.#shadowScopes : this.#scopes;
-    const outcome = c.deps.state.gcra(refused, key, this.#refusal, 0, c.deps.clock.now());
+    const outcome = c.deps.state.gcra(refused, key, this.#refusal, 0, countingTime(c, SECOND_MS));
     return outcome instanceof Promise ? outcome.then(refusalOf) : refusalOf(outcome);
   }
 
   async count(c: PolicyContext, key: string): Promise<void> {
     const { state } = c.deps;
     const scopes = c.shadow ? this.#shadowScopes : this.#scopes;
-    const stop = await state.gcra(scopes.stop, key, this.#stop, 1, c.deps.clock.now());
-    const slow = await state.gcra(scopes.slow, key, this.#slow, 1, c.deps.clock.now());
+    const stop = await state.gcra(scopes.stop, key, this.#stop, 1, countingTime(c, this.#stop.windowMs));
+    const slow = await state.gcra(scopes.slow, key, this.#slow, 1, countingTime(c, this.#slow.windowMs));
     const seconds = this.#secondsFor(stop, slow);
     if (seconds === 0) return;
     // Only what is missing: guesses that were under way together must not fill it so that a ban finds no room.
-    const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, c.deps.clock.now());
+    const { resetMs } = await state.gcra(scopes.refused, key, this.#refusal, 0, countingTime(c, SECOND_MS));
     const missing = seconds - Math.floor(resetMs / SECOND_MS);
-    if (missing > 0) await state.gcra(scopes.refused, key, this.#refusal, missing, c.deps.clock.now());
+    if (missing > 0)
+      await state.gcra(scopes.refused, key, this.#refusal, missing, countingTime(c, SECOND_MS));
   }
 
   #secondsFor(stop: LimitOutcome, slow: LimitOutcome): number {

@@ -2,6 +2,7 @@ import {
   type Awaitable,
   CONTINUE,
   type CompileDeps,
+  countingTime,
   type Decision,
   type Held,
   type LimitOutcome,
@@ -85,7 +86,7 @@ class AdaptiveLimit {
   request(c: PolicyContext): Awaitable<Decision> {
     const caller = this.#keys(c);
     const standing = this.#standings?.of(caller.scope, caller.key, this.#isAddress(caller));
-    const known = standing?.came(c.deps.state, c.now);
+    const known = standing?.came(c.deps.state, countingTime(c, this.#settings.windowMs));
     return known instanceof Promise
       ? known.then(() => this.#charge(c, caller, standing))
       : this.#charge(c, caller, standing);
@@ -99,7 +100,7 @@ class AdaptiveLimit {
   #charge(c: PolicyContext, caller: CallerKey, standing: Standing | undefined): Awaitable<Decision> {
     const { rule, unit } = this.#settings;
     const cost = standing?.cost ?? unit;
-    const outcome = c.deps.state.gcra(caller.scope, caller.key, rule, cost, c.now);
+    const outcome = c.deps.state.gcra(caller.scope, caller.key, rule, cost, countingTime(c, rule.windowMs));
     return outcome instanceof Promise
       ? outcome.then((later) => this.#decide(c, caller, standing, cost, later))
       : this.#decide(c, caller, standing, cost, outcome);
@@ -176,7 +177,11 @@ class AdaptiveLimit {
     overload: Decision,
   ): Awaitable<Decision> {
     const { rule } = this.#settings;
-    const given = c.deps.state.refund([{ kind: 'gcra', scope, key, cost, rule }], c.now, c.now);
+    const given = c.deps.state.refund(
+      [{ kind: 'gcra', scope, key, cost, rule }],
+      c.now,
+      countingTime(c, rule.windowMs),
+    );
     return after(given, () => overload);
   }
 

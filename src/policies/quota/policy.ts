@@ -3,6 +3,7 @@ import {
   type Charge,
   CONTINUE,
   type CompileDeps,
+  countingTime,
   type Decision,
   type LimitOutcome,
   type Policy,
@@ -28,7 +29,7 @@ import {
 } from '../../limits/index.ts';
 import { Allowance } from './allowance.ts';
 import { type QuotaConfig, quotaOutline, type quotaSchema } from './schema.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, SHORTEST_MS } from './settings.ts';
 
 /** Limits how much a caller may have in long windows, within wider quotas and with a reserve. */
 export const quota: PolicyDefinition<typeof quotaSchema> = {
@@ -49,7 +50,7 @@ interface Attempt {
   readonly of: readonly Told[];
   readonly charges: readonly Charge[];
   readonly outcomes: readonly LimitOutcome[];
-  /** When it is counted: policies before may have let the request wait, beyond the end of the window it came in. */
+  /** When it is counted. */
   readonly atMs: number;
 }
 
@@ -84,7 +85,7 @@ class QuotaPolicy implements Policy {
   request(c: PolicyContext): Awaitable<Decision> {
     const cost = this.#cost.of(c);
     const first = this.#first;
-    const atMs = c.deps.clock.now();
+    const atMs = countingTime(c, SHORTEST_MS);
     const charges: Charge[] = [];
     for (const { allowance } of first) charges.push(allowance.charge(c, cost, atMs));
     const outcomes = c.deps.state.charge(charges, atMs);
@@ -98,7 +99,7 @@ class QuotaPolicy implements Policy {
     const second = this.#second;
     const isSpilling = second !== undefined && !own.allowed && wider.every((outcome) => outcome.allowed);
     if (!isSpilling || this.#isUnknown(own)) return this.#conclude(c, cost, attempt, own);
-    const atMs = c.deps.clock.now();
+    const atMs = countingTime(c, SHORTEST_MS);
     const charges = second.map(({ allowance }) => allowance.charge(c, cost, atMs));
     const outcomes = c.deps.state.charge(charges, atMs);
     return outcomes instanceof Promise

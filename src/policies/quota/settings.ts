@@ -7,7 +7,8 @@ import { type By, costIssue, type KongWindow, kongWindowOf } from '../../limits/
 import { type QuotaConfig, WEEKDAYS, type WithinConfig } from './schema.ts';
 
 const DAY_MS = 86_400_000;
-const SHORTEST_MS = 60_000;
+/** The shortest window. */
+export const SHORTEST_MS = 60_000;
 const LONGEST_MS = 366 * DAY_MS;
 
 /** How long a window is. */

@@ -3,6 +3,7 @@ import {
   type Charge,
   CONTINUE,
   type CompileDeps,
+  countingTime,
   type Decision,
   type LimitOutcome,
   type Policy,
@@ -49,6 +50,8 @@ interface Parts {
   readonly attachment: string;
   /** At least one. */
   readonly limits: readonly Limit[];
+  /** The shortest of their windows. */
+  readonly shortestMs: number;
   readonly keys: CallerKeys;
   readonly cost: RequestCost;
   readonly headers: LimitHeaders | undefined;
@@ -60,10 +63,7 @@ interface Parts {
 interface Use {
   readonly caller: CallerKey;
   readonly cost: number;
-  /**
-   * When it is counted, which may be long after it came: policies before may have let it wait. Counted by when it came, it
-   * would set the clock of the counter back by more than a window, and the next in time would find all of it given back.
-   */
+  /** When it is counted. */
   readonly atMs: number;
 }
 
@@ -78,7 +78,8 @@ function partsOf(config: RateLimitConfig, deps: CompileDeps): Parts {
   if (limits === undefined || keys === undefined || cost === undefined || issues.length > 0)
     throw new ConfigError(issues);
   const headers = limitHeaders(config.headers, limits);
-  return { attachment: deps.attachment, limits, keys, cost, headers, counts };
+  const shortestMs = Math.min(...limits.map(({ windowMs }) => windowMs));
+  return { attachment: deps.attachment, limits, shortestMs, keys, cost, headers, counts };
 }
 
 function partOf<T>(issues: ConfigIssue[], read: () => T): T | undefined {
@@ -105,7 +106,7 @@ class OneLimit implements Policy {
 
   request(c: PolicyContext): Awaitable<Decision> {
     const caller = this.#parts.keys(c);
-    const use = { caller, cost: this.#parts.cost.of(c), atMs: c.deps.clock.now() };
+    const use = { caller, cost: this.#parts.cost.of(c), atMs: countingTime(c, this.#parts.shortestMs) };
     const outcome = this.#count(c, use);
     if (outcome instanceof Promise) return this.#decideLater(c, use, outcome);
     return this.#decide(c, use, outcome);
@@ -163,7 +164,7 @@ class SeveralLimits implements Policy {
 
   request(c: PolicyContext): Awaitable<Decision> {
     const caller = this.#parts.keys(c);
-    const use = { caller, cost: this.#parts.cost.of(c), atMs: c.deps.clock.now() };
+    const use = { caller, cost: this.#parts.cost.of(c), atMs: countingTime(c, this.#parts.shortestMs) };
     const outcomes = c.deps.state.charge(this.#charges(use), use.atMs);
     if (outcomes instanceof Promise) return this.#decideLater(c, use, outcomes);
     return this.#decide(c, use, outcomes);
