@@ -59,7 +59,11 @@ export class StoreSlots {
     };
     return asked.then((numbers) => {
       waiter.cancel = undefined;
-      if (numbers === undefined) return this.#parts.afterLoss.acquire(scope, key, rule, nowMs, waiter);
+      if (numbers === undefined) {
+        // Nobody would tell it again that its client has gone: it would wait for all of its time.
+        if (isCancelled) return { granted: false, why: 'cancelled', held: 0 };
+        return this.#parts.afterLoss.acquire(scope, key, rule, nowMs, waiter);
+      }
       const [isGranted, held] = numbers;
       if (isGranted === 1) {
         const slot = this.#hold(name, holder);
