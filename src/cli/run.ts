@@ -88,7 +88,10 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
     .option('--state-password <env:NAME|file:PATH>', 'password of the store of counters')
     .option('--state-ca <FILE>', 'certificates (PEM) that the store of counters must be signed by')
     .addOption(
-      new Option('--state-timeout <DURATION>', 'how long a request waits for the store of counters at most')
+      new Option(
+        '--state-timeout <DURATION>',
+        'how long each limiter of a request waits for the store of counters at most',
+      )
         .argParser(parseDurationMs)
         .default(20, '20ms'),
     )

@@ -133,6 +133,12 @@ describe('a store that is lost', () => {
     assert.ok(remaining >= 1, 'what was refused was not charged');
   });
 
+  it('by a connection that it closes itself says so', async () => {
+    await server.kill();
+    await isLost();
+    assert.match(world.said, /state-lost .*"cause":"[^"]/);
+  });
+
   it('has what is summed up meanwhile summed up here', async () => {
     const nowMs = Date.now();
     await server.kill();

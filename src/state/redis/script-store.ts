@@ -169,6 +169,8 @@ export class LiveScriptStore implements ScriptStore {
   #onClose(): void {
     if (this.#isClosed) return;
     this.#errors.connection.add(1);
+    // One that the store closes in good order has no error.
+    if (this.#cause === '') this.#cause = 'the connection was closed';
     for (const part of this.#parts) if (part.circuit.lose()) this.#lost(part, 'connection');
     this.#answers.giveUpAll();
     this.#onFirst();
@@ -217,6 +219,7 @@ export class LiveScriptStore implements ScriptStore {
     if (!this.isUp) return;
     this.#up.set(1);
     this.onFound();
+    this.#cause = '';
     if (!this.#isToldLost) return;
     this.#isToldLost = false;
     this.#tools.log.info('state-recovered', { address: this.#address });
