@@ -6,6 +6,11 @@ import { BEAT, LEAVE } from './scripts.ts';
 const BEAT_MS = 1000;
 /** Who has not been heard of for so long is gone. */
 const LIVES_MS = 5000;
+/**
+ * Fewer nodes than were known are believed after so many beats: a store that comes back empty hears of them one by one. To
+ * believe it would make this node's share of a limit the whole of it, and each share is counted by itself.
+ */
+const FEWER_AFTER_BEATS = 5;
 
 /** Who counts in the store, as far as was heard last. */
 export class Fleet implements FleetSize {
@@ -15,6 +20,9 @@ export class Fleet implements FleetSize {
   readonly #keys: readonly [string, string];
   readonly #node: string;
   readonly #worker: string;
+  /** Beats in a row that heard of fewer nodes than are known, and the most of these. */
+  #fewerBeats = 0;
+  #mostOfFewer = 1;
   #timer: NodeJS.Timeout | undefined;
 
   /** `worker` is another for each thread of each node. */
@@ -38,8 +46,20 @@ export class Fleet implements FleetSize {
 
   async #beat(): Promise<void> {
     const answer = await this.#store.ask(BEAT, this.#keys, [LIVES_MS, this.#worker, this.#node]);
-    const [workers, nodes] = numbersOf(answer, 2) ?? [this.workers, this.nodes];
+    const numbers = numbersOf(answer, 2);
+    if (numbers === undefined) return;
+    const [workers, nodes] = numbers;
     this.workers = Math.max(1, workers);
-    this.nodes = Math.max(1, nodes);
+    this.#hear(Math.max(1, nodes));
+  }
+
+  #hear(nodes: number): void {
+    const isFewer = nodes < this.nodes;
+    this.#mostOfFewer = isFewer ? Math.max(this.#mostOfFewer, nodes) : 1;
+    this.#fewerBeats = isFewer ? this.#fewerBeats + 1 : 0;
+    if (isFewer && this.#fewerBeats < FEWER_AFTER_BEATS) return;
+    this.nodes = isFewer ? this.#mostOfFewer : nodes;
+    this.#fewerBeats = 0;
+    this.#mostOfFewer = 1;
   }
 }
