@@ -249,4 +249,14 @@ function wordOf(by: By | undefined): string {
   return typeof by === 'string' ? by : (Object.keys(by)[0] ?? '');
 }
 
-const scopeWords = ({ by, period }: Level): string => `${period.word} ${JSON.stringify(by ?? 'consumer')}`;
+const scopeWords = ({ by, period }: Level): string => `${period.word} ${JSON.stringify(plainly(by))}`;
+
+/** One way to say what can be said in several: two that count under one name would each count twice. */
+function plainly(by: By = 'consumer'): By {
+  if (by === 'address') return plainly({ address: {} });
+  if (typeof by === 'string') return by;
+  if ('header' in by) return { header: by.header.toLowerCase() };
+  if (!('address' in by)) return by;
+  const { ipv4 = 32, ipv6 = 64 } = by.address;
+  return { address: { ipv4, ipv6 } };
+}
