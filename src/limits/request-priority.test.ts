@@ -6,7 +6,7 @@ import { requestPriority } from './request-priority.ts';
 const faults: readonly [option: string, suggestion: string | undefined][] = [
   ['hihg', 'did you mean "high"?'],
   ['urgent', 'say critical, high, normal, low, or an expression that gives one'],
-  ['now', 'say critical, high, normal, low, or an expression that gives one'],
+  ['now', 'did you mean "low"?'],
   ['requst.path', 'did you mean "request"?'],
   ['1 + 1', undefined],
   ['"high', undefined],
