@@ -31,7 +31,7 @@ export interface SlidingWindowRule extends Sharing {
 
 /**
  * At most `limit` from `startMs` to `endMs` (milliseconds since the epoch). A key's count goes on when the limit
- * changes. Each length of window is to have a scope of its own.
+ * changes; windows of another length are another count, but for quotas, which are to have a scope for each length.
  */
 export interface FixedWindowRule extends Sharing {
   readonly limit: number;

@@ -19,8 +19,8 @@ export interface ByRuleBounds {
 
 /**
  * What is kept for each (kind, scope, rule): counts under one rule mean nothing under another, so the rule is part of
- * a counter's identity, and a changed rate starts afresh instead of misreading old counts. Only fixed windows and
- * quotas are told apart by their scope alone: who raises a limit does not give everybody a new day.
+ * a counter's identity, and a changed rate starts afresh instead of misreading old counts. Only fixed windows are told
+ * apart by their length alone, and quotas by their scope: who raises a limit does not give everybody a new day.
  */
 export class ByRule<T> {
   readonly #make: (name: string) => T;
@@ -58,7 +58,8 @@ export class ByRule<T> {
         return this.of('sliding', charge.scope, limit, windowMs, limit);
       }
       case 'fixed-window':
-        return this.of('fixed', charge.scope, 1, 1, 1);
+        // Of another length, they begin and end at other times.
+        return this.of('fixed', charge.scope, 1, charge.rule.endMs - charge.rule.startMs, 1);
       case 'quota':
         return this.ofQuota(charge.scope);
     }

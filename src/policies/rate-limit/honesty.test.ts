@@ -359,6 +359,23 @@ describe('only answers that count', () => {
     });
   }
 
+  it('with a window of another length counts from zero, in windows that end when they are said to', async () => {
+    const state = createLocalCounters();
+    const config = { limit: 1, algorithm: 'fixed-window' } as const;
+    const halfPast = policyContext({ state, nowMs: DEFAULT_NOW_MS + 30 * 60_000 });
+    const minutes = await compile({ ...config, window: '1m' });
+    assert.equal((await ask(minutes, halfPast)).kind, 'continue');
+    const hours = await compile({ ...config, window: '1h' });
+    assert.equal((await ask(hours, halfPast)).kind, 'continue');
+    const refused = await ask(hours, halfPast);
+    assert.ok(refused.kind === 'reject');
+    assert.deepEqual(refused.error.headers, ['Retry-After', '1800']);
+    // Who is still judged by the document of before changes nothing.
+    const later = policyContext({ state, nowMs: DEFAULT_NOW_MS + 31 * 60_000 });
+    assert.equal((await ask(minutes, later)).kind, 'continue');
+    assert.equal((await ask(hours, later)).kind, 'reject');
+  });
+
   it('gives back into the window it was taken from, and no other', async () => {
     const policy = await compile({ limit: 2, window: '1s', algorithm: 'fixed-window', count });
     const state = createLocalCounters();
