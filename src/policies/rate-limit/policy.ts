@@ -92,7 +92,7 @@ function partOf<T>(issues: ConfigIssue[], read: () => T): T | undefined {
   }
 }
 
-/** `limit` and `window`: the counter has the attachment's own scope, and nothing is made but its outcome. */
+/** `limit` and `window`: the counter has the attachment's own scope, and no list is made for one. */
 class OneLimit implements Policy {
   readonly #parts: Parts;
   readonly #limit: Limit;
