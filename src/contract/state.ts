@@ -15,8 +15,17 @@ export interface Sharing {
   readonly onLoss?: 'local' | 'open' | 'closed' | undefined;
 }
 
+/** What all counters have in common. */
+export interface CounterRule extends Sharing {
+  /**
+   * Whether anybody may be such a key, and many of them, without proving anything: an address, a value of a header. Part
+   * of the places there are is not for them, so that no flood of them keeps out those who are proved.
+   */
+  readonly unproven?: boolean | undefined;
+}
+
 /** Generic Cell Rate Algorithm (ITU-T I.371): `limit` per `windowMs`, `burst` at once. */
-export interface GcraRule extends Sharing {
+export interface GcraRule extends CounterRule {
   readonly limit: number;
   readonly windowMs: number;
   /** Requests admitted at once by an idle key; default is `limit`. */
@@ -24,7 +33,7 @@ export interface GcraRule extends Sharing {
 }
 
 /** Sliding window by two weighted fixed windows: at most `limit` per `windowMs`. */
-export interface SlidingWindowRule extends Sharing {
+export interface SlidingWindowRule extends CounterRule {
   readonly limit: number;
   readonly windowMs: number;
 }
@@ -33,7 +42,7 @@ export interface SlidingWindowRule extends Sharing {
  * At most `limit` from `startMs` to `endMs` (milliseconds since the epoch). A key's count goes on when the limit
  * changes; windows of another length are another count, but for quotas, which are to have a scope for each length.
  */
-export interface FixedWindowRule extends Sharing {
+export interface FixedWindowRule extends CounterRule {
   readonly limit: number;
   readonly startMs: number;
   readonly endMs: number;
@@ -49,11 +58,6 @@ export interface QuotaRule extends FixedWindowRule {
    * all of its limit. Who comes for the first time, or stayed away for more than `REMEMBERED_WINDOWS`, carries nothing.
    */
   readonly carryOver: number;
-  /**
-   * Whether anybody may be such a key, and many of them, without proving anything: an address, a value of a header. They
-   * have half of the places there are for quotas, so that no flood of them keeps out others.
-   */
-  readonly unproven?: boolean | undefined;
   /** For those who look after usage. A quota that says nothing of itself is neither listed nor kept. */
   readonly about?: QuotaAbout | undefined;
 }
@@ -166,7 +170,7 @@ export interface CounterState {
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void>;
   /**
    * Adds `amount`, from 0 and not only whole, to a key's sum and gives what the last `windowMs` come to: the current window
-   * and a share of the one before. Never refuses; a key that finds no room says `amount`, one whose store is lost what
+   * and a share of the one before. Every key counts as unproven. Never refuses; a key that finds no room says `amount`, one whose store is lost what
    * has come to this node since.
    */
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number>;

@@ -64,7 +64,7 @@ export class ConnectionPlaces {
 
   #mayBegin(scope: string, key: string, perSecond: number | undefined): boolean {
     if (perSecond === undefined) return true;
-    const rule = { limit: perSecond, windowMs: 1000, burst: perSecond };
+    const rule = { limit: perSecond, windowMs: 1000, burst: perSecond, unproven: true };
     return this.#counts.rates.gcra(scope, key, rule, 1, this.#clock.now()).allowed;
   }
 }

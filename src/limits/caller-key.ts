@@ -13,6 +13,8 @@ export interface CallerKey {
    */
   readonly scope: string;
   readonly key: string;
+  /** Whether anybody may be it, without proving anything. */
+  readonly unproven: boolean;
 }
 
 /** Tells callers apart. One without the thing asked for is told apart by address, never let on uncounted. */
@@ -113,19 +115,24 @@ export function callerKeys(
   const { attachment } = deps;
   const whole =
     (key: OwnKey): CallerKeys =>
-    (c) => ({ scope: attachment, key: key(c) ?? '' });
+    (c) => ({ scope: attachment, key: key(c) ?? '', unproven: by !== 'route' });
   if (by === 'address') return whole(addressKey);
   if (by === 'route') return whole((c) => c.route.name);
   if (typeof by === 'object' && 'address' in by) return whole(networkOf(by.address));
   const own = ownKey(by, path);
+  const unproven = isUnproven(by);
   const fallback = `${attachment} by address`;
   return (c) => {
     const key = own(c);
-    if (key !== undefined && key !== '') return { scope: attachment, key: bounded(key) };
+    if (key !== undefined && key !== '') return { scope: attachment, key: bounded(key), unproven };
     if (by !== undefined) c.deps.notices.count(attachment, 'key-undecided');
-    return { scope: fallback, key: addressKey(c) };
+    return { scope: fallback, key: addressKey(c), unproven: true };
   };
 }
+
+/** Whether anybody may be such a key. What an issuer says in a token is proved. */
+export const isUnproven = (by: By | undefined): boolean =>
+  by === 'address' || (typeof by === 'object' && !('claim' in by));
 
 function ownKey(
   by: Exclude<By, 'address' | 'route' | { address: unknown }> | undefined,

@@ -4,6 +4,7 @@ export {
   type CallerKey,
   type CallerKeys,
   callerKeys,
+  isUnproven,
   needsIdentity,
 } from './caller-key.ts';
 export { type CountedAnswers, type CountOption, countedAnswers, countSchema } from './counted-answers.ts';

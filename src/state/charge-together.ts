@@ -2,7 +2,6 @@ import type { Charge, LimitOutcome } from '../contract/index.ts';
 import { addCharge, askCharge } from './charges.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
-import { SPARED_WAYS } from './shared-table.ts';
 
 /** Above the number of any bucket, so that those of quotas come after all others. */
 const QUOTAS_FROM = 2 ** 24;
@@ -66,11 +65,11 @@ export class ChargeTogether {
     const high = this.#highs[i];
     const bucket = table.bucketOf(low);
     const isQuestion = charge.cost === 0;
-    const spared = charge.kind === 'quota' && charge.rule.unproven === true ? SPARED_WAYS : 0;
-    const at = isQuestion ? table.held(bucket, low, high) : table.place(bucket, low, high, nowMs, spared);
+    const isUnproven = charge.rule.unproven === true;
+    const at = isQuestion ? table.held(bucket, low, high) : table.place(bucket, low, high, nowMs, isUnproven);
     this.#cellsAt[i] = at;
     if (at !== NONE) return askCharge(table.cells, at, charge, nowMs);
-    return isQuestion ? askCharge(table.fresh(), 0, charge, nowMs) : table.refuse(bucket, nowMs, spared);
+    return isQuestion ? askCharge(table.fresh(), 0, charge, nowMs) : table.refuse(bucket, nowMs, isUnproven);
   }
 
   /** Notes who is charged and which buckets that locks; returns how many. */

@@ -26,10 +26,15 @@ export class CounterTable {
   readonly cells: Float64Array;
   readonly #table: SharedTable;
   readonly #owner: number;
+  readonly #spared: number;
   readonly #nobodys = new Float64Array(CELLS_PER_KEY);
 
-  /** Throws InternalError for a buffer that `allocateTable` did not make. */
-  constructor(buffer: SharedArrayBuffer, threadId: number) {
+  /**
+   * `spared`: so many places of each bucket are not for keys that anybody may be. Throws InternalError for a buffer that
+   * `allocateTable` did not make.
+   */
+  constructor(buffer: SharedArrayBuffer, threadId: number, spared: number) {
+    this.#spared = spared;
     this.#table = openTable(buffer);
     this.#owner = ownerOf(threadId);
     this.cells = this.#table.doubles;
@@ -95,14 +100,14 @@ export class CounterTable {
   }
 
   /**
-   * The key's cells or those of one that has nothing to remember, made ready; NONE when all are live. The first `spared`
-   * places of the bucket are not for it.
+   * The key's cells or those of one that has nothing to remember, made ready; NONE when all are live that a key may have
+   * which is, or is not, unproven.
    */
-  place(bucket: number, low: number, high: number, nowMs: number, spared = 0): number {
+  place(bucket: number, low: number, high: number, nowMs: number, isUnproven: boolean): number {
     const held = this.held(bucket, low, high);
     if (held !== NONE) return held;
     const { words, doubles } = this.#table;
-    for (let place = spared; place < WAYS; place++) {
+    for (let place = isUnproven ? this.#spared : 0; place < WAYS; place++) {
       const at = cellsOf(bucket) + place * CELLS_PER_KEY;
       if (!isIdle(doubles, at, nowMs)) continue;
       clear(doubles, at);
@@ -118,11 +123,11 @@ export class CounterTable {
    * A flood of keys has filled the bucket. To forget a live key would lift its limit, so the new one is refused,
    * until the first of the others has nothing left to remember.
    */
-  refuse(bucket: number, nowMs: number, spared = 0): LimitOutcome {
+  refuse(bucket: number, nowMs: number, isUnproven: boolean): LimitOutcome {
     const { header, doubles } = this.#table;
     Atomics.add(header, REFUSED_FOR_SPACE, 1);
     let freeMs = Number.POSITIVE_INFINITY;
-    for (let place = spared; place < WAYS; place++) {
+    for (let place = isUnproven ? this.#spared : 0; place < WAYS; place++) {
       freeMs = Math.min(freeMs, doubles[cellsOf(bucket) + place * CELLS_PER_KEY + IDLE_AT] - nowMs);
     }
     return { allowed: false, remaining: 0, retryAfterMs: freeMs, resetMs: freeMs, full: true };

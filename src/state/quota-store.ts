@@ -2,7 +2,6 @@ import { LEVEL, PREVIOUS, TIME } from './cells.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';
 import { carriedOver, setFixedWindow } from './fixed-window.ts';
-import { SPARED_WAYS } from './shared-table.ts';
 
 /** What a quota's counter stands at. */
 export interface QuotaUsage {
@@ -56,7 +55,7 @@ export function restoreQuota(
   const { low, high } = names;
   const bucket = table.bucketOf(low);
   table.lock(bucket);
-  const at = table.place(bucket, low, high, nowMs, quota.unproven ? SPARED_WAYS : 0);
+  const at = table.place(bucket, low, high, nowMs, quota.unproven);
   if (at !== NONE) setFixedWindow(table.cells, at, quota, quota.carryOver);
   table.unlock(bucket);
   return at !== NONE;

@@ -33,6 +33,24 @@ describe('shared counters', () => {
     assert.equal(gcra(state, 'one too many', NOW + 20 + refused.retryAfterMs).allowed, false);
   });
 
+  it('keep a quarter of the places for keys that are proved, whatever flood of others there is', () => {
+    const shared = create(16);
+    const state = attachSharedCounters(shared.memory);
+    const window = { limit: 10, windowMs: 60_000, unproven: true };
+    const outcomes = [
+      ...Array.from({ length: 6 }, (_, i) => state.gcra('g', `a${i}`, { ...window, burst: 10 }, 1, NOW)),
+      ...Array.from({ length: 6 }, (_, i) => state.slidingWindow('w', `b${i}`, window, 1, NOW)),
+    ];
+    for (const outcome of outcomes) assert.ok(!(outcome instanceof Promise) && outcome.allowed);
+    for (let i = 0; i < 100; i++) {
+      assert.equal(state.gcra('g', `c${i}`, { ...window, burst: 10 }, 1, NOW).full, true);
+      // A sum needs no place to be told, and takes none from others.
+      assert.equal(state.tally('t', `d${i}`, 60_000, 2, NOW), 2);
+    }
+    for (let i = 0; i < 4; i++) assert.equal(gcra(state, `consumer ${i}`).allowed, true);
+    assert.equal(gcra(state, 'consumer 4').full, true);
+  });
+
   it('say of a key that holds nothing that it holds nothing, also when all places are live, and take none for it', () => {
     const shared = create(16);
     const state = attachSharedCounters(shared.memory);

@@ -26,7 +26,7 @@ import {
   restoreQuota,
 } from './quota-store.ts';
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
-import { allocateTable } from './shared-table.ts';
+import { allocateTable, SPARED_WAYS } from './shared-table.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
 import { createSlots } from './slots/slots.ts';
 import { attachSlots, type WorkerSlots } from './slots/worker-slots.ts';
@@ -78,8 +78,8 @@ export function createSharedCounters(options: SharedCounterOptions): SharedCount
     quotas: allocateTable(options.maxQuotas ?? 131_072),
     slots: slots.buffer,
   };
-  const counters = new CounterTable(memory.counters, threadId);
-  const quotas = new CounterTable(memory.quotas, threadId);
+  const counters = new CounterTable(memory.counters, threadId, SPARED_WAYS.counters);
+  const quotas = new CounterTable(memory.quotas, threadId, SPARED_WAYS.quotas);
   const low = Number.parseInt(options.random.hex(4), 16);
   const high = Number.parseInt(options.random.hex(4), 16);
   counters.seed(low, high);
@@ -120,8 +120,8 @@ class SharedCounterState implements NodeCounters {
   readonly #slots: WorkerSlots;
 
   constructor(memory: CounterMemory) {
-    this.#counters = new CounterTable(memory.counters, threadId);
-    this.#quotas = new CounterTable(memory.quotas, threadId);
+    this.#counters = new CounterTable(memory.counters, threadId, SPARED_WAYS.counters);
+    this.#quotas = new CounterTable(memory.quotas, threadId, SPARED_WAYS.quotas);
     this.#slots = attachSlots(memory.slots);
     this.#names = new CounterNames(this.#counters.seedLow, this.#counters.seedHigh);
     this.#together = new ChargeTogether(this.#counters, this.#quotas, this.#names);
@@ -136,9 +136,13 @@ class SharedCounterState implements NodeCounters {
     const bucket = table.bucketOf(low);
     table.lock(bucket);
     try {
-      const at = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      const isUnproven = rule.unproven === true;
+      const at =
+        cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs, isUnproven);
       if (at === NONE)
-        return cost === 0 ? askGcra(table.fresh(), 0, rule, 0, wholeMs) : table.refuse(bucket, wholeMs);
+        return cost === 0
+          ? askGcra(table.fresh(), 0, rule, 0, wholeMs)
+          : table.refuse(bucket, wholeMs, isUnproven);
       const outcome = askGcra(table.cells, at, rule, cost, wholeMs);
       if (outcome.allowed) addGcra(table.cells, at, rule, cost);
       return outcome;
@@ -163,11 +167,13 @@ class SharedCounterState implements NodeCounters {
     const bucket = table.bucketOf(low);
     table.lock(bucket);
     try {
-      const at = cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      const isUnproven = rule.unproven === true;
+      const at =
+        cost === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs, isUnproven);
       if (at === NONE)
         return cost === 0
           ? askSlidingWindow(table.fresh(), 0, rule, 0, wholeMs)
-          : table.refuse(bucket, wholeMs);
+          : table.refuse(bucket, wholeMs, isUnproven);
       const outcome = askSlidingWindow(table.cells, at, rule, cost, wholeMs);
       if (outcome.allowed) addSlidingWindow(table.cells, at, windowMs, cost);
       return outcome;
@@ -196,7 +202,7 @@ class SharedCounterState implements NodeCounters {
     const bucket = table.bucketOf(low);
     table.lock(bucket);
     try {
-      const at = amount === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs);
+      const at = amount === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs, true);
       return at === NONE ? amount : applyTally(table.cells, at, windowMs, amount, wholeMs);
     } finally {
       table.unlock(bucket);

@@ -4,8 +4,8 @@ import { CELLS_PER_KEY } from './cells.ts';
 /** Keys that share a lock and compete for the same places. Full buckets are rare until half the table is live. */
 export const WAYS = 16;
 
-/** Of those, the first are not for quotas of keys that anybody may be. */
-export const SPARED_WAYS = 8;
+/** Of those, the first are not for keys that anybody may be: of callers' counters, and of their quotas. */
+export const SPARED_WAYS = Object.freeze({ counters: 4, quotas: 8 });
 
 /** Words of the header. */
 const MAGIC = 0;

@@ -100,12 +100,14 @@ class Threshold {
   constructor(what: string, { failures, windowMs, banAfter, banWindowMs, banMs }: GuardRules) {
     this.#scopes = scopesOf(what);
     this.#shadowScopes = scopesOf(`${what} in shadow`);
-    this.#slow = { limit: failures, windowMs, burst: failures };
-    this.#stop = { limit: banAfter, windowMs: banWindowMs, burst: banAfter };
+    // Whoever guesses may be anybody, and a name that is guessed at need not be one.
+    const unproven = true;
+    this.#slow = { limit: failures, windowMs, burst: failures, unproven };
+    this.#stop = { limit: banAfter, windowMs: banWindowMs, burst: banAfter, unproven };
     this.#banSeconds = Math.max(1, Math.ceil(banMs / SECOND_MS));
     this.#slowSeconds = Math.max(1, Math.ceil(windowMs / failures / SECOND_MS));
     const burst = this.#banSeconds + this.#slowSeconds;
-    this.#refusal = { limit: 1, windowMs: SECOND_MS, burst };
+    this.#refusal = { limit: 1, windowMs: SECOND_MS, burst, unproven };
   }
 
   refusal(c: PolicyContext, key: string): Awaitable<Decision | undefined> {

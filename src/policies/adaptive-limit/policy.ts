@@ -100,7 +100,14 @@ class AdaptiveLimit {
   #charge(c: PolicyContext, caller: CallerKey, standing: Standing | undefined): Awaitable<Decision> {
     const { rule, unit } = this.#settings;
     const cost = standing?.cost ?? unit;
-    const outcome = c.deps.state.gcra(caller.scope, caller.key, rule, cost, countingTime(c, rule.windowMs));
+    const counted = caller.unproven ? this.#settings.strangersRule : rule;
+    const outcome = c.deps.state.gcra(
+      caller.scope,
+      caller.key,
+      counted,
+      cost,
+      countingTime(c, rule.windowMs),
+    );
     return outcome instanceof Promise
       ? outcome.then((later) => this.#decide(c, caller, standing, cost, later))
       : this.#decide(c, caller, standing, cost, outcome);

@@ -59,6 +59,8 @@ export interface Settings {
   readonly floor: number;
   /** What is counted: `unit` times the limit, so that a tighter limit is a higher cost and the counter goes on. */
   readonly rule: GcraRule;
+  /** The same, for callers that anybody may be. */
+  readonly strangersRule: GcraRule;
   readonly unit: number;
   readonly behaviour: BehaviourSettings | undefined;
   readonly health: HealthSettings | undefined;
@@ -76,7 +78,8 @@ export function readSettings(config: AdaptiveLimitConfig): Settings {
   if (issues.length > 0) throw new ConfigError(issues);
   const unit = unitOf(limit, burst, windowMs);
   const rule = { limit: limit * unit, windowMs, burst: burst * unit, ...sharingOf(config) };
-  return { limit, windowMs, floor, rule, unit, behaviour, health };
+  const strangersRule = { ...rule, unproven: true };
+  return { limit, windowMs, floor, rule, strangersRule, unit, behaviour, health };
 }
 
 const unitOf = (limit: number, burst: number, windowMs: number): number =>

@@ -10,7 +10,7 @@ import type {
 import { keyDigest } from '../../lib/key-digest.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { RenewalWindows, type TimeWindow } from '../../lib/renewal-windows.ts';
-import { type By, type CallerKeys, callerKeys } from '../../limits/index.ts';
+import { type By, type CallerKeys, callerKeys, isUnproven } from '../../limits/index.ts';
 import type { Level } from './settings.ts';
 
 type QuotaCharge = Extract<Charge, { kind: 'quota' }>;
@@ -137,10 +137,6 @@ function kindOf(by: By | undefined): string {
   const { ipv4 = 32, ipv6 = 64 } = by.address;
   return ipv4 === 32 && ipv6 === 64 ? ADDRESS : `address /${ipv4} /${ipv6}`;
 }
-
-/** Whether anybody may be such a key. What an issuer says in a token is proven. */
-const isUnproven = (by: By | undefined): boolean =>
-  by === 'address' || (typeof by === 'object' && !('claim' in by));
 
 /** As `kindOf`, and apart for each expression. */
 const wordOf = (by: By | undefined): string =>

@@ -28,7 +28,7 @@ export function chargeOf(limit: Limit, scope: string, key: string, cost: number,
 }
 
 /** The window of the clock: whole ones from the epoch on, so that minutes, hours and days are those of UTC. */
-function fixedWindow({ limit, windowMs, counting, onLoss }: Limit, nowMs: number): FixedWindowRule {
+function fixedWindow({ limit, windowMs, counting, onLoss, unproven }: Limit, nowMs: number): FixedWindowRule {
   const startMs = Math.floor(nowMs / windowMs) * windowMs;
-  return { limit, startMs, endMs: startMs + windowMs, counting, onLoss };
+  return { limit, startMs, endMs: startMs + windowMs, counting, onLoss, unproven };
 }

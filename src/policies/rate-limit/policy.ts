@@ -50,6 +50,8 @@ interface Parts {
   readonly attachment: string;
   /** At least one. */
   readonly limits: readonly Limit[];
+  /** The same, for callers that anybody may be. */
+  readonly strangers: readonly Limit[];
   /** The shortest of their windows. */
   readonly shortestMs: number;
   readonly keys: CallerKeys;
@@ -79,7 +81,8 @@ function partsOf(config: RateLimitConfig, deps: CompileDeps): Parts {
     throw new ConfigError(issues);
   const headers = limitHeaders(config.headers, limits);
   const shortestMs = Math.min(...limits.map(({ windowMs }) => windowMs));
-  return { attachment: deps.attachment, limits, shortestMs, keys, cost, headers, counts };
+  const strangers = limits.map((limit) => ({ ...limit, unproven: true }));
+  return { attachment: deps.attachment, limits, strangers, shortestMs, keys, cost, headers, counts };
 }
 
 function partOf<T>(issues: ConfigIssue[], read: () => T): T | undefined {
@@ -117,9 +120,10 @@ class OneLimit implements Policy {
     return this.#decide(c, use, await outcome);
   }
 
-  #count(c: PolicyContext, { caller: { scope, key }, cost, atMs }: Use): Awaitable<LimitOutcome> {
+  #count(c: PolicyContext, { caller, cost, atMs }: Use): Awaitable<LimitOutcome> {
     const { state } = c.deps;
-    const limit = this.#limit;
+    const { scope, key } = caller;
+    const limit = caller.unproven ? this.#parts.strangers[0] : this.#limit;
     if (limit.algorithm === 'sliding-window') return state.slidingWindow(scope, key, limit, cost, atMs);
     if (limit.algorithm !== 'fixed-window') return state.gcra(scope, key, limit, cost, atMs);
     const outcomes = state.charge([chargeOf(limit, scope, key, cost, atMs)], atMs);
@@ -178,8 +182,8 @@ class SeveralLimits implements Policy {
     return this.#decide(c, use, await outcomes);
   }
 
-  #charges({ caller: { scope, key }, cost, atMs }: Use): readonly Charge[] {
-    const { limits } = this.#parts;
+  #charges({ caller: { scope, key, unproven }, cost, atMs }: Use): readonly Charge[] {
+    const limits = unproven ? this.#parts.strangers : this.#parts.limits;
     const scopes = this.#scopesOf(scope);
     const charges: Charge[] = [];
     for (let i = 0; i < limits.length; i++) charges.push(chargeOf(limits[i], scopes[i], key, cost, atMs));
