@@ -10,6 +10,8 @@ export interface WorkerLoad extends Load {
   readonly turnMs: number;
   /** Cores that the process had in the last tenth of a second. */
   readonly cpuShare: number;
+  /** Of a core, what this worker's thread had of it. */
+  readonly threadShare: number;
   /** Heap used, as a share of the most this worker may have; 0 to 1. */
   readonly heapShare: number;
   /** Resident memory of the process. */

@@ -1,110 +1,119 @@
 import type { OverloadPlan, WorkerLoad } from '../contract/index.ts';
+import { CROWD, Crowd, RATE_MS } from './crowd.ts';
+import { Room } from './room.ts';
 
-/** While requests are refused, the loop is held to this part of what made it begin, so that it does not begin again at once. */
+/** While requests are refused, the loop is held to this part of what made it begin. */
 const HELD_PART = 0.1;
 /** The loop cannot be held to less than a few requests of a usual price. */
 const LEAST_HELD_MS = 2;
-/** So much less or more is let on (as DAGOR does: down fast, up slowly), by the last of the two where the loop is far from late. */
-const DOWN = 0.92;
-const UP = 1.02;
-const UP_FAST = 1.04;
-/** How often: what was let on before has to be worked off first, or what is done now has no effect that can be seen. */
-const EVERY_MS = 100;
-/** With less of a core the process is held up by others more than by what it does. */
+/** With less of a core it is held up by others more than by what it does. */
 const OWN_SHARE = 0.5;
-const STARVED = 4;
+/** With fewer under way the pool of threads is not what the process is busy with. */
+const POOL_BUSY = 4;
+/** Where others have the core it begins when the loop is so much later, and is held to so much more. */
+const STARVED = 10;
+const STARVED_HELD = 4;
+/** A worker that has just begun waits for itself: nothing it runs is compiled yet. */
+const START_MS = 1000;
 /** As many as come. */
 const ANY = Number.POSITIVE_INFINITY;
-/** The same for how many are under way. */
-const ROOM_DOWN = 0.8;
-const ROOM_UP = 1.1;
-const LEAST_ROOM = 8;
-/** Each next rank may have so much more. */
-const ROOM_STEP = 0.25;
-/** A queue is worked off with the rest, and no moment of bad luck closes the gate. */
-const LEAST_PART = 0.8;
-/** Of what is seen of the capacity, so much is believed each time. */
-const LEARNT = 0.3;
+/** So much more than is served may come to the room, which is what holds. */
+const MORE = 1.1;
+/** Where the room is never full more is let on, by the last of the two where the loop is far from late. */
+const UP = 1.03;
+const UP_FAST = 1.12;
+/** So what could be served once is forgotten. */
+const KEPT = 0.99;
+/** Each next rank may have so much more room. */
+const ROOM_STEP = 0.5;
 /** Nobody was refused for so long: it is over. */
 const OVER_MS = 1000;
-/** Weight of the latest measurement in rates. */
-const LATEST = 0.3;
 /** Each next rank is refused when memory is above its bound by so much more. */
 const MEMORY_STEP = 0.025;
 
+/** What the loop is held to while requests are refused, in milliseconds. */
+export function heldOf({ lagMs }: OverloadPlan): number {
+  return Math.max(LEAST_HELD_MS, lagMs * HELD_PART);
+}
+
 /**
- * How many requests of each rank (0 is the most important) are let on. What is let on in all follows the event loop, up
- * and down; it is given to the ranks in turn, as many as came last, and the rank it does not suffice for gets what is
- * left, evenly. (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018, with rates in place of
- * levels, and the delay of the loop in place of a queue's.)
+ * How many requests of each rank (0 is the most important) are let on. It begins when a crowd waits for what this worker
+ * does. Then two things hold: a room, which bounds how long those that are let on wait for one another; and a rate a
+ * little above what the room lets through, which is given to the ranks in turn, as many as came last: the rank it does
+ * not suffice for gets what is left, evenly. (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC
+ * 2018, with rates in place of levels.)
  */
 export class Admission {
-  /** Since the last measurement. */
-  readonly #arrived: Float64Array;
-  /** Requests per millisecond. */
-  readonly #rates: Float64Array;
+  readonly #crowd: Crowd;
+  readonly #room = new Room();
   /** The part of each rank that is let on. */
   readonly #shares: Float64Array;
   /** What is owed to each rank of its part. */
   readonly #owed: Float64Array;
   readonly #refusedMsAgo: Float64Array;
+  /** The first rank there is no memory for. */
+  #firstRefused: number;
   #admitted = 0;
-  /** Requests between the two measurements before. */
-  #cameBefore = 0;
   #admittedPerMs = 0;
   #refused = 0;
+  /** Since the last measurement, the room was full. */
+  #wasFull = false;
   /** Let on in all, in requests per millisecond. */
   #allowed = ANY;
-  /** What was served while the loop was late, in requests per millisecond. */
+  /** What is served while more come, in requests per millisecond. */
   #capacity = 0;
-  #sinceFollowedMs = EVERY_MS;
-  #refusedSince = 0;
+  #ageMs = 0;
   #calmMs = 0;
-  #isMemoryShort = false;
+  /** Whether the loop is busy with what it does, and not kept from its core. */
+  #isOwn = false;
+  /** Requests that policies are being asked about: those may wait for the pool of threads. */
+  #underWay = 0;
+  /** Decided about in this turn of the loop: what they take of it is taken by now, or soon. */
+  #leaving = 0;
   isShedding = false;
   refusedPerMs = 0;
-  /** Requests that policies are being asked about: those wait for the pool of threads. */
-  underWay = 0;
-  /** So many of the least important may be. */
-  #room = ANY;
 
   constructor(ranks: number) {
-    this.#arrived = new Float64Array(ranks);
-    this.#rates = new Float64Array(ranks);
+    this.#crowd = new Crowd(ranks);
     this.#shares = new Float64Array(ranks).fill(1);
     this.#owed = new Float64Array(ranks);
     this.#refusedMsAgo = new Float64Array(ranks).fill(Number.POSITIVE_INFINITY);
+    this.#firstRefused = ranks;
   }
 
   /** Everybody is let on again. */
   open(): void {
     this.isShedding = false;
     this.#allowed = ANY;
-    this.#room = ANY;
+    this.#firstRefused = this.#shares.length;
     this.#calmMs = 0;
+    this.#room.open();
     this.#shares.fill(1);
   }
 
   admits(rank: number): boolean {
-    this.#arrived[rank]++;
-    if (!this.isShedding) {
-      this.#admitted++;
-      return true;
-    }
-    if (this.underWay >= this.#room * (1 + ROOM_STEP * (this.#shares.length - 1 - rank))) {
-      this.refuse(rank);
-      return false;
-    }
-    const share = this.#shares[rank];
-    this.#owed[rank] += share;
-    // Who comes alone is never too many.
-    if (this.#owed[rank] >= 1 || (this.#cameBefore <= 1 && this.#admitted === 0)) {
-      this.#owed[rank] = Math.max(0, this.#owed[rank] - 1);
+    this.#crowd.came(rank);
+    if (!this.isShedding || this.#isLetOn(rank)) {
       this.#admitted++;
       return true;
     }
     this.refuse(rank);
     return false;
+  }
+
+  /** One that was let on is asked about. */
+  began(): void {
+    this.#underWay++;
+  }
+
+  /** It was decided about, and leaves with the end of this turn of the loop. */
+  decided(): void {
+    this.#underWay--;
+    if (this.isShedding) this.#leaving++;
+  }
+
+  turnEnded(): void {
+    this.#leaving = 0;
   }
 
   /** Counts one that is refused without competing with the others. */
@@ -120,80 +129,94 @@ export class Admission {
     return false;
   }
 
-  /** So many more requests per millisecond than come could be let on. */
-  get spare(): number {
-    if (this.#isMemoryShort) return 0;
-    let all = 0;
-    for (const rate of this.#rates) all += rate;
-    return Math.max(0, this.#allowed - all);
+  /** Requests per millisecond that may come, as far as memory goes. */
+  get wantedPerMs(): number {
+    return this.#isMemoryShort ? 0 : this.#allowed;
+  }
+
+  get #isMemoryShort(): boolean {
+    return this.#firstRefused < this.#shares.length;
+  }
+
+  #isLetOn(rank: number): boolean {
+    // Who comes alone is never too many.
+    if (this.#crowd.before <= 1 && this.#admitted === 0) return true;
+    if (rank >= this.#firstRefused) return false;
+    // It is not these few that make it late.
+    if (!this.#isOwn && this.#crowd.isFew) return true;
+    if (
+      this.#underWay + this.#leaving >=
+      this.#room.size * (1 + ROOM_STEP * (this.#shares.length - 1 - rank))
+    ) {
+      this.#wasFull = true;
+      return false;
+    }
+    this.#owed[rank] += this.#shares[rank];
+    if (this.#owed[rank] < 1) return false;
+    this.#owed[rank]--;
+    return true;
   }
 
   /** Takes a measurement, after so many milliseconds. */
   adjust(elapsedMs: number, load: WorkerLoad, plan: OverloadPlan): void {
     this.#measure(elapsedMs);
-    this.#refusedSince += this.#refused;
-    const firstRefused = this.#firstRefusedByMemory(load, plan);
-    const isShort = firstRefused < this.#shares.length;
-    this.#isMemoryShort = isShort;
-    // Where others have the core, a loop is late with little to do as well: then only when it is very late.
-    const isOwn = load.cpuShare >= OWN_SHARE;
-    const isLate = load.lagMs > plan.lagMs * (isOwn ? 1 : STARVED);
-    if (!this.isShedding && !isLate && !isShort) return;
+    this.#firstRefused = this.#firstRefusedByMemory(load, plan);
+    const inPool = load.cpuShare >= OWN_SHARE && this.#underWay >= POOL_BUSY;
+    this.#isOwn = load.threadShare >= OWN_SHARE || inPool;
+    const isLate = this.#isLate(load.lagMs, plan);
+    if (!this.isShedding && !isLate && !this.#isMemoryShort) return;
     this.isShedding = true;
-    // What was served while the loop was never free is what can be served.
-    if (isLate && this.#allowed === ANY) {
-      this.#capacity = this.#admittedPerMs;
-      this.#allowed = this.#capacity;
-    }
-    const heldMs = Math.max(LEAST_HELD_MS, plan.lagMs * HELD_PART) * (isOwn ? 1 : STARVED);
-    this.#sinceFollowedMs += elapsedMs;
-    if (this.#sinceFollowedMs >= EVERY_MS) this.#follow(load.lagMs / heldMs, elapsedMs);
-    this.#share(firstRefused);
-    this.#calmMs = this.#refused > 0 || isShort ? 0 : this.#calmMs + elapsedMs;
+    const heldMs = heldOf(plan);
+    if (this.#allowed !== ANY)
+      this.#follow(load.turnMs / (this.#isOwn ? heldMs : heldMs * STARVED_HELD), heldMs);
+    else if (isLate) this.#begin(heldMs);
+    this.#share();
+    this.#calmMs = this.#refused > 0 || this.#isMemoryShort ? 0 : this.#calmMs + elapsedMs;
     this.#refused = 0;
+    this.#wasFull = false;
     if (this.#calmMs >= OVER_MS) this.open();
   }
 
   #measure(elapsedMs: number): void {
-    this.#cameBefore = 0;
-    for (let rank = 0; rank < this.#rates.length; rank++) {
-      this.#refusedMsAgo[rank] += elapsedMs;
-      this.#cameBefore += this.#arrived[rank];
-      this.#rates[rank] += LATEST * (this.#arrived[rank] / elapsedMs - this.#rates[rank]);
-      this.#arrived[rank] = 0;
-    }
-    this.#admittedPerMs += LATEST * (this.#admitted / elapsedMs - this.#admittedPerMs);
-    this.refusedPerMs += LATEST * (this.#refused / elapsedMs - this.refusedPerMs);
+    this.#ageMs += elapsedMs;
+    this.#crowd.measure(elapsedMs);
+    for (let rank = 0; rank < this.#shares.length; rank++) this.#refusedMsAgo[rank] += elapsedMs;
+    const latest = Math.min(1, elapsedMs / RATE_MS);
+    this.#admittedPerMs += latest * (this.#admitted / elapsedMs - this.#admittedPerMs);
+    this.refusedPerMs += latest * (this.#refused / elapsedMs - this.refusedPerMs);
     this.#admitted = 0;
   }
 
+  /** Whether refusing would help: the loop is late, and it is many requests that make it so. */
+  #isLate(lagMs: number, plan: OverloadPlan): boolean {
+    if (this.#ageMs < START_MS || lagMs <= plan.lagMs * (this.#isOwn ? 1 : STARVED)) return false;
+    return this.#crowd.isCrowd(this.#isOwn) || (this.#isOwn && this.#underWay >= CROWD);
+  }
+
+  /** What was served while the loop was never free is about what can be served. */
+  #begin(heldMs: number): void {
+    this.#capacity = this.#admittedPerMs;
+    this.#allowed = this.#capacity * MORE;
+    this.#room.begin(this.#capacity * heldMs);
+    this.#leaving = 0;
+  }
+
   /** `part`: how late the loop is, where 1 is what it is held to. */
-  #follow(part: number, elapsedMs: number): void {
-    this.#sinceFollowedMs = 0;
-    // Less than what was let on, not than what might have been.
-    if (part > 1) this.#room = Math.max(LEAST_ROOM, Math.min(this.#room, this.underWay) * ROOM_DOWN);
-    else if (this.#refusedSince > 0) this.#room *= ROOM_UP;
-    if (part > 1) this.#allowed = Math.min(this.#allowed, this.#admittedPerMs) * DOWN;
+  #follow(part: number, heldMs: number): void {
+    if (this.#refused > 0) this.#capacity = Math.max(this.#admittedPerMs, this.#capacity * KEPT);
+    this.#room.follow(part, this.#capacity * heldMs, this.#wasFull);
+    // Where the room held some back, what came through is what can be served.
+    if (this.#wasFull || this.#room.isTight)
+      this.#allowed = Math.max(this.#admittedPerMs, this.#capacity) * MORE;
     // As long as nobody is refused, more would be no more.
-    else if (this.#refusedSince > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;
-    this.#learn(part > 1);
-    // One at a time can be served, whatever it is that takes so long.
-    this.#allowed = Math.max(1 / elapsedMs, this.#capacity * LEAST_PART, this.#allowed);
-    this.#refusedSince = 0;
+    else if (this.#refused > 0) this.#allowed *= part < 0.5 ? UP_FAST : UP;
   }
 
-  /** What is let on while the loop is late is more than it can do, by little; what is while it is not, it can do. */
-  #learn(isLate: boolean): void {
-    const more = this.#admittedPerMs - this.#capacity;
-    if (isLate) this.#capacity += more * LEARNT;
-    else if (more > 0) this.#capacity = this.#admittedPerMs;
-  }
-
-  #share(firstRefused: number): void {
+  #share(): void {
     let left = this.#allowed;
     for (let rank = 0; rank < this.#shares.length; rank++) {
-      const wanted = this.#rates[rank];
-      const isRefused = rank >= firstRefused || left === 0;
+      const wanted = this.#crowd.rates[rank];
+      const isRefused = rank >= this.#firstRefused || left === 0;
       this.#shares[rank] = isRefused ? 0 : Math.min(1, left / wanted);
       left = Math.max(0, left - wanted);
     }

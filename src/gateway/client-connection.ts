@@ -21,7 +21,7 @@ import { Exchange } from './exchange.ts';
 import type { ConnectionHome, ExchangeHost } from './host.ts';
 import { writeLocal } from './local-answer.ts';
 import { problemAnswer } from './respond.ts';
-import type { Resting } from './shedder.ts';
+import type { Resting } from './rested.ts';
 
 /** Bytes kept of what a client sends ahead of its turn; beyond it the socket is not read. */
 const READ_AHEAD_BYTES = 64 * 1024;

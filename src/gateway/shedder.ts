@@ -8,28 +8,23 @@ import {
   type WorkerLoad,
 } from '../contract/index.ts';
 import { PolicyRejection } from '../errors.ts';
-import { Admission } from './admission.ts';
-
-/** A connection whose request was refused, and that is not read for a while. */
-export interface Resting {
-  /** It is read again. `late`: what it sent meanwhile may have waited for too long. */
-  wake(late: boolean): void;
-}
+import { Admission, heldOf } from './admission.ts';
+import { Rested, type Resting } from './rested.ts';
 
 /** Who is refused is told to wait; who does not wait is not read for that long, and never longer than this. */
 const MOST_REST_MS = 1000;
 /** Refusals cost about as much as plain proxying. Where they are few, nobody's connection is left alone for them. */
 const REFUSALS_PER_MS = 0.5;
-/** Of the requests there is room for, so many connections are read again early: each goes on asking. */
-const WOKEN_PART = 0.6;
+/** A request that was read again so many times later than the others wait has waited too long. */
+const LATE_PARTS = 2;
 /** A connection that had something to read as soon as it was read again. */
 const WOKEN_TICKS = 2;
 const RANKS: Readonly<Record<Priority, number>> = Object.freeze({ critical: 0, high: 1, normal: 2, low: 3 });
 
 /**
- * Refuses requests where this worker cannot serve all in time. While nothing is late it only counts. Once the event
- * loop has been late for a tenth of a second (or memory is short), as many requests are let on as can be served, the
- * most important first, until nobody had to be refused for a while.
+ * Refuses requests where this worker cannot serve all in time. While nothing is late it only counts. Once a crowd has
+ * kept the event loop late for a tenth of a second (or memory is short), as many requests are let on as can be served in
+ * time, the most important first, until nobody had to be refused for a while.
  */
 export class Shedder {
   readonly #load: WorkerLoad;
@@ -38,13 +33,11 @@ export class Shedder {
   readonly #now: () => number;
   readonly #admission: Admission;
   readonly #counters = new Map<string, Counter>();
-  /** In the order in which they came. */
-  readonly #resting: { readonly connection: Resting; readonly sinceMs: number }[] = [];
+  readonly #rested: Rested;
   #plan: OverloadPlan | undefined = undefined;
   #rejection = rejectionOf(1000);
-  #restMs = 0;
-  #lagMs = 0;
   #ticks = 0;
+  #isTurnWatched = false;
   #atMs: number;
 
   constructor(load: WorkerLoad, meter: Meter, log: Logger, now: () => number) {
@@ -53,6 +46,7 @@ export class Shedder {
     this.#log = log;
     this.#now = now;
     this.#atMs = now();
+    this.#rested = new Rested(this.#atMs);
     this.#admission = new Admission(PRIORITIES.length);
     load.watch(() => this.tick());
   }
@@ -66,14 +60,18 @@ export class Shedder {
     this.#plan = plan;
     if (plan === undefined) return this.#admission.open();
     this.#rejection = rejectionOf(plan.retryAfterMs);
-    this.#lagMs = plan.lagMs;
-    this.#restMs = Math.min(plan.retryAfterMs, MOST_REST_MS);
+    this.#rested.lateMs = heldOf(plan) * LATE_PARTS;
+    this.#rested.restMs = Math.min(plan.retryAfterMs, MOST_REST_MS);
   }
 
   /** Why a request may not be served, or undefined when it may. */
   refusal(priority: Priority, hasWaited: boolean): PolicyRejection | undefined {
     const rank = RANKS[priority];
     const admission = this.#admission;
+    if (admission.isShedding) {
+      this.#watchTurn();
+      this.#rested.came();
+    }
     // What came while nobody read has waited too long to be worth more than what comes now.
     if (hasWaited && admission.isShort(rank)) admission.refuse(rank);
     else if (admission.admits(rank)) return undefined;
@@ -82,12 +80,13 @@ export class Shedder {
 
   /** A request that was let on is asked about. */
   began(): void {
-    this.#admission.underWay++;
+    this.#admission.began();
   }
 
   /** It was decided about. */
   decided(): void {
-    this.#admission.underWay--;
+    this.#admission.decided();
+    if (this.#admission.isShedding) this.#watchTurn();
   }
 
   /** Whether what is read now was sent while nobody read. */
@@ -121,7 +120,7 @@ export class Shedder {
   }
 
   rest(connection: Resting): void {
-    this.#resting.push({ connection, sinceMs: this.#now() });
+    this.#rested.rest(connection, this.#now());
   }
 
   /** Looks at the latest measurement. */
@@ -132,7 +131,7 @@ export class Shedder {
     this.#atMs = nowMs;
     const plan = this.#plan;
     if (plan !== undefined && elapsedMs > 0) this.#control(plan, elapsedMs);
-    this.#wake(nowMs, elapsedMs);
+    this.#rested.look(nowMs, this.#admission.wantedPerMs);
   }
 
   #control(plan: OverloadPlan, elapsedMs: number): void {
@@ -146,17 +145,17 @@ export class Shedder {
     else this.#log.info('overload-ended', facts);
   }
 
-  /** Who has rested long enough, a few at a time; and as many more as there is room for, the latest first. */
-  #wake(nowMs: number, elapsedMs: number): void {
-    const resting = this.#resting;
-    const most = Math.ceil((resting.length * 2 * elapsedMs) / this.#restMs);
-    let due = 0;
-    while (due < Math.min(most, resting.length) && resting[due].sinceMs + this.#restMs <= nowMs) due++;
-    const woken = resting.splice(0, due);
-    const room = Math.min(resting.length, Math.floor(this.#admission.spare * elapsedMs * WOKEN_PART));
-    if (room > 0) woken.push(...resting.splice(-room));
-    for (const { connection, sinceMs } of woken) connection.wake(nowMs - sinceMs > this.#lagMs);
+  #watchTurn(): void {
+    if (this.#isTurnWatched) return;
+    this.#isTurnWatched = true;
+    setImmediate(this.#onTurnEnd);
   }
+
+  readonly #onTurnEnd = (): void => {
+    this.#isTurnWatched = false;
+    this.#admission.turnEnded();
+    if (this.#rested.length > 0) this.#rested.look(this.#now(), this.#admission.wantedPerMs);
+  };
 }
 
 function rejectionOf(retryAfterMs: number): PolicyRejection {

@@ -20,6 +20,7 @@ class Loop {
       { now: () => 0, monotonic: () => this.nowMs },
       {
         cpuMs: () => this.cpuMs,
+        threadCpuMs: () => this.cpuMs / 2,
         heap: () => {
           this.asked++;
           return { used: this.used, limit: 100 };
@@ -94,6 +95,7 @@ describe('the load of a worker', () => {
     assert.equal(loop.meter.cpuShare, 0);
     for (let i = 0; i < 5; i++) loop.turn(0, 80);
     assert.equal(loop.meter.cpuShare, 0.8);
+    assert.equal(loop.meter.threadShare, 0.4);
     for (let i = 0; i < 5; i++) loop.turn(0, 80, 16);
     assert.equal(loop.meter.lagMs, 80);
     assert.equal(loop.meter.cpuShare, 0.16);

@@ -20,6 +20,8 @@ const MEMORY_EVERY_MS = 500;
 export interface ThreadFacts {
   /** CPU time of the process so far, in milliseconds. */
   cpuMs(): number;
+  /** Of this thread. */
+  threadCpuMs(): number;
   /** Heap of this thread that is in use, and the most it may have, in bytes. */
   heap(): { readonly used: number; readonly limit: number };
   /** Of the process. */
@@ -35,6 +37,10 @@ export function threadFacts(): ThreadFacts {
   return {
     cpuMs() {
       const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    threadCpuMs() {
+      const { user, system } = process.threadCpuUsage();
       return (user + system) / 1000;
     },
     heap() {
@@ -76,6 +82,7 @@ export class LoadMeter implements WorkerLoad {
   turnMs = 0;
   lagMs = 0;
   cpuShare = 0;
+  threadShare = 0;
   heapShare = 0;
   residentBytes = 0;
   readonly #clock: Clock;
@@ -86,6 +93,7 @@ export class LoadMeter implements WorkerLoad {
   readonly #lengths = new Float64Array(TURNS);
   readonly #ends = new Float64Array(TURNS);
   readonly #cpus = new Float64Array(TURNS);
+  readonly #threadCpus = new Float64Array(TURNS);
   #last = 0;
   #expectedMs = 0;
   #firedMs = 0;
@@ -138,6 +146,7 @@ export class LoadMeter implements WorkerLoad {
     this.#ends[this.#last] = nowMs;
     this.#lengths[this.#last] = this.turnMs;
     this.#cpus[this.#last] = this.#facts.cpuMs();
+    this.#threadCpus[this.#last] = this.#facts.threadCpuMs();
     this.#lookBack(nowMs);
     if (nowMs - this.#memoryAtMs >= MEMORY_EVERY_MS) this.#weigh(nowMs);
     this.#watch?.();
@@ -156,7 +165,9 @@ export class LoadMeter implements WorkerLoad {
       if (nowMs - this.#begins[at] >= STANDING_MS) break;
     }
     this.lagMs = least;
-    this.cpuShare = (this.#cpus[this.#last] - this.#cpus[at]) / (nowMs - this.#ends[at]);
+    const spanMs = nowMs - this.#ends[at];
+    this.cpuShare = (this.#cpus[this.#last] - this.#cpus[at]) / spanMs;
+    this.threadShare = (this.#threadCpus[this.#last] - this.#threadCpus[at]) / spanMs;
   }
 
   #weigh(nowMs: number): void {

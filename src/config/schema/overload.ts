@@ -19,7 +19,7 @@ export const OverloadSchema = Type.Union(
       {
         lag: Type.Optional(
           durationText(
-            'How long requests may wait for a worker’s event loop, or for the pool of threads that verifies signatures, for a tenth of a second on end. Once they do, some are refused, until the others wait no longer than a tenth of this.',
+            'How long requests may wait for a worker’s event loop, or for the pool of threads that verifies signatures, for a tenth of a second on end. Once a crowd does, and for what the worker does itself, some are refused, so that the others wait no longer than about a tenth of this for each turn.',
             DEFAULT_OVERLOAD.lag,
           ),
         ),
