@@ -89,8 +89,6 @@ describe('a limit', () => {
           },
         ],
         bruteForce: 'off',
-        // The machine of a test may be busy with others.
-        overload: 'off',
       },
       env: {
         SALLYPORT_TEST_FIRST_KEY: FIRST_KEY,

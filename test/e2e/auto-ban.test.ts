@@ -112,8 +112,6 @@ describe('bans that policies impose', () => {
       ],
       document: {
         bruteForce: 'off',
-        // What else this machine does meanwhile is not the bans'.
-        overload: 'off',
         consumers: [
           { name: 'ann', credentials: [{ 'api-key': { secret: 'env:ANN_KEY' } }] },
           { name: 'ben', credentials: [{ 'api-key': { secret: 'env:BEN_KEY' } }] },

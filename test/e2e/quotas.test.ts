@@ -101,18 +101,7 @@ class Running {
     return Promise.all(Array.from({ length: count }, () => this.ask(path, headers)));
   }
 
-  /** A busy machine may shed requests, before any policy has seen them. */
-  async ask(path: string, headers: object): Promise<Answered> {
-    let answered: Answered | undefined;
-    await eventually(async () => {
-      answered = await this.#askOnce(path, headers);
-      return answered.code !== 'overloaded';
-    });
-    assert.ok(answered !== undefined);
-    return answered;
-  }
-
-  #askOnce(path: string, headers: object): Promise<Answered> {
+  ask(path: string, headers: object): Promise<Answered> {
     const { promise, resolve, reject } = Promise.withResolvers<Answered>();
     const place = { host: '127.0.0.1', port: this.#port, path, agent: this.#agent };
     const asked = request({ ...place, headers: { ...headers } }, (response) => {
