@@ -75,6 +75,10 @@ export function readSettings(config: AdaptiveLimitConfig): Settings {
   const floor = floorOf(config, burst, issues);
   const behaviour = behaviourOf(config.behaviour, issues);
   const health = healthOf(config.health, issues);
+  if (config.behaviour === false && config.health === false) {
+    const suggestion = 'use rate-limit for a limit that stays, or leave one of them on';
+    issues.push({ path: '', message: 'adapts to nothing: behaviour and health are both off', suggestion });
+  }
   if (issues.length > 0) throw new ConfigError(issues);
   const unit = unitOf(limit, burst, windowMs);
   const rule = { limit: limit * unit, windowMs, burst: burst * unit, ...sharingOf(config) };
