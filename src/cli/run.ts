@@ -90,10 +90,8 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
     .addOption(
       new Option(
         '--state-timeout <DURATION>',
-        'how long each limiter of a request waits for the store of counters at most',
-      )
-        .argParser(parseDurationMs)
-        .default(20, '20ms'),
+        'how long a request waits for the store of counters at most, in all (default: 20ms)',
+      ).argParser(parseDurationMs),
     )
     .addOption(
       new Option('--drain <DURATION>', 'how long requests may take to end after SIGTERM')

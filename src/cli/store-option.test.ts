@@ -12,7 +12,7 @@ const NONE: StoreOptions = {
   state: undefined,
   statePassword: undefined,
   stateCa: undefined,
-  stateTimeout: 20,
+  stateTimeout: undefined,
 };
 
 const bad: readonly (readonly [what: string, path: string, options: Partial<StoreOptions>])[] = [
@@ -29,6 +29,8 @@ const bad: readonly (readonly [what: string, path: string, options: Partial<Stor
   ['a URL that is not set', '--state', { state: 'env:OTHER' }],
   ['a URL that is none', '--state', { state: `store:${SECRET}` }],
   ['a password without a store', '--state', { statePassword: 'env:PASSWORD' }],
+  ['patience without a store', '--state', { stateTimeout: 20 }],
+  ['certificates without a store', '--state', { stateCa: 'ca.pem' }],
   ['certificates without TLS', '--state-ca', { state: 'redis://store', stateCa: 'ca.pem' }],
   ['no patience', '--state-timeout', { state: 'redis://store', stateTimeout: 0 }],
   ['much patience', '--state-timeout', { state: 'redis://store', stateTimeout: 5000 }],

@@ -11,10 +11,12 @@ export interface StoreOptions {
   readonly statePassword: string | undefined;
   /** File of the certificates that the store's is to be signed by. */
   readonly stateCa: string | undefined;
-  /** No request waits longer for the store, in milliseconds. */
-  readonly stateTimeout: number;
+  /** No request waits longer for the store, in milliseconds; undefined for the default. */
+  readonly stateTimeout: number | undefined;
 }
 
+/** How long a request waits for the store in all where nobody says otherwise. */
+const DEFAULT_TIMEOUT_MS = 20;
 const LONGEST_TIMEOUT_MS = 1000;
 
 /**
@@ -27,8 +29,8 @@ export function storeSettings(
   node: string,
 ): StoreSettings | undefined {
   if (state === undefined) {
-    if (statePassword === undefined && stateCa === undefined) return undefined;
-    throw ConfigError.at('--state', 'is missing', 'name the store that the password or certificate is for');
+    if ((statePassword ?? stateCa ?? stateTimeout) === undefined) return undefined;
+    throw ConfigError.at('--state', 'is missing', 'name the store that the other options are for');
   }
   const isReference = state.startsWith('env:');
   const address = parseStoreAddress(isReference ? readEnvironment('--state', state, environment) : state);
@@ -45,14 +47,15 @@ export function storeSettings(
   if (stateCa !== undefined && !address.isTls) {
     throw ConfigError.at('--state-ca', 'means nothing without TLS', 'write rediss:// in --state');
   }
-  if (stateTimeout < 1 || stateTimeout > LONGEST_TIMEOUT_MS) {
+  const timeoutMs = stateTimeout ?? DEFAULT_TIMEOUT_MS;
+  if (timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
     throw ConfigError.at('--state-timeout', 'is not from 1ms to 1s', 'requests wait so long for the store');
   }
   return {
     ...address,
     password: statePassword === undefined ? address.password : readPassword(statePassword, environment),
     ca: stateCa === undefined ? undefined : readNamedFile(stateCa),
-    timeoutMs: stateTimeout,
+    timeoutMs,
     node,
   };
 }
