@@ -149,6 +149,11 @@ export interface Waiter {
  * window admits more than the rule says. `nowMs` comes from the evaluation's clock.
  */
 export interface CounterState {
+  /**
+   * The same counters as one request asks them, which waits for all its questions no longer than for one. Only where
+   * answers are waited for.
+   */
+  ofRequest?(): CounterState;
   /** Cost 0 asks without changing anything. */
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome>;
   slidingWindow(

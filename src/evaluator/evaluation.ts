@@ -94,7 +94,8 @@ export class Evaluation implements PolicyContext {
     this.#caller = caller;
     this.listener = listener;
     this.request = request;
-    this.deps = deps;
+    const { state } = deps;
+    this.deps = state.ofRequest === undefined ? deps : { ...deps, state: state.ofRequest() };
     this.now = deps.clock.now();
     const { router } = listener;
     let match = router.match(request.host, request.path, request.method, request.headers);

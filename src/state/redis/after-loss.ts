@@ -65,7 +65,7 @@ export class AfterLoss {
     return this.#lastMs < chargedMs ? 'store' : 'nowhere';
   }
 
-  /** The store answers. */
+  /** The store decided something, or answers again. */
   found(): void {
     this.#sinceMs = Number.POSITIVE_INFINITY;
   }

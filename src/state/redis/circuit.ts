@@ -5,9 +5,27 @@ const FAILURES = 3;
 export class Circuit {
   #failures = 0;
   #isLost = false;
+  #isDoubtful = false;
 
   get isLost(): boolean {
     return this.#isLost;
+  }
+
+  /** A question was waited for in vain, and nothing was heard since: to wait for another is to wait in vain as well. */
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
+  }
+
+  /** True when it was not doubtful already. */
+  doubt(): boolean {
+    const wasDoubtful = this.#isDoubtful;
+    this.#isDoubtful = true;
+    return !wasDoubtful;
+  }
+
+  /** Something was heard, if too late: that it answers in time is not said by it. */
+  heard(): void {
+    this.#isDoubtful = false;
   }
 
   /** A question was not answered; true when it is this one that makes the store lost. */
@@ -26,12 +44,14 @@ export class Circuit {
   /** A question was answered. One whose answer came while the store was lost proves nothing yet: a probe does. */
   answered(): void {
     this.#failures = 0;
+    this.#isDoubtful = false;
   }
 
   /** The store would count again. */
   recover(): void {
     this.#failures = 0;
     this.#isLost = false;
+    this.#isDoubtful = false;
   }
 }
 

@@ -41,11 +41,11 @@ export class Fleet implements FleetSize {
   /** What is left behind lapses where this is not heard. */
   async leave(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#store.ask(LEAVE, [this.#keys[0]], [this.#worker]);
+    await this.#store.ask(LEAVE, [this.#keys[0]], [this.#worker], 'nobody');
   }
 
   async #beat(): Promise<void> {
-    const answer = await this.#store.ask(BEAT, this.#keys, [LIVES_MS, this.#worker, this.#node]);
+    const answer = await this.#store.ask(BEAT, this.#keys, [LIVES_MS, this.#worker, this.#node], 'nobody');
     const numbers = numbersOf(answer, 2);
     if (numbers === undefined) return;
     const [workers, nodes] = numbers;

@@ -27,7 +27,7 @@ export interface LeaseParts {
   readonly clock: Clock;
   readonly storeClock: StoreClock;
   /** Asks the store for this one request. */
-  readonly exactly: (charge: Charge, nowMs: number) => Awaitable<LimitOutcome>;
+  readonly exactly: (charge: Charge, nowMs: number, store: ScriptStore) => Awaitable<LimitOutcome>;
 }
 
 /**
@@ -48,16 +48,20 @@ export class Leases {
     this.#parts = parts;
   }
 
-  /** At once where the shares of this thread are enough, or a refusal still holds. */
-  one(charge: Charge, nowMs: number): Awaitable<LimitOutcome> {
+  /** At once where the shares of this thread are enough, or a refusal still holds. `store`: as the request asks it. */
+  one(charge: Charge, nowMs: number, store = this.#parts.store): Awaitable<LimitOutcome> {
     const atMs = this.#parts.clock.monotonic();
     const lease = this.#leaseOf(charge, atMs);
-    if (lease === undefined) return this.#parts.exactly(charge, nowMs);
-    return this.#held(lease, charge, atMs, nowMs) ?? this.#fetch(lease, charge, nowMs);
+    if (lease === undefined) return this.#parts.exactly(charge, nowMs, store);
+    return this.#held(lease, charge, atMs, nowMs) ?? this.#fetch(lease, charge, nowMs, store);
   }
 
   /** All or none, as `one` each. */
-  all(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]> {
+  all(
+    charges: readonly Charge[],
+    nowMs: number,
+    store = this.#parts.store,
+  ): Awaitable<readonly LimitOutcome[]> {
     const atMs = this.#parts.clock.monotonic();
     const outcomes: Awaitable<LimitOutcome>[] = [];
     let isLater = false;
@@ -65,8 +69,8 @@ export class Leases {
       const lease = this.#leaseOf(charge, atMs);
       const outcome =
         lease === undefined
-          ? this.#parts.exactly(charge, nowMs)
-          : (this.#held(lease, charge, atMs, nowMs) ?? this.#fetch(lease, charge, nowMs));
+          ? this.#parts.exactly(charge, nowMs, store)
+          : (this.#held(lease, charge, atMs, nowMs) ?? this.#fetch(lease, charge, nowMs, store));
       if (outcome instanceof Promise) isLater = true;
       outcomes.push(outcome);
     }
@@ -117,7 +121,10 @@ export class Leases {
     const isEnough = lease.spend(charge.cost, atMs, this.#lapsed);
     if (this.#lapsed.length > 0) this.#giveBack();
     if (!isEnough) return lease.refusal(charge.cost, atMs);
-    if (lease.wantsMore(atMs)) void this.#fetch(lease, { ...charge, cost: 0 }, nowMs, lease.sizeNow(atMs));
+    this.#parts.afterLoss.found();
+    if (lease.wantsMore(atMs)) {
+      void this.#fetch(lease, { ...charge, cost: 0 }, nowMs, this.#parts.store, lease.sizeNow(atMs));
+    }
     return lease.admitted(atMs);
   }
 
@@ -126,9 +133,10 @@ export class Leases {
     lease: Lease,
     charge: Charge,
     nowMs: number,
+    store: ScriptStore,
     ahead = this.#aheadOf(lease, charge),
   ): Awaitable<LimitOutcome> {
-    const { store, names, fleet, afterLoss, clock } = this.#parts;
+    const { names, fleet, afterLoss, clock } = this.#parts;
     const { cost } = charge;
     const sentMs = clock.monotonic();
     const words: StoreWord[] = [STORE_TIME, cost, cost + ahead, fleet.workers];
@@ -159,6 +167,7 @@ export class Leases {
     const outcome = outcomeAt(numbers, 0);
     const [, , , , taken, goesOnMs, storeMs] = numbers;
     this.#parts.storeClock.heard(storeMs);
+    this.#parts.afterLoss.found();
     if (!outcome.allowed) {
       lease.refuse(outcome, cost, nowMs);
       return outcome;
@@ -185,7 +194,7 @@ export class Leases {
       if (credits === 0) continue;
       const words: StoreWord[] = [STORE_TIME, chargedAtMs];
       addWords(words, charge, credits);
-      void store.ask(REFUND, [names.ofCharge(charge)], words);
+      void store.ask(REFUND, [names.ofCharge(charge)], words, 'nobody');
     }
   }
 

@@ -2,6 +2,7 @@ import type { Clock, Counter, Gauge, Logger, Meter, Random } from '../../contrac
 import { backoffMs, Circuit } from './circuit.ts';
 import type { StoreClient } from './client.ts';
 import { SLOTS, slotOf } from './cluster-slot.ts';
+import { Patience } from './patience.ts';
 import { PROBE, type Script } from './scripts.ts';
 import { tagOf } from './store-names.ts';
 import { type StoreSettings, storeAddressText } from './store-settings.ts';
@@ -11,18 +12,26 @@ export type StoreWord = string | number;
 /** What a script answers with. */
 export type StoreAnswer = unknown;
 
+/**
+ * Who waits for an answer: a request with what patience it has left; default is somebody with the whole of the settings'
+ * timeout. `nobody`: who asks goes on meanwhile.
+ */
+export type AskedBy = Patience | 'nobody';
+
 /** Runs scripts in the store, none longer than the settings' timeout. */
 export interface ScriptStore {
   /** Whether keys of different tags are to be asked for apart. */
   readonly isCluster: boolean;
   /**
    * What the script answers, or undefined where the store does not in time. Undefined at once, without a promise, while
-   * the store is known to be lost. Never rejects. The keys lie in one slot.
+   * the store is known to be lost and where nobody is to wait: it owes an answer already, or the patience is at its end.
+   * Never rejects. The keys lie in one slot.
    */
   ask(
     script: Script,
     keys: readonly string[],
     words: readonly StoreWord[],
+    by?: AskedBy,
   ): Promise<StoreAnswer | undefined> | undefined;
 }
 
@@ -51,12 +60,16 @@ const LONGEST_PROBE_MS = 500;
 /** A connection on which a probe is not answered in this time is made anew: it may lead to a host that is gone. */
 const PROBE_TIMEOUT_MS = 500;
 
+/** Who has less patience left, in milliseconds, does not ask. */
+const LEAST_PATIENCE_MS = 1;
+
 /** The store as one thread asks it. */
 export class LiveScriptStore implements ScriptStore {
   readonly isCluster: boolean;
   readonly #client: StoreClient;
   readonly #tools: StoreTools;
   readonly #address: string;
+  readonly #timeoutMs: number;
   readonly #answers: WaitingAnswers;
   readonly #probes: WaitingAnswers;
   readonly #parts: readonly Part[];
@@ -75,6 +88,7 @@ export class LiveScriptStore implements ScriptStore {
     this.#client = client;
     this.#tools = tools;
     this.#address = storeAddressText(settings);
+    this.#timeoutMs = settings.timeoutMs;
     this.isCluster = settings.kind === 'cluster';
     this.#answers = new WaitingAnswers(tools.clock, settings.timeoutMs);
     this.#probes = new WaitingAnswers(tools.clock, Math.max(PROBE_TIMEOUT_MS, settings.timeoutMs));
@@ -100,27 +114,48 @@ export class LiveScriptStore implements ScriptStore {
     return this.#parts.every(({ circuit }) => !circuit.isLost);
   }
 
-  ask(script: Script, keys: readonly string[], words: readonly StoreWord[]) {
+  ask(script: Script, keys: readonly string[], words: readonly StoreWord[], by?: AskedBy) {
     const part = this.#partOf(keys[0]);
-    if (part.circuit.isLost) return undefined;
+    if (part.circuit.isLost || (part.circuit.isDoubtful && by !== 'nobody')) return undefined;
+    const patience = by === 'nobody' ? undefined : by;
+    const leftMs = patience?.left(this.#answers.waitedMs) ?? this.#timeoutMs;
+    if (leftMs < LEAST_PATIENCE_MS) return undefined;
     return new Promise<StoreAnswer | undefined>((resolve) => {
+      const end = (answer: StoreAnswer | undefined) => {
+        patience?.end(this.#answers.waitedMs);
+        resolve(answer);
+      };
       const isInTime = this.#answers.add((why) => {
-        resolve(undefined);
-        this.#failed(part, keys[0], why, why === 'timeout' ? 'no answer in time' : this.#cause);
-      });
+        end(undefined);
+        if (why === 'connection') return this.#failed(part, keys[0], why, this.#cause);
+        this.#errors.timeout.add(1);
+        // That a request had no patience left for it says nothing of the store.
+        if (leftMs >= this.#timeoutMs) this.#missed(part, keys[0]);
+      }, leftMs);
+      patience?.begin(this.#answers.waitedMs);
       this.#run(script, keys, words).then(
         (answer) => {
-          if (!isInTime()) return;
+          if (!isInTime()) return part.circuit.heard();
           part.circuit.answered();
-          resolve(answer);
+          end(answer);
         },
         (error: Error) => {
-          if (!isInTime()) return;
-          resolve(undefined);
-          this.#failed(part, keys[0], kindOf(error), error.message);
+          const kind = kindOf(error);
+          if (!isInTime()) return kind === 'reply' ? part.circuit.heard() : undefined;
+          end(undefined);
+          this.#failed(part, keys[0], kind, error.message);
         },
       );
     });
+  }
+
+  /** As one request asks it: for all its questions it waits no longer than for one. */
+  ofRequest(): ScriptStore {
+    const patience = new Patience(this.#timeoutMs);
+    return {
+      isCluster: this.isCluster,
+      ask: (script, keys, words, by = patience) => this.ask(script, keys, words, by),
+    };
   }
 
   /** Resolves when the store can be asked, or is known to be lost; after `mostMs` at the latest. */
@@ -165,6 +200,14 @@ export class LiveScriptStore implements ScriptStore {
     if (part.circuit.failed()) this.#lost(part, kind);
   }
 
+  /** Nobody else waits until something is heard: what is late, or a probe. */
+  #missed(part: Part, key: string): void {
+    this.#cause = 'no answer in time';
+    part.key = key;
+    if (part.circuit.failed()) return this.#lost(part, 'timeout');
+    if (!part.circuit.isLost && part.circuit.doubt()) this.#probeIn(part, 0);
+  }
+
   /** Without a connection nothing is answered: nobody need wait to learn that. */
   #onClose(): void {
     if (this.#isClosed) return;
@@ -196,7 +239,8 @@ export class LiveScriptStore implements ScriptStore {
   }
 
   #probe(part: Part): void {
-    const isInTime = this.#probes.add(() => {
+    const isInTime = this.#probes.add((why) => {
+      if (part.circuit.lose()) this.#lost(part, why);
       // On a connection that answers nothing also the next probe would wait in vain. A cluster has others.
       if (this.#parts.every(({ circuit }) => circuit.isLost)) this.#client.disconnect(true);
       this.#probeIn(part, this.#pause(part));
@@ -208,12 +252,15 @@ export class LiveScriptStore implements ScriptStore {
       (error: Error) => {
         if (!isInTime()) return;
         this.#cause = error.message;
+        if (part.circuit.lose()) return this.#lost(part, kindOf(error));
         this.#probeIn(part, this.#pause(part));
       },
     );
   }
 
   #found(part: Part): void {
+    // It was only doubted. That it counts in time is for its questions to show.
+    if (!part.circuit.isLost) return part.circuit.heard();
     part.circuit.recover();
     part.probes = 0;
     if (!this.isUp) return;

@@ -23,7 +23,7 @@ import { type StoreNames, tagOf } from './store-names.ts';
 import { StoreSlots } from './store-slots.ts';
 
 export interface StoreCounterParts {
-  readonly store: ScriptStore & { readonly isUp: boolean };
+  readonly store: ScriptStore & { readonly isUp: boolean; ofRequest(): ScriptStore };
   readonly names: StoreNames;
   readonly fleet: FleetSize;
   /** Counts while the store does not. */
@@ -50,13 +50,25 @@ interface Together {
 /** Counters that several nodes share. What the store does not answer in time is decided as its rule says. */
 export class StoreCounters implements CounterState {
   readonly #parts: StoreCounterParts;
+  /** As it is asked by whom these are for: one request, or the whole thread. */
+  readonly #store: ScriptStore;
   readonly #afterLoss: AfterLoss;
   readonly #storeClock: StoreClock;
   readonly #leases: Leases;
   readonly #slots: StoreSlots;
 
-  constructor(parts: StoreCounterParts) {
+  /** `all`: those of the thread, of which these are one request's view. */
+  constructor(parts: StoreCounterParts, all?: StoreCounters) {
     this.#parts = parts;
+    if (all !== undefined) {
+      this.#store = parts.store.ofRequest();
+      this.#afterLoss = all.#afterLoss;
+      this.#storeClock = all.#storeClock;
+      this.#leases = all.#leases;
+      this.#slots = all.#slots;
+      return;
+    }
+    this.#store = parts.store;
     this.#afterLoss = new AfterLoss(parts.memory, parts.fleet, parts.clock);
     this.#storeClock = new StoreClock(parts.clock);
     const afterLoss = this.#afterLoss;
@@ -64,9 +76,13 @@ export class StoreCounters implements CounterState {
       ...parts,
       afterLoss,
       storeClock: this.#storeClock,
-      exactly: (charge, nowMs) => this.#exactly(charge, nowMs),
+      exactly: (charge, nowMs, store) => this.#exactly(charge, nowMs, store),
     });
     this.#slots = new StoreSlots({ ...parts, afterLoss });
+  }
+
+  ofRequest(): CounterState {
+    return new StoreCounters(this.#parts, this);
   }
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome> {
@@ -86,7 +102,7 @@ export class StoreCounters implements CounterState {
   charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]> {
     for (const charge of charges) assertCharge(charge, nowMs);
     // Some leased and some not: then all of them are asked for, and at one instant.
-    if (charges.every(isLeased)) return this.#leases.all(charges, nowMs);
+    if (charges.every(isLeased)) return this.#leases.all(charges, nowMs, this.#store);
     const together = this.#together(charges);
     if (together.length === 1) return this.#chargeSlot(together[0], nowMs);
     return this.#chargeSlots(together, charges.length, nowMs);
@@ -106,19 +122,18 @@ export class StoreCounters implements CounterState {
 
   tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number> {
     assertAmount(amount, nowMs);
-    const { store, names } = this.#parts;
-    const name = names.ofTally(scope, key, windowMs);
-    const asked = store.ask(TALLY, [name], [this.#time(nowMs), amount, windowMs]);
+    const name = this.#parts.names.ofTally(scope, key, windowMs);
+    const asked = this.#store.ask(TALLY, [name], [this.#time(nowMs), amount, windowMs]);
     const here = () => this.#afterLoss.tally(scope, key, windowMs, amount, nowMs);
     return asked === undefined ? here() : asked.then((answer) => sumOf(answer) ?? here());
   }
 
   acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
     assertTime(nowMs);
-    return this.#slots.acquire(scope, key, rule, nowMs, waiter);
+    return this.#slots.acquire(scope, key, rule, nowMs, waiter, this.#store);
   }
 
-  /** The store answers again. */
+  /** All of the store answers again. */
   found(): void {
     this.#afterLoss.found();
   }
@@ -131,27 +146,27 @@ export class StoreCounters implements CounterState {
 
   #one(charge: Charge, nowMs: number): Awaitable<LimitOutcome> {
     assertCharge(charge, nowMs);
-    return isLeased(charge) ? this.#leases.one(charge, nowMs) : this.#exactly(charge, nowMs);
+    return isLeased(charge)
+      ? this.#leases.one(charge, nowMs, this.#store)
+      : this.#exactly(charge, nowMs, this.#store);
   }
 
-  #exactly(charge: Charge, nowMs: number): Awaitable<LimitOutcome> {
-    const { store, names } = this.#parts;
+  #exactly(charge: Charge, nowMs: number, store: ScriptStore): Awaitable<LimitOutcome> {
+    const { names } = this.#parts;
     const words: StoreWord[] = [this.#time(nowMs)];
     addWords(words, charge);
     const asked = store.ask(CHARGE, [names.ofCharge(charge)], words);
     if (asked === undefined) return this.#afterLoss.one(charge, nowMs);
-    return asked.then(
-      (answer) => outcomesOf(answer, 1, this.#storeClock)?.[0] ?? this.#afterLoss.one(charge, nowMs),
-    );
+    return asked.then((answer) => this.#decided(answer, 1)?.[0] ?? this.#afterLoss.one(charge, nowMs));
   }
 
   #chargeSlot({ names, charges }: Together, nowMs: number): Awaitable<readonly LimitOutcome[]> {
     const words: StoreWord[] = [this.#time(nowMs)];
     for (const charge of charges) addWords(words, charge);
-    const asked = this.#parts.store.ask(CHARGE, names, words);
+    const asked = this.#store.ask(CHARGE, names, words);
     if (asked === undefined) return this.#afterLoss.all(charges, nowMs);
     return asked.then(
-      (answer) => outcomesOf(answer, charges.length, this.#storeClock) ?? this.#afterLoss.all(charges, nowMs),
+      (answer) => this.#decided(answer, charges.length) ?? this.#afterLoss.all(charges, nowMs),
     );
   }
 
@@ -187,7 +202,14 @@ export class StoreCounters implements CounterState {
     if (chargedAtMs === undefined) return;
     const words: StoreWord[] = [this.#time(nowMs), chargedAtMs];
     for (const charge of charges) addWords(words, charge);
-    await this.#parts.store.ask(REFUND, names, words);
+    await this.#parts.store.ask(REFUND, names, words, 'nobody');
+  }
+
+  /** What the store says of so many charges; undefined where it says nothing. */
+  #decided(answer: StoreAnswer | undefined, count: number): readonly LimitOutcome[] | undefined {
+    const outcomes = outcomesOf(answer, count, this.#storeClock);
+    if (outcomes !== undefined) this.#afterLoss.found();
+    return outcomes;
   }
 
   /** By slot where they are told apart, in the order they came. */

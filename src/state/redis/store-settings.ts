@@ -24,7 +24,7 @@ export interface StoreAddress {
 export interface StoreSettings extends StoreAddress {
   /** Certificates that the store's is to be signed by, in PEM; undefined for those of the system. */
   readonly ca: string | undefined;
-  /** No request waits longer for the store, in milliseconds. */
+  /** No request waits longer for the store in all, in milliseconds. */
   readonly timeoutMs: number;
   /** Of this process; new with each start. */
   readonly node: string;

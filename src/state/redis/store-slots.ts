@@ -3,7 +3,7 @@ import { assertSlotRule } from '../slots/slot-rule.ts';
 import type { AfterLoss, FleetSize } from './after-loss.ts';
 import { numbersOf } from './charge-words.ts';
 import { backoffMs } from './circuit.ts';
-import type { ScriptStore } from './script-store.ts';
+import type { AskedBy, ScriptStore } from './script-store.ts';
 import { ACQUIRE, RELEASE, RENEW } from './scripts.ts';
 import type { StoreNames } from './store-names.ts';
 import { type Waiting, WaitingLine } from './waiting-line.ts';
@@ -45,13 +45,21 @@ export class StoreSlots {
     this.#parts = parts;
   }
 
-  acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
+  /** `store`: as the request asks it. */
+  acquire(
+    scope: string,
+    key: string,
+    rule: SlotRule,
+    nowMs: number,
+    waiter: Waiter,
+    store = this.#parts.store,
+  ): Awaitable<SlotOutcome> {
     assertSlotRule(rule);
     const name = this.#parts.names.ofSlot(scope, key);
     const line = this.#lines.get(name);
     if (line !== undefined) return this.#wait(name, line, rule, waiter, rule.limit);
     const holder = this.#newHolder();
-    const asked = this.#ask(name, rule.limit, holder);
+    const asked = this.#ask(store, name, rule.limit, holder);
     if (asked === undefined) return this.#parts.afterLoss.acquire(scope, key, rule, nowMs, waiter);
     let isCancelled = false;
     waiter.cancel = () => {
@@ -87,12 +95,18 @@ export class StoreSlots {
       }
       this.#dropEmpty(name, line);
     }
-    for (const [holder, name] of this.#held) void this.#parts.store.ask(RELEASE, [name], [holder]);
+    for (const [holder, name] of this.#held) void this.#parts.store.ask(RELEASE, [name], [holder], 'nobody');
     this.#held.clear();
   }
 
-  #ask(name: string, limit: number, holder: string): Promise<readonly number[] | undefined> | undefined {
-    const asked = this.#parts.store.ask(ACQUIRE, [name], [limit, LAPSE_MS, holder]);
+  #ask(
+    store: ScriptStore,
+    name: string,
+    limit: number,
+    holder: string,
+    by?: AskedBy,
+  ): Promise<readonly number[] | undefined> | undefined {
+    const asked = store.ask(ACQUIRE, [name], [limit, LAPSE_MS, holder], by);
     return asked?.then((answer) => numbersOf(answer, 2));
   }
 
@@ -125,7 +139,7 @@ export class StoreSlots {
       return this.#dropEmpty(name, line);
     }
     // Where it is not heard, the place lapses by itself.
-    void this.#parts.store.ask(RELEASE, [name], [holder]);
+    void this.#parts.store.ask(RELEASE, [name], [holder], 'nobody');
     if (line === undefined) return;
     line.handedOn = 0;
     line.attempts = 0;
@@ -144,7 +158,7 @@ export class StoreSlots {
     for (let from = 0; from < held.length; from += together) {
       const some = held.slice(from, from + together);
       const names = some.map(([, name]) => name);
-      void store.ask(RENEW, names, [LAPSE_MS, ...some.map(([holder]) => holder)]);
+      void store.ask(RENEW, names, [LAPSE_MS, ...some.map(([holder]) => holder)], 'nobody');
     }
   }
 
@@ -211,7 +225,8 @@ export class StoreSlots {
     if (first === undefined || line.isAsking) return;
     const holder = this.#newHolder();
     line.isAsking = true;
-    const numbers = await this.#ask(name, line.limit, holder);
+    // Who waits here waits for the place.
+    const numbers = await this.#ask(this.#parts.store, name, line.limit, holder, 'nobody');
     line.isAsking = false;
     if (numbers === undefined) return this.#loseLine(name, line);
     const [isGranted, held] = numbers;
