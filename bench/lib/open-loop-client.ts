@@ -68,8 +68,10 @@ class Lane {
 
   constructor(lane: OpenLane) {
     this.#lane = lane;
-    const fields = ['Host: bench', ...(lane.headers ?? [])].join('\r\n');
-    this.#bytes = `GET ${lane.path} HTTP/1.1\r\n${fields}\r\n\r\n`;
+    const { path, headers = [], body = '' } = lane;
+    const about = body === '' ? [] : ['Content-Type: application/json', `Content-Length: ${body.length}`];
+    const fields = ['Host: bench', ...headers, ...about].join('\r\n');
+    this.#bytes = `${body === '' ? 'GET' : 'POST'} ${path} HTTP/1.1\r\n${fields}\r\n\r\n${body}`;
     this.outcome = {
       name: lane.name,
       offered: 0,

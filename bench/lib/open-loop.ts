@@ -11,6 +11,8 @@ export interface OpenLane {
   readonly name: string;
   readonly path: string;
   readonly headers?: readonly string[];
+  /** What is sent with it: then it is a POST of JSON. */
+  readonly body?: string;
   readonly perSecond: number;
   /** Each has one request at a time; a request that finds none free is lost. */
   readonly connections: number;

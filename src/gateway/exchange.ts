@@ -69,7 +69,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   #mustClose = false;
   #answered = false;
   #over = false;
-  /** Policies are being asked about its head. */
+  /** Policies are being asked about its head, or its body. */
   #isAsked = false;
 
   constructor(host: ExchangeHost, head: RequestHead) {
@@ -125,8 +125,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const maxBodyBytes = match.kind === 'found' ? match.route.maxBodyBytes : undefined;
     if (maxBodyBytes !== undefined && head.hasBody)
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
-    this.#isAsked = true;
-    services.shedder.began();
+    this.#asked();
     this.#settle('request', evaluation.runRequest());
   }
 
@@ -220,6 +219,11 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     else this.#judgeBody();
   }
 
+  #asked(): void {
+    this.#isAsked = true;
+    this.host.home.services.shedder.began();
+  }
+
   #decided(): void {
     if (!this.#isAsked) return;
     this.#isAsked = false;
@@ -228,6 +232,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   #judgeBody(): void {
     const body = new BufferedBody(this.buffered?.bytes ?? NO_BYTES);
+    this.#asked();
     this.#settle('requestBody', this.evaluation.runRequestBody(body));
   }
 
