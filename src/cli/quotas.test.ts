@@ -64,7 +64,7 @@ describe('sallyport quotas', () => {
       assert.match(err, says);
     }
     const shared = await world({ isShared: true });
-    assert.match((await shared.run()).err, /shared store/);
+    assert.match((await shared.run()).err, /shared store.*RateLimit.*raise the limit/);
     for (const args of [
       ['reset'],
       ['grant', 'x'],

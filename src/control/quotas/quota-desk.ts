@@ -22,6 +22,11 @@ export interface QuotaDeskDeps extends QuotaKeeperDeps {
 /** More would not be counted exactly. */
 const MAX_EXTRA = 2 ** 52;
 
+const COUNTED_ELSEWHERE =
+  'Quotas are counted in the shared store (--state): usage there is neither listed nor changed here. ' +
+  'What a caller has left is in the RateLimit field of its answers. ' +
+  'To give all callers more, raise the limit of the quota: what was used stays counted.';
+
 /**
  * Usage as people look at it, and change it: in force in every worker at once, since all count in one memory. What
  * gives a caller more is in the audit before it is done.
@@ -96,8 +101,7 @@ export class QuotaDesk {
   async #upToDate(): Promise<Store> {
     const { isShared, store } = this.#deps;
     if (isShared) {
-      const where = 'Quotas are counted in the shared store (--state), which this node does not list.';
-      throw new ProblemError('conflict', where);
+      throw new ProblemError('conflict', COUNTED_ELSEWHERE);
     }
     const usable = store();
     if (usable === undefined)
