@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { limitCases } from '../../../test/fixtures/limit-cases.ts';
 import { remote } from '../../../test/fixtures/nobody-there.ts';
 import {
   type ContextOptions,
   compileDeps,
   DEFAULT_NOW_MS,
   type DepsOptions,
-  type Edit,
   identity,
   policyContext,
   type RecordedContext,
@@ -29,23 +28,8 @@ interface Ask {
   /** Requests before it that end so. */
   readonly end?: { readonly code: ErrorCode; readonly status: number; readonly times: number };
 }
-interface Expectation {
-  readonly decision: Decision['kind'];
-  readonly code?: string;
-  readonly status?: number;
-  readonly rule?: string;
-  readonly reason?: string;
-  readonly headers?: readonly string[];
-  readonly edits?: readonly Edit[];
-}
-interface Case {
-  readonly name: string;
-  readonly config: AdaptiveLimitConfig;
-  readonly configError?: readonly string[];
-  readonly requests?: readonly (Ask & { readonly expect: Expectation })[];
-}
 
-const cases: readonly Case[] = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+const cases = limitCases<AdaptiveLimitConfig, Ask>(new URL('cases.json', import.meta.url));
 const schema = Compile(adaptiveLimit.schema);
 const ATTACHMENT = { attachment: 'route:orders/adaptive-limit' } as const;
 const CONFIG = { limit: 100, window: '1m', health: false } satisfies AdaptiveLimitConfig;

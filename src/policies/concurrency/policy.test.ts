@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { type LimitCase, type LimitExpectation, limitCases } from '../../../test/fixtures/limit-cases.ts';
 import { NO_STATE, remote } from '../../../test/fixtures/nobody-there.ts';
 import {
   type ContextOptions,
   compileDeps,
   DEFAULT_NOW_MS,
-  type Edit,
   identity,
   policyContext,
   type RecordedContext,
@@ -38,24 +37,8 @@ interface Ask {
   readonly headers?: readonly string[];
   readonly shadow?: boolean;
 }
-interface Expectation {
-  readonly decision: Decision['kind'];
-  readonly code?: string;
-  readonly status?: number;
-  readonly rule?: string;
-  readonly reason?: string;
-  readonly headers?: readonly string[];
-  readonly edits?: readonly Edit[];
-}
-/** A config with requests in order over one state, or with the paths of the issues it must give. */
-interface Case {
-  readonly name: string;
-  readonly config: ConcurrencyConfig;
-  readonly configError?: readonly string[];
-  readonly requests?: readonly (Ask & { readonly expect: Expectation })[];
-}
 
-const cases: readonly Case[] = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+const cases = limitCases<ConcurrencyConfig, Ask>(new URL('cases.json', import.meta.url));
 const schema = Compile(concurrency.schema);
 const deps = () => compileDeps({ attachment: 'route:orders/concurrency' });
 const shared = () => {
@@ -85,7 +68,10 @@ async function issuePaths(config: ConcurrencyConfig): Promise<readonly string[]>
   return [];
 }
 
-async function play(config: ConcurrencyConfig, requests: NonNullable<Case['requests']>): Promise<void> {
+async function play(
+  config: ConcurrencyConfig,
+  requests: NonNullable<LimitCase<ConcurrencyConfig, Ask>['requests']>,
+): Promise<void> {
   const policy = await concurrency.compile(config, deps());
   const state = createLocalCounters();
   const contexts: RecordedContext[] = [];
@@ -116,7 +102,7 @@ function contextOf({ client = '192.0.2.1', consumer, route, headers, shadow = fa
   };
 }
 
-function describeDecision(decision: Decision, { recorded }: RecordedContext): Expectation {
+function describeDecision(decision: Decision, { recorded }: RecordedContext): LimitExpectation {
   if (decision.kind !== 'reject') return { decision: decision.kind, edits: recorded };
   const { code, status, rule = '', reason = '', headers } = decision.error;
   return { decision: 'reject', code, status, rule, reason, headers, edits: recorded };

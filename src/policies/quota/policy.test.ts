@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
+import { limitCases } from '../../../test/fixtures/limit-cases.ts';
 import { NO_STATE, remote } from '../../../test/fixtures/nobody-there.ts';
-import { compileDeps, type Edit, identity, policyContext } from '../../../test/fixtures/policy-context.ts';
-import type { Charge, CounterState, Decision, LimitOutcome, Policy } from '../../contract/index.ts';
+import { compileDeps, identity, policyContext } from '../../../test/fixtures/policy-context.ts';
+import type { Charge, CounterState, LimitOutcome, Policy } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { createLocalCounters } from '../../state/index.ts';
 import { quota } from './policy.ts';
@@ -21,24 +21,8 @@ interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   readonly shadow?: boolean;
 }
-interface Expectation {
-  readonly decision: Decision['kind'];
-  readonly code?: string;
-  readonly status?: number;
-  readonly rule?: string;
-  readonly detail?: string;
-  readonly headers?: readonly string[];
-  readonly edits?: readonly Edit[];
-}
-/** A config with requests in order over one state, or with the paths of the issues it must give. */
-interface Case {
-  readonly name: string;
-  readonly config: QuotaConfig;
-  readonly configError?: readonly string[];
-  readonly requests?: readonly (Ask & { readonly expect: Expectation })[];
-}
 
-const cases: readonly Case[] = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+const cases = limitCases<QuotaConfig, Ask>(new URL('cases.json', import.meta.url));
 const schema = Compile(quota.schema);
 const ATTACHMENT = 'route:orders/quota';
 const deps = compileDeps({ attachment: ATTACHMENT });

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { limitCases } from '../../../test/fixtures/limit-cases.ts';
 import { NO_STATE, remote } from '../../../test/fixtures/nobody-there.ts';
 import {
   compileDeps,
   DEFAULT_NOW_MS,
-  type Edit,
   identity,
   policyContext,
 } from '../../../test/fixtures/policy-context.ts';
-import type { CounterState, Decision, Identity, Notice } from '../../contract/index.ts';
+import type { CounterState, Identity } from '../../contract/index.ts';
 import { ConfigError, type ErrorCode } from '../../errors.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
 import { createLocalCounters } from '../../state/index.ts';
@@ -29,24 +28,8 @@ interface Ask {
   readonly status?: number;
   readonly end?: ErrorCode;
 }
-interface Expectation {
-  readonly decision: Decision['kind'];
-  readonly code?: string;
-  readonly status?: number;
-  readonly rule?: string;
-  readonly headers?: readonly string[];
-  readonly edits?: readonly Edit[];
-  readonly notices?: readonly Notice[];
-}
-/** A config with requests in order over one state, or with the paths of the issues it must give. */
-interface Case {
-  readonly name: string;
-  readonly config: RateLimitConfig;
-  readonly configError?: readonly string[];
-  readonly requests?: readonly (Ask & { readonly expect: Expectation })[];
-}
 
-const cases: readonly Case[] = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+const cases = limitCases<RateLimitConfig, Ask>(new URL('cases.json', import.meta.url));
 const schema = Compile(rateLimit.schema);
 const deps = compileDeps({ attachment: 'route:orders/rate-limit' });
 
