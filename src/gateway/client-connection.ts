@@ -20,8 +20,8 @@ import type { AnswerFields } from './client-response.ts';
 import { Exchange } from './exchange.ts';
 import type { ConnectionHome, ExchangeHost } from './host.ts';
 import { writeLocal } from './local-answer.ts';
+import type { Resting } from './overload/rested.ts';
 import { problemAnswer } from './respond.ts';
-import type { Resting } from './rested.ts';
 
 /** Bytes kept of what a client sends ahead of its turn; beyond it the socket is not read. */
 const READ_AHEAD_BYTES = 64 * 1024;

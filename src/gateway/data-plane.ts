@@ -23,9 +23,9 @@ import { CredentialUses } from './credential-uses.ts';
 import { HttpDate } from './http-date.ts';
 import { LimitNotices } from './limit-notices.ts';
 import { Listener, listenerKey } from './listener.ts';
+import { Shedder } from './overload/shedder.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
-import { Shedder } from './shedder.ts';
 
 export interface DataPlaneDeps {
   readonly clock: Clock;

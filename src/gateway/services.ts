@@ -4,7 +4,7 @@ import type { SharedIo } from '../lib/shared-io.ts';
 import type { NodeCounts } from './connection-places.ts';
 import type { CredentialUses } from './credential-uses.ts';
 import type { HttpDate } from './http-date.ts';
-import type { Shedder } from './shedder.ts';
+import type { Shedder } from './overload/shedder.ts';
 
 /** What every connection and exchange of a worker shares. */
 export interface DataPlaneServices {

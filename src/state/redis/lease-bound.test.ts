@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { NO_STATE } from '../../../test/fixtures/nobody-there.ts';
 import type { Charge, Clock, CounterState } from '../../contract/index.ts';
-import { createLocalCounters } from '../local-counters.ts';
+import { createLocalCounters } from '../counters/local-counters.ts';
 import { AfterLoss } from './after-loss.ts';
 import { leaseMs } from './lease.ts';
 import { Leases } from './leases.ts';

@@ -1,5 +1,5 @@
 import type { Awaitable, Charge, Clock, LimitOutcome } from '../../contract/index.ts';
-import { ByRule } from '../by-rule.ts';
+import { ByRule } from '../counters/by-rule.ts';
 import type { AfterLoss, FleetSize } from './after-loss.ts';
 import { addWords, numbersOf, outcomeAt } from './charge-words.ts';
 import { Lease, leaseMs, type Share } from './lease.ts';

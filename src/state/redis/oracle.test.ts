@@ -6,7 +6,7 @@ import { chargeOf, type Spec, START, specs } from '../../../test/contract/state/
 import { RedisServer } from '../../../test/fixtures/redis-server.ts';
 import { type StoreWorld, storeWorld } from '../../../test/fixtures/store-world.ts';
 import type { Charge, CounterState } from '../../contract/index.ts';
-import { createLocalCounters } from '../local-counters.ts';
+import { createLocalCounters } from '../counters/local-counters.ts';
 
 let server: RedisServer;
 let world: StoreWorld;

@@ -11,7 +11,7 @@ import type {
   SlotRule,
   Waiter,
 } from '../../contract/index.ts';
-import { assertAmount, assertCharge, assertTime } from '../rule.ts';
+import { assertAmount, assertCharge, assertTime } from '../counters/rule.ts';
 import { AfterLoss, type FleetSize } from './after-loss.ts';
 import { addWords, outcomesOf } from './charge-words.ts';
 import { leaseMs } from './lease.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Charge } from '../../contract/index.ts';
-import { ByRule } from '../by-rule.ts';
+import { ByRule } from '../counters/by-rule.ts';
 
 /** Of 6 bits each: 132 bits of SHA-256, which nobody aims at another's. */
 const DIGEST_CHARACTERS = 22;

@@ -1,4 +1,4 @@
-import { dropLock, takeLock } from '../bucket-lock.ts';
+import { dropLock, takeLock } from '../counters/bucket-lock.ts';
 import {
   ARRIVAL,
   ARRIVALS,

@@ -1,4 +1,4 @@
-import { KeyHash } from '../key-hash.ts';
+import { KeyHash } from '../counters/key-hash.ts';
 
 /** Scopes remembered at most. They come from documents, so the bound only matters after very many reloads. */
 const MAX_SCOPES = 4096;

@@ -8,7 +8,7 @@ import {
   type Waiter,
 } from '../../contract/index.ts';
 import { InternalError } from '../../errors.ts';
-import type { CounterMemory } from '../counter-memory.ts';
+import type { CounterMemory } from '../counters/counter-memory.ts';
 import { openSlots, SEED_HIGH, SEED_LOW, type SlotMemory } from './layout.ts';
 import { Numbers } from './numbers.ts';
 import { FREE, NONE, Places, WAITS } from './places.ts';

@@ -1,4 +1,4 @@
-import { InternalError } from '../errors.ts';
+import { InternalError } from '../../errors.ts';
 import { CELLS_PER_KEY } from './cells.ts';
 
 /** Keys that share a lock and compete for the same places. Full buckets are rare until half the table is live. */

@@ -1,4 +1,4 @@
-import type { LimitOutcome } from '../contract/index.ts';
+import type { LimitOutcome } from '../../contract/index.ts';
 import { dropLock, freeLocksOf, takeLock } from './bucket-lock.ts';
 import { CELLS_PER_KEY, clear, IDLE_AT, isIdle } from './cells.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SimulatedWorker } from '../../test/fixtures/simulated-worker.ts';
-import type { OverloadPlan } from '../contract/index.ts';
+import { SimulatedWorker } from '../../../test/fixtures/simulated-worker.ts';
+import type { OverloadPlan } from '../../contract/index.ts';
 import { Admission } from './admission.ts';
 
 const PLAN: OverloadPlan = { lagMs: 50, memory: { share: 0.9 }, retryAfterMs: 1000 };

@@ -1,4 +1,4 @@
-import type { Charge, CounterState, LimitOutcome, QuotaRule } from '../contract/index.ts';
+import type { Charge, CounterState, LimitOutcome, QuotaRule } from '../../contract/index.ts';
 
 /** A quota that was charged, by its latest rule. */
 export interface QuotaNote {

@@ -1,5 +1,5 @@
-import type { Slot, SlotOutcome, SlotRule } from '../contract/index.ts';
-import { assertSlotRule } from './slots/slot-rule.ts';
+import type { Slot, SlotOutcome, SlotRule } from '../../contract/index.ts';
+import { assertSlotRule } from './slot-rule.ts';
 
 /**
  * Places among those under way, counted in this thread alone and without waiting: for tests, replay and evaluation

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { type Plane, settled, stage } from '../../test/fixtures/data-plane.ts';
-import { type RawClient, statusOf, values } from '../../test/fixtures/raw-client.ts';
-import { ok } from '../../test/fixtures/raw-upstream.ts';
+import { type Plane, settled, stage } from '../../../test/fixtures/data-plane.ts';
+import { type RawClient, statusOf, values } from '../../../test/fixtures/raw-client.ts';
+import { ok } from '../../../test/fixtures/raw-upstream.ts';
 import {
   CONTINUE,
   type Decision,
@@ -10,8 +10,8 @@ import {
   type OverloadPlan,
   PRIORITIES,
   type RoutePlan,
-} from '../contract/index.ts';
-import { buildRouter, makePipeline } from '../evaluator/index.ts';
+} from '../../contract/index.ts';
+import { buildRouter, makePipeline } from '../../evaluator/index.ts';
 
 let asked = 0;
 const OVERLOAD: OverloadPlan = { lagMs: 50, memory: { share: 0.9 }, retryAfterMs: 3000 };

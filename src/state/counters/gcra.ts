@@ -1,4 +1,4 @@
-import type { GcraRule, LimitOutcome } from '../contract/index.ts';
+import type { GcraRule, LimitOutcome } from '../../contract/index.ts';
 import { effectiveTime, IDLE_AT, idleAt, idleFrom, LEVEL, TIME } from './cells.ts';
 import { outcomeOf } from './outcome.ts';
 

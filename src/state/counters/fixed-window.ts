@@ -1,4 +1,4 @@
-import { type FixedWindowRule, type LimitOutcome, REMEMBERED_WINDOWS } from '../contract/index.ts';
+import { type FixedWindowRule, type LimitOutcome, REMEMBERED_WINDOWS } from '../../contract/index.ts';
 import { IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
 import { outcomeOf } from './outcome.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { remote } from '../../test/fixtures/nobody-there.ts';
-import type { Charge, CounterState, QuotaRule } from '../contract/index.ts';
+import { remote } from '../../../test/fixtures/nobody-there.ts';
+import type { Charge, CounterState, QuotaRule } from '../../contract/index.ts';
 import { createLocalCounters } from './local-counters.ts';
 import { noteQuotas, QuotaNotes } from './quota-notes.ts';
 

@@ -1,4 +1,4 @@
-import type { Charge, LimitOutcome } from '../contract/index.ts';
+import type { Charge, LimitOutcome } from '../../contract/index.ts';
 import { addCharge, askCharge } from './charges.ts';
 import type { CounterNames } from './counter-names.ts';
 import { type CounterTable, NONE } from './counter-table.ts';

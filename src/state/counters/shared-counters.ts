@@ -10,7 +10,9 @@ import type {
   SlotOutcome,
   SlotRule,
   Waiter,
-} from '../contract/index.ts';
+} from '../../contract/index.ts';
+import { createSlots } from '../slots/slots.ts';
+import { attachSlots, type WorkerSlots } from '../slots/worker-slots.ts';
 import { ChargeTogether } from './charge-together.ts';
 import { refundCharge } from './charges.ts';
 import type { CounterMemory } from './counter-memory.ts';
@@ -28,8 +30,6 @@ import {
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { allocateTable, SPARED_WAYS } from './shared-table.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
-import { createSlots } from './slots/slots.ts';
-import { attachSlots, type WorkerSlots } from './slots/worker-slots.ts';
 
 /** 46 MB when all are used. */
 export const DEFAULT_COUNTER_KEYS = 1_048_576;

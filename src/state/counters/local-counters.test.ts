@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { counterStateContract } from '../../test/contract/state.contract.ts';
+import { counterStateContract } from '../../../test/contract/state.contract.ts';
 import { createLocalCounters } from './local-counters.ts';
 
 counterStateContract('createLocalCounters', createLocalCounters);

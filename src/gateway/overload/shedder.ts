@@ -6,8 +6,8 @@ import {
   PRIORITIES,
   type Priority,
   type WorkerLoad,
-} from '../contract/index.ts';
-import { PolicyRejection } from '../errors.ts';
+} from '../../contract/index.ts';
+import { PolicyRejection } from '../../errors.ts';
 import { Admission, heldOf } from './admission.ts';
 import { Rested, type Resting } from './rested.ts';
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Charge, CounterState } from '../contract/index.ts';
+import type { Charge, CounterState } from '../../contract/index.ts';
 import type { CounterMemory } from './counter-memory.ts';
 import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Charge, QuotaRule } from '../contract/index.ts';
+import type { Charge, QuotaRule } from '../../contract/index.ts';
 import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
 import { openTable } from './shared-table.ts';
 

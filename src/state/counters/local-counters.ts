@@ -6,12 +6,12 @@ import type {
   SlidingWindowRule,
   SlotOutcome,
   SlotRule,
-} from '../contract/index.ts';
+} from '../../contract/index.ts';
+import { LocalSlots } from '../slots/local-slots.ts';
 import { ByRule } from './by-rule.ts';
 import { CELLS_PER_KEY, isIdle } from './cells.ts';
 import { addCharge, askCharge, refundCharge } from './charges.ts';
 import { addGcra, askGcra } from './gcra.ts';
-import { LocalSlots } from './local-slots.ts';
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { chargeOf, ONE_OF_EACH, START } from '../../test/contract/state/counters.ts';
+import { chargeOf, ONE_OF_EACH, START } from '../../../test/contract/state/counters.ts';
 import { ByRule, type ByRuleBounds } from './by-rule.ts';
 
 /** Keeps names, and says which were made. */

@@ -1,4 +1,4 @@
-import type { Charge, LimitOutcome } from '../contract/index.ts';
+import type { Charge, LimitOutcome } from '../../contract/index.ts';
 import { addFixedWindow, askFixedWindow, refundFixedWindow } from './fixed-window.ts';
 import { addGcra, askGcra, refundGcra } from './gcra.ts';
 import { addSlidingWindow, askSlidingWindow, refundSlidingWindow } from './sliding-window.ts';

@@ -1,5 +1,5 @@
-import type { Charge, FixedWindowRule } from '../contract/index.ts';
-import { InternalError } from '../errors.ts';
+import type { Charge, FixedWindowRule } from '../../contract/index.ts';
+import { InternalError } from '../../errors.ts';
 
 /** Up to here sums, differences and quotients of counters are exact in a double. */
 const MAX_PRODUCT = 2 ** 52;

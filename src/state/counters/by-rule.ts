@@ -1,4 +1,4 @@
-import type { Charge } from '../contract/index.ts';
+import type { Charge } from '../../contract/index.ts';
 import { assertRule } from './rule.ts';
 
 /** Something that is kept for each counter rule of each scope. */

@@ -1,4 +1,4 @@
-import type { OverloadPlan, WorkerLoad } from '../contract/index.ts';
+import type { OverloadPlan, WorkerLoad } from '../../contract/index.ts';
 import { CROWD, Crowd, RATE_MS } from './crowd.ts';
 import { Room } from './room.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { chargeOf, ONE_OF_EACH } from '../../test/contract/state/counters.ts';
-import { counterStateContract } from '../../test/contract/state.contract.ts';
+import { chargeOf, ONE_OF_EACH } from '../../../test/contract/state/counters.ts';
+import { counterStateContract } from '../../../test/contract/state.contract.ts';
 import { attachSharedCounters, createSharedCounters } from './shared-counters.ts';
 import { openTable } from './shared-table.ts';
 

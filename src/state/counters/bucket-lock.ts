@@ -1,4 +1,4 @@
-import { InternalError } from '../errors.ts';
+import { InternalError } from '../../errors.ts';
 
 const FREE = 0;
 /**

@@ -1,4 +1,4 @@
-import type { LimitOutcome } from '../contract/index.ts';
+import type { LimitOutcome } from '../../contract/index.ts';
 
 /** The only place that makes an outcome of a counter. */
 export const outcomeOf = (

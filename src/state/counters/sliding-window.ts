@@ -1,4 +1,4 @@
-import type { LimitOutcome, SlidingWindowRule } from '../contract/index.ts';
+import type { LimitOutcome, SlidingWindowRule } from '../../contract/index.ts';
 import { effectiveTime, IDLE_AT, idleAt, idleFrom, LEVEL, PREVIOUS, TIME } from './cells.ts';
 import { outcomeOf } from './outcome.ts';
 

@@ -1,4 +1,4 @@
-import type { Charge } from '../contract/index.ts';
+import type { Charge } from '../../contract/index.ts';
 import { ByRule } from './by-rule.ts';
 import { KeyHash } from './key-hash.ts';
 
