@@ -1,4 +1,15 @@
-import type { Charge, CounterState, LimitOutcome, QuotaRule } from '../../contract/index.ts';
+import type {
+  Awaitable,
+  Charge,
+  CounterState,
+  GcraRule,
+  LimitOutcome,
+  QuotaRule,
+  SlidingWindowRule,
+  SlotOutcome,
+  SlotRule,
+  Waiter,
+} from '../../contract/index.ts';
 
 /** A quota that was charged, by its latest rule. */
 export interface QuotaNote {
@@ -49,29 +60,91 @@ export class QuotaNotes {
   }
 }
 
-/** The counters, with a note of each quota whose count changes. */
-export function noteQuotas(state: CounterState, notes: QuotaNotes): CounterState {
-  const noteAll = (charges: readonly Charge[]): void => {
-    for (const charge of charges) notes.note(charge);
-  };
-  const noteCharged = (charges: readonly Charge[], outcomes: readonly LimitOutcome[]) => {
-    if (outcomes.every(({ allowed }) => allowed)) noteAll(charges);
+/** Which quotas are noted: those whose count changes, or also those that refuse, since other nodes may have used them up. */
+export type NotedQuotas = 'charged' | 'asked';
+
+/** The counters, with a note of quotas. As one request asks them they are what they were: so is its patience. */
+export function noteQuotas(
+  state: CounterState,
+  notes: QuotaNotes,
+  which: NotedQuotas = 'charged',
+): CounterState {
+  return state.ofRequest === undefined
+    ? new NotedCounters(state, notes, which)
+    : new NotedStore(state, notes, which, () => state.ofRequest?.() ?? state);
+}
+
+class NotedCounters implements CounterState {
+  readonly #state: CounterState;
+  readonly #notes: QuotaNotes;
+  readonly #which: NotedQuotas;
+
+  constructor(state: CounterState, notes: QuotaNotes, which: NotedQuotas) {
+    this.#state = state;
+    this.#notes = notes;
+    this.#which = which;
+  }
+
+  gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome> {
+    return this.#state.gcra(scope, key, rule, cost, nowMs);
+  }
+
+  slidingWindow(
+    scope: string,
+    key: string,
+    rule: SlidingWindowRule,
+    cost: number,
+    nowMs: number,
+  ): Awaitable<LimitOutcome> {
+    return this.#state.slidingWindow(scope, key, rule, cost, nowMs);
+  }
+
+  charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]> {
+    const outcomes = this.#state.charge(charges, nowMs);
+    return outcomes instanceof Promise
+      ? outcomes.then((later) => this.#noteCharged(charges, later))
+      : this.#noteCharged(charges, outcomes);
+  }
+
+  refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void> {
+    this.#noteAll(charges);
+    return this.#state.refund(charges, chargedAtMs, nowMs);
+  }
+
+  tally(
+    scope: string,
+    key: string,
+    rule: Parameters<CounterState['tally']>[2],
+    amount: number,
+    nowMs: number,
+  ): ReturnType<CounterState['tally']> {
+    return this.#state.tally(scope, key, rule, amount, nowMs);
+  }
+
+  acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
+    return this.#state.acquire(scope, key, rule, nowMs, waiter);
+  }
+
+  #noteCharged(charges: readonly Charge[], outcomes: readonly LimitOutcome[]): readonly LimitOutcome[] {
+    if (this.#which === 'asked' || outcomes.every(({ allowed }) => allowed)) this.#noteAll(charges);
     return outcomes;
-  };
-  return {
-    gcra: (scope, key, rule, cost, nowMs) => state.gcra(scope, key, rule, cost, nowMs),
-    slidingWindow: (scope, key, rule, cost, nowMs) => state.slidingWindow(scope, key, rule, cost, nowMs),
-    charge(charges, nowMs) {
-      const outcomes = state.charge(charges, nowMs);
-      return outcomes instanceof Promise
-        ? outcomes.then((later) => noteCharged(charges, later))
-        : noteCharged(charges, outcomes);
-    },
-    refund(charges, chargedAtMs, nowMs) {
-      noteAll(charges);
-      return state.refund(charges, chargedAtMs, nowMs);
-    },
-    tally: (scope, key, windowMs, amount, nowMs) => state.tally(scope, key, windowMs, amount, nowMs),
-    acquire: (scope, key, rule, nowMs, waiter) => state.acquire(scope, key, rule, nowMs, waiter),
-  };
+  }
+
+  #noteAll(charges: readonly Charge[]): void {
+    for (const charge of charges) this.#notes.note(charge);
+  }
+}
+
+/** Counters of which each request has a view of its own. */
+class NotedStore extends NotedCounters {
+  readonly #viewOf: () => NotedCounters;
+
+  constructor(state: CounterState, notes: QuotaNotes, which: NotedQuotas, ofRequest: () => CounterState) {
+    super(state, notes, which);
+    this.#viewOf = () => new NotedCounters(ofRequest(), notes, which);
+  }
+
+  ofRequest(): CounterState {
+    return this.#viewOf();
+  }
 }
