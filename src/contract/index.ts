@@ -1,3 +1,4 @@
+export * from './candidate.ts';
 export type * from './consumer.ts';
 export * from './counting-time.ts';
 export * from './decision.ts';
@@ -12,7 +13,9 @@ export type * from './network.ts';
 export type * from './policy.ts';
 export * from './priority.ts';
 export type * from './record.ts';
+export type * from './recorded.ts';
 export type * from './request.ts';
 export type * from './resource.ts';
+export type * from './rollout.ts';
 export type * from './snapshot.ts';
 export * from './state.ts';

@@ -14,6 +14,16 @@ export interface Facts {
 export type FactKey = keyof Facts;
 
 /**
+ * A header field of which all but some numbers is known before there is a request. One that the evaluator's
+ * `numberedField` made is not looked through again with each request.
+ */
+export interface NumberedField {
+  readonly name: string;
+  /** What stands before, between and after the numbers. At least one. */
+  readonly texts: readonly string[];
+}
+
+/**
  * Edits a policy asks for; applied by the exchange, dropped whole for an attachment in shadow.
  * Request edits change what the upstream receives, response edits what the client receives, whoever answers.
  */
@@ -26,6 +36,8 @@ export interface EditJournal {
   removeQueryParameter(name: string): void;
   setResponseHeader(name: string, value: string): void;
   appendResponseHeader(name: string, value: string): void;
+  /** As `appendResponseHeader`: the field's texts with the numbers between them, of which there is one less. */
+  appendResponseField(field: NumberedField, numbers: readonly number[]): void;
   removeResponseHeader(name: string): void;
 }
 

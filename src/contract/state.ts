@@ -102,6 +102,23 @@ export interface LimitOutcome {
   readonly full?: true | undefined;
 }
 
+/** What the last `windowMs` come to, of something that is added up and never refused. */
+export interface SumRule {
+  readonly windowMs: number;
+  /** When the store does not answer in time: `local` (default) adds up on this node; with the others nothing is added up. */
+  readonly onLoss?: Sharing['onLoss'];
+}
+
+export interface Sum {
+  /** From 0 and not only whole. */
+  readonly sum: number;
+  /**
+   * The shared store was not there: by `local` it is what has come to this node since, whatever the store knows; else it
+   * is 0, and what was to be added is lost. What that means is for who asks to decide.
+   */
+  readonly lost?: true | undefined;
+}
+
 /** At most `limit` at the same time. */
 export interface SlotRule extends Sharing {
   readonly limit: number;
@@ -175,10 +192,9 @@ export interface CounterState {
   refund(charges: readonly Charge[], chargedAtMs: number, nowMs: number): Awaitable<void>;
   /**
    * Adds `amount`, from 0 and not only whole, to a key's sum and gives what the last `windowMs` come to: the current window
-   * and a share of the one before. Every key counts as unproven. Never refuses; a key that finds no room says `amount`, one whose store is lost what
-   * has come to this node since.
+   * and a share of the one before. Every key counts as unproven. Never refuses; a key that finds no room says `amount`.
    */
-  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number>;
+  tally(scope: string, key: string, rule: SumRule, amount: number, nowMs: number): Awaitable<Sum>;
   /** Takes a place among those under way, at once or after a wait. */
   acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome>;
 }

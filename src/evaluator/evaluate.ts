@@ -49,17 +49,29 @@ export async function evaluate(
   if ('error' in admitted) return { kind: 'refused', error: admitted.error };
   const evaluation = new Evaluation(listener, admitted.view, deps, request.caller);
   const { body } = request;
-  let verdict = await evaluation.runRequest();
-  if (verdict.kind === 'forward' && body.length > bodyLimit(evaluation)) verdict = TOO_LARGE;
-  if (verdict.kind === 'forward' && evaluation.buffersBody) {
-    verdict = await evaluation.runRequestBody(new BufferedBody(body));
-  }
+  const verdict = await judge(evaluation, body.length, () => body);
   await evaluation.end(endOf(verdict, request.upstreamStatus ?? 0), rethrow);
   return { kind: 'judged', verdict, evaluation };
 }
 
-/** As the exchange of a live request tells it. */
-function endOf(verdict: Verdict, upstreamStatus: number): Omit<RequestEnd, 'decisions'> {
+/**
+ * Runs the phases before the upstream. `bodyOf` gives the body where a policy asks for it; undefined where it is not at
+ * hand, and then the verdict is that of the policies that did without.
+ */
+export async function judge(
+  evaluation: Evaluation,
+  bodyBytes: number,
+  bodyOf: () => Uint8Array | undefined,
+): Promise<Verdict> {
+  const verdict = await evaluation.runRequest();
+  if (verdict.kind !== 'forward') return verdict;
+  if (bodyBytes > bodyLimit(evaluation)) return TOO_LARGE;
+  const body = evaluation.buffersBody ? bodyOf() : undefined;
+  return body === undefined ? verdict : await evaluation.runRequestBody(new BufferedBody(body));
+}
+
+/** How a request ended that was judged and sent nowhere, as the exchange of a live request tells it. */
+export function endOf(verdict: Verdict, upstreamStatus: number): Omit<RequestEnd, 'decisions'> {
   const upstreamMs = undefined;
   if (verdict.kind === 'forward') return { status: upstreamStatus, code: undefined, upstreamMs };
   if (verdict.kind === 'respond') return { status: verdict.response.status, code: undefined, upstreamMs };

@@ -6,14 +6,16 @@ export {
   compileWholeExpression,
   isConstantExpression,
 } from './condition.ts';
-export { evaluate, type Judgement, type WholeRequest } from './evaluate.ts';
+export { endOf, evaluate, type Judgement, judge, type WholeRequest } from './evaluate.ts';
 export { Evaluation, type Verdict } from './evaluation.ts';
 export { type HostParts, parseHost } from './host.ts';
-export { applyEdits, Journal } from './journal.ts';
+export { addedLines, applyEdits, isAddition, Journal, numberedField } from './journal.ts';
 export { LaterPhases, type Participant } from './later-phases.ts';
+export { flipOf, outcomeOf, refusedOutcome } from './outcome.ts';
 export { partFailure } from './part-failure.ts';
 export { normalisePath, type PathRefusal, type PathRules } from './path.ts';
 export { type RequestSource, viewOf } from './request-view.ts';
 export { buildRouter, type RouteEntry } from './router.ts';
 export { Trial } from './trial.ts';
+export { Unanswered } from './unanswered.ts';
 export { refusalUnasked } from './unasked.ts';

@@ -1,9 +1,11 @@
-import type { EditJournal } from '../contract/index.ts';
+import type { EditJournal, NumberedField } from '../contract/index.ts';
+import { InternalError } from '../errors.ts';
 import { FieldKind, fieldKind, isFieldName, isFieldValue } from '../http1/index.ts';
 import { withoutCookie } from '../lib/cookie.ts';
 import { type HeaderList, sameName } from '../lib/header-list.ts';
 
 const NOTHING: readonly string[] = Object.freeze([]);
+const LINE_END = '\r\n';
 /** More edits than any policies ask for. */
 const PLACES = 0x10000;
 
@@ -22,7 +24,8 @@ const SOUND_NAMES = new Set<string>();
 const MAX_SOUND_NAMES = 500;
 
 /**
- * The edits of one request in the order asked, as flat triples: operation, name, value. Nothing is allocated
+ * The edits of one request in the order asked, as flat triples: operation, name, value. What is appended as `line` has
+ * the whole line in place of the value. Nothing is allocated
  * until a policy edits. A mark and a rewind take back what a failing policy had asked.
  */
 export class Journal implements EditJournal {
@@ -64,6 +67,13 @@ export class Journal implements EditJournal {
     this.#response.push('append', name, value);
   }
 
+  appendResponseField(field: NumberedField, numbers: readonly number[]): void {
+    const sound = field instanceof SoundField ? field : new SoundField(field);
+    const line = sound.line(numbers);
+    if (this.#response === undefined) this.#response = ['line', sound.name, line];
+    else this.#response.push('line', sound.name, line);
+  }
+
   removeResponseHeader(name: string): void {
     this.#response ??= [];
     this.#response.push('remove', name, '');
@@ -93,7 +103,7 @@ export class Journal implements EditJournal {
     for (let i = 0; i < response.length; i += 3) {
       if (response[i] === 'set') into.setResponseHeader(response[i + 1], response[i + 2]);
       else if (response[i] === 'remove') into.removeResponseHeader(response[i + 1]);
-      else into.appendResponseHeader(response[i + 1], response[i + 2]);
+      else into.appendResponseHeader(response[i + 1], valueOf(response, i));
     }
   }
 
@@ -141,9 +151,60 @@ function checkName(name: string): void {
   if (SOUND_NAMES.size < MAX_SOUND_NAMES) SOUND_NAMES.add(name);
 }
 
+/** A field that may stand in a head whatever the numbers are. */
+class SoundField implements NumberedField {
+  readonly name: string;
+  readonly texts: readonly string[];
+  /** The line up to the first number, what follows each number but the last, and what ends the line. */
+  readonly #start: string;
+  readonly #ends: readonly string[];
+
+  /** Throws TypeError where it may not. */
+  constructor({ name, texts }: NumberedField) {
+    checkField(name, texts.join('0'));
+    this.name = name;
+    this.texts = Object.freeze([...texts]);
+    const [first, ...others] = texts;
+    this.#start = `${name}: ${first}${others.length === 0 ? LINE_END : ''}`;
+    this.#ends = others.map((text, i) => (i === others.length - 1 ? `${text}${LINE_END}` : text));
+  }
+
+  /** Short texts are joined before they get into the long one: it has fewer parts to be put together from. */
+  line(numbers: readonly number[]): string {
+    const ends = this.#ends;
+    if (numbers.length !== ends.length) throw new InternalError(`${this.name}: not as many numbers as places`);
+    let line = this.#start;
+    for (let i = 0; i < ends.length; i++) line += `${numbers[i]}${ends[i]}`;
+    return line;
+  }
+}
+
+/** A field to be appended again and again, looked through once. Throws TypeError for what may not stand in a head. */
+export const numberedField = (name: string, texts: readonly string[]): NumberedField =>
+  new SoundField({ name, texts });
+
 /** A refusal's or answer's own fields go into a head as they are: throws TypeError where they may not. */
 export function checkFields(flat: readonly string[]): void {
   for (let i = 0; i < flat.length; i += 2) checkField(flat[i], flat[i + 1]);
+}
+
+/** What edits add, as lines in their order, where adding is all they do; else undefined. */
+export function addedLines(edits: readonly string[]): string | undefined {
+  let lines = '';
+  for (let i = 0; i < edits.length; i += 3) {
+    if (edits[i] === 'line') lines += edits[i + 2];
+    else if (edits[i] === 'append') lines += `${edits[i + 1]}: ${edits[i + 2]}${LINE_END}`;
+    else return undefined;
+  }
+  return lines;
+}
+
+/** Whether the edit adds a field and leaves all others as they are. */
+export const isAddition = (edit: string): boolean => edit === 'append' || edit === 'line';
+
+function valueOf(edits: readonly string[], at: number): string {
+  const text = edits[at + 2];
+  return edits[at] === 'line' ? text.slice(edits[at + 1].length + 2, -LINE_END.length) : text;
 }
 
 /** Applies flat edit triples to a list, in order. */
@@ -152,7 +213,7 @@ export function applyEdits(headers: HeaderList, edits: readonly string[]): void 
     if (edits[i] === 'remove') headers.delete(edits[i + 1]);
     else if (edits[i] === 'set') headers.set(edits[i + 1], edits[i + 2]);
     else if (edits[i] === 'remove-cookie') removeCookie(headers, edits[i + 2]);
-    else headers.append(edits[i + 1], edits[i + 2]);
+    else headers.append(edits[i + 1], valueOf(edits, i));
   }
 }
 

@@ -26,6 +26,7 @@ import { Listener, listenerKey } from './listener.ts';
 import { Shedder } from './overload/shedder.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
+import { Witnesses } from './witness.ts';
 
 export interface DataPlaneDeps {
   readonly clock: Clock;
@@ -88,6 +89,7 @@ export class DataPlane {
       counts,
       shedder: new Shedder(load, meter, log, now),
       uses: new CredentialUses(),
+      witnesses: new Witnesses(),
       deadlines,
       date: new HttpDate(clock),
       io,

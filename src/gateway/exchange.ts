@@ -9,6 +9,7 @@ import type { Dispatch } from './dispatch.ts';
 import { Forwarding, type ForwardingOwner } from './forwarding.ts';
 import type { ExchangeHost } from './host.ts';
 import { identify } from './identifiers.ts';
+import { KeptBody } from './kept-body.ts';
 import { type LocalAnswer, writeLocal } from './local-answer.ts';
 import { type EndedExchange, finishRecord } from './recorder.ts';
 import { type BodySink, RequestBody } from './request-body.ts';
@@ -62,6 +63,8 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   error: PolicyRejection | RequestError | UpstreamError | undefined = undefined;
   status = 0;
   #forwarding: Forwarding | undefined = undefined;
+  /** Of a body that is not buffered, where somebody will look at it. */
+  #kept: KeptBody | undefined = undefined;
   #bodyUse: BodyUse = 'later';
   #pace: BodyPace | undefined = undefined;
   #close = false;
@@ -84,7 +87,11 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.requestId = ids.requestId;
     this.traceparent = ids.traceparent;
     this.writtenBefore = host.writer.written;
-    if (head.hasBody) this.body = new RequestBody(head, plan.limits.bodyBytes, MAX_TRAILERS);
+    if (head.hasBody) {
+      this.body = new RequestBody(head, plan.limits.bodyBytes, MAX_TRAILERS);
+      const { bodyBytes } = services.witnesses;
+      if (bodyBytes > 0) this.#kept = new KeptBody(bodyBytes);
+    }
     serving.hold();
   }
 
@@ -95,6 +102,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   get dispatch(): Dispatch | undefined {
     return this.#forwarding?.dispatch;
+  }
+
+  get keptBody(): Uint8Array | undefined {
+    if (this.body === undefined) return NO_BYTES;
+    if (!this.body.done) return undefined;
+    return this.buffered?.bytes ?? this.#kept?.bytes;
   }
 
   get receivedBytes(): number {
@@ -181,7 +194,10 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
 
   bodyPiece(bytes: Buffer, from: number, to: number): void {
     if (this.#bodyUse === 'buffer') this.buffered?.append(bytes, from, to);
-    else if (this.#bodyUse === 'forward') this.#forwarding?.piece(bytes, from, to);
+    else if (this.#bodyUse === 'forward') {
+      this.#kept?.append(bytes, from, to);
+      this.#forwarding?.piece(bytes, from, to);
+    }
   }
 
   /** All bytes that arrived together were taken. */
@@ -424,12 +440,14 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     this.#over = true;
     this.#decided();
     this.#bodyUse = 'later';
-    this.buffered = undefined;
     this.#forwarding?.abandon();
+    const { witnesses } = this.host.home.services;
     try {
       this.#tellPolicies();
       finishRecord(this);
+      if (witnesses.count > 0) witnesses.ended(this, (cause) => this.defect(cause));
     } finally {
+      this.buffered = undefined;
       this.serving.release();
     }
   }

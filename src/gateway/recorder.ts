@@ -27,6 +27,8 @@ export interface EndedExchange {
   /** 0 when no head was sent. */
   readonly status: number;
   readonly receivedBytes: number;
+  /** Of a request without a body nothing; undefined where it did not come whole, or nobody asked for so much of it. */
+  readonly keptBody: Uint8Array | undefined;
   readonly writtenBefore: number;
 }
 

@@ -1,4 +1,4 @@
-import { applyEdits } from '../evaluator/index.ts';
+import { addedLines, applyEdits, isAddition } from '../evaluator/index.ts';
 import { type ConnectionOptions, type FieldKind, fieldLines } from '../http1/index.ts';
 import { differsInMarks, HeaderList } from '../lib/header-list.ts';
 
@@ -35,8 +35,10 @@ export function travellingFields(
   owned: ReadonlySet<string> = NO_NAMES,
 ): string {
   const { nominated } = source.connection;
-  if (edits.length === 0 && nominated.length === 0 && owned.size === 0)
-    return plainFields(source, table) + fieldLines(added);
+  if (nominated.length === 0 && owned.size === 0) {
+    const lines = addedLines(edits);
+    if (lines !== undefined) return plainFields(source, table) + fieldLines(added) + lines;
+  }
   const { kinds } = source;
   const { flat } = source.headers;
   // A set, since a sender can name thousands: comparing each with each field would hold the worker.
@@ -60,7 +62,7 @@ export function travellingFields(
  */
 function isEditedOtherwise(name: string, edits: readonly string[]): boolean {
   for (let i = 0; i < edits.length; i += 3)
-    if (edits[i] !== 'append' && differsInMarks(name, edits[i + 1])) return true;
+    if (!isAddition(edits[i]) && differsInMarks(name, edits[i + 1])) return true;
   return false;
 }
 

@@ -1,0 +1,94 @@
+import type { Flip, JudgedOutcome, Undecidable } from './recorded.ts';
+
+/** Who is judged by the candidate. All that is given must hold. Plain data: it goes to every worker. */
+export interface CanaryCohort {
+  /** Share of callers, 0 to 1. The same callers stay in it while it only grows. */
+  readonly share: number;
+  /** Names of consumers; empty for any. Who is not known yet is not among them. */
+  readonly consumers: readonly string[];
+  /** Names of routes of the active revision; empty for any. */
+  readonly routes: readonly string[];
+  /** CIDR networks of clients; empty for any. */
+  readonly addresses: readonly string[];
+}
+
+/** How much live traffic the candidate judges beside the active revision, without deciding anything. */
+export interface ShadowShare {
+  /** Of requests, 0 to 1. */
+  readonly share: number;
+  /** At most so much of each worker's time, as a share of one core, 0 to 1. What would cost more is left out and counted. */
+  readonly budget: number;
+}
+
+/** What a worker does with a candidate that it has prepared. Replaces what it was told before. */
+export interface Trial {
+  /** Id of the rollout: the seed of who is in the cohort, so that not always the same callers are first. */
+  readonly rollout: string;
+  readonly revision: string;
+  readonly shadow: ShadowShare | undefined;
+  /** Undefined: nobody is judged by it. */
+  readonly canary: CanaryCohort | undefined;
+}
+
+/** Callers are put into so many groups per arm, so that who compares can tell a change from a few busy callers. */
+export const CALLER_GROUPS = 32;
+
+/**
+ * Upper bounds of latency buckets in milliseconds: 0.05 ms times 1.08 to the power of the index; the last takes what is
+ * longer (about 100 s).
+ */
+export const LATENCY_BUCKETS = 190;
+export const latencyBound = (bucket: number): number => 0.05 * 1.08 ** bucket;
+
+/** What one of two revisions did with the requests it decided since the trial's cohort was set, in one worker or all. */
+export interface ArmFigures {
+  /** By group of callers, `CALLER_GROUPS` of them. */
+  readonly requests: readonly number[];
+  /** Refused by a policy or for want of a route, by group. */
+  readonly denied: readonly number[];
+  /** Answers of 500 and above and broken ones that are the gateway's own fault, by group. */
+  readonly gatewayErrors: readonly number[];
+  /** The same where the upstream is to blame: its own 5xx, and what could not be asked of it. */
+  readonly upstreamErrors: readonly number[];
+  /** Number of requests by duration: `LATENCY_BUCKETS` of them, of requests that went on to an upstream. */
+  readonly latency: readonly number[];
+}
+
+/** One kind of difference between two revisions' judgements. */
+export interface FlipKind {
+  readonly flip: Flip;
+  readonly before: JudgedOutcome;
+  readonly after: JudgedOutcome;
+  /** Name of the consumer; undefined for strangers. */
+  readonly consumer: string | undefined;
+}
+
+/** Differences of one kind that were seen, with the ids of a few requests to look at. */
+export interface FlipCount extends FlipKind {
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
+/** What judging live requests a second time has shown. */
+export interface ShadowFigures {
+  /** Requests that both revisions judged. */
+  readonly judged: number;
+  readonly same: number;
+  readonly flips: readonly FlipCount[];
+  /** Flips of kinds for which there was no place in `flips`. */
+  readonly otherFlips: number;
+  readonly undecided: Readonly<Partial<Record<Undecidable, number>>>;
+  /** Left out since the budget was used up. */
+  readonly leftOut: number;
+  /** What it cost, in milliseconds of a core. */
+  readonly costMs: number;
+}
+
+/** What a trial has shown so far: of one worker, or summed over several. Counts only grow while the trial is the same. */
+export interface TrialFigures {
+  readonly rollout: string;
+  readonly revision: string;
+  readonly baseline: ArmFigures;
+  readonly canary: ArmFigures;
+  readonly shadow: ShadowFigures;
+}
