@@ -1,6 +1,6 @@
 /** Counter updates: nanoseconds each in one thread. Run by hand: node bench/micro/counters.ts */
 import { randomBytes } from 'node:crypto';
-import type { Charge, CounterState } from '../../src/contract/index.ts';
+import type { Charge, CounterState, SumRule } from '../../src/contract/index.ts';
 import { attachSharedCounters, createLocalCounters, createSharedCounters } from '../../src/state/index.ts';
 
 const UPDATES = 200_000;
@@ -88,10 +88,11 @@ const refunding =
   (key, nowMs) =>
     state.refund(chargesOf(limits, key), nowMs, nowMs);
 
+const MINUTE: SumRule = { windowMs: 60_000 };
 const summing =
   (state: CounterState): Update =>
   (key, nowMs) =>
-    state.tally(SCOPE, key, 60_000, 1, nowMs);
+    state.tally(SCOPE, key, MINUTE, 1, nowMs);
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
 console.table([

@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { CONFIG, compile, GUESS, Stage } from '../../../test/fixtures/adaptive/stage.ts';
 import { limitCases } from '../../../test/fixtures/limit-cases.ts';
 import { remote } from '../../../test/fixtures/nobody-there.ts';
 import {
   type ContextOptions,
-  compileDeps,
   DEFAULT_NOW_MS,
-  type DepsOptions,
   identity,
   policyContext,
   type RecordedContext,
 } from '../../../test/fixtures/policy-context.ts';
 import { FakeWorld } from '../../../test/fixtures/resource-world.ts';
-import type { CounterState, Decision, Policy, RequestEnd } from '../../contract/index.ts';
+import type { CounterState, Decision } from '../../contract/index.ts';
 import { ConfigError, ERRORS, type ErrorCode } from '../../errors.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
@@ -31,68 +30,7 @@ interface Ask {
 
 const cases = limitCases<AdaptiveLimitConfig, Ask>(new URL('cases.json', import.meta.url));
 const schema = Compile(adaptiveLimit.schema);
-const ATTACHMENT = { attachment: 'route:orders/adaptive-limit' } as const;
-const CONFIG = { limit: 100, window: '1m', health: false } satisfies AdaptiveLimitConfig;
 const OK = { status: 200, headers: new HeaderList([]) };
-
-const compile = async (config: AdaptiveLimitConfig, more: DepsOptions = {}): Promise<Policy> =>
-  await adaptiveLimit.compile(config, compileDeps({ ...ATTACHMENT, ...more }));
-
-/** Callers of one attachment, in time that moves when told. */
-class Stage {
-  readonly policy: Policy;
-  readonly state: CounterState;
-  nowMs = DEFAULT_NOW_MS;
-
-  constructor(policy: Policy, state: CounterState) {
-    this.policy = policy;
-    this.state = state;
-  }
-
-  static async of(
-    config: AdaptiveLimitConfig,
-    state: CounterState = createLocalCounters(),
-    more: DepsOptions = {},
-  ): Promise<Stage> {
-    return new Stage(await compile(config, more), state);
-  }
-
-  context(options: ContextOptions = {}): RecordedContext {
-    return policyContext({ state: this.state, nowMs: this.nowMs, ...options });
-  }
-
-  async ask(options: ContextOptions = {}): Promise<{ decision: Decision; context: RecordedContext }> {
-    const context = this.context(options);
-    const decision = await this.policy.request?.(context);
-    assert.ok(decision);
-    return { decision, context };
-  }
-
-  /** Whole requests that end so; how many were let on. */
-  async misbehave(times: number, end: Partial<RequestEnd>, options: ContextOptions = {}): Promise<number> {
-    let admitted = 0;
-    for (let i = 0; i < times; i++) {
-      const { decision, context } = await this.ask(options);
-      if (decision.kind === 'continue') admitted++;
-      await context.end(decision.kind === 'continue' ? end : { status: 429, code: 'rate-limited' });
-    }
-    return admitted;
-  }
-
-  /** The limit that the next request finds. */
-  async limit(options: ContextOptions = {}): Promise<number> {
-    this.nowMs += 101;
-    const { decision, context } = await this.ask(options);
-    await context.end({ status: 0 });
-    const text = decision.kind === 'reject' ? decision.error.reason : ruleOf(decision);
-    return Number(/→ ([0-9]+):/.exec(text ?? '')?.[1] ?? 100);
-  }
-}
-
-const ruleOf = (decision: Decision): string | undefined =>
-  decision.kind === 'continue' ? decision.rule : undefined;
-
-const GUESS = { status: 401, code: 'invalid-credential' } as const;
 
 describe('adaptive-limit: cases.json', () => {
   for (const { name, config, configError, requests = [] } of cases) {
@@ -327,18 +265,6 @@ describe('adaptive-limit tells', () => {
     assert.equal(tightened.event, 'limit-tightened');
     assert.equal(restored.event, 'limit-restored');
     assert.doesNotMatch(JSON.stringify(world.logged), /192\.0\.2/);
-  });
-
-  it('that the store was lost', async () => {
-    const state = createLocalCounters();
-    const stage = await Stage.of(CONFIG, {
-      ...uncharged(state),
-      gcra: () => ({ allowed: false, remaining: 0, retryAfterMs: 0, resetMs: 0, lost: true }),
-    });
-    const { decision, context } = await stage.ask();
-    assert.ok(decision.kind === 'reject');
-    assert.equal(decision.error.code, 'limits-unavailable');
-    assert.deepEqual(context.notices, ['state-lost']);
   });
 });
 

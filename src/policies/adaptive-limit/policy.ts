@@ -97,8 +97,18 @@ class AdaptiveLimit {
     return by === 'address' || typeof by === 'object' || scope === this.#addressScope;
   }
 
+  get #isClosed(): boolean {
+    return this.#settings.rule.onLoss === 'closed';
+  }
+
+  #unavailable(c: PolicyContext, what: Pick<LimitOutcome, 'lost'>): Decision {
+    noteLoss(c, this.#attachment, what);
+    return reject(limitsUnavailable(this.#name));
+  }
+
   #charge(c: PolicyContext, caller: CallerKey, standing: Standing | undefined): Awaitable<Decision> {
     const { rule, unit } = this.#settings;
+    if (standing?.lost && this.#isClosed) return this.#unavailable(c, standing);
     const cost = standing?.cost ?? unit;
     const counted = caller.unproven ? this.#settings.strangersRule : rule;
     const outcome = c.deps.state.gcra(
@@ -120,22 +130,24 @@ class AdaptiveLimit {
     cost: number,
     outcome: LimitOutcome,
   ): Awaitable<Decision> {
-    noteLoss(c, this.#attachment, outcome);
-    if (!outcome.allowed && outcome.lost) return reject(limitsUnavailable(this.#name));
+    // What is refused by this node's own count is known to be too much.
+    if (outcome.lost && this.#isClosed) return this.#unavailable(c, outcome);
+    const lost = outcome.lost ?? standing?.lost;
+    noteLoss(c, this.#attachment, { lost });
     if (standing !== undefined) this.#tell(c, standing);
     this.#append(c, standing, cost, outcome);
     if (!outcome.allowed) return this.#refuse(standing, outcome);
     const overload = this.watch?.enter(c);
     if (overload !== undefined) return outcome.lost ? overload : this.#giveBack(c, caller, cost, overload);
     standing?.admitted();
-    if (standing !== undefined) c.onEnd((end) => this.#ended(c, standing, end));
+    if (standing !== undefined) c.onEnd((end) => this.#ended(c, standing, end, lost));
     return standing?.letOn ?? CONTINUE;
   }
 
   /** Says once per move that a caller's limit did. The log has no key: who it is, the records say. */
   #tell(c: PolicyContext, standing: Standing): void {
     const { limit, told, why, caller } = standing;
-    if (limit === told) return;
+    if (limit === told || standing.isUnjudged) return;
     const moved = movedFrom(told, limit, this.#settings.limit);
     if (moved === undefined) return;
     standing.told = limit;
@@ -194,9 +206,14 @@ class AdaptiveLimit {
 
   /**
    * Reads what an admitted request speaks of. Our own refusals say nothing: a limit that tightens since it is tight
-   * would never be restored.
+   * would never be restored. A loss is told of once, and not again where it was when the request came.
    */
-  #ended(c: PolicyContext, standing: Standing, end: RequestEnd): Awaitable<void> {
+  #ended(
+    c: PolicyContext,
+    standing: Standing,
+    end: RequestEnd,
+    wasLost: LimitOutcome['lost'],
+  ): Awaitable<void> {
     const { behaviour } = this.#settings;
     const health = this.#health.resource;
     const { status, code } = end;
@@ -210,7 +227,10 @@ class AdaptiveLimit {
     const weight = behaviour?.weights[misdeed] ?? 0;
     const points = hasAnswered && status >= 500 ? weight * ownPart(health.failing) : weight;
     if (points === 0) return undefined;
-    return standing.endedBadly(c.deps.state, misdeed, points, c.deps.clock.now());
+    const added = standing.endedBadly(c.deps.state, misdeed, points, c.deps.clock.now());
+    return after(added, (sum) => {
+      if (!wasLost) noteLoss(c, this.#attachment, sum);
+    });
   }
 }
 

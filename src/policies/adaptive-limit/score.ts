@@ -1,11 +1,10 @@
-import type { BaselineSettings, BehaviourSettings, Settings } from './settings.ts';
+import type { Sum } from '../../contract/index.ts';
+import { type BaselineSettings, type BehaviourSettings, MINUTE_MS, type Settings } from './settings.ts';
 
 /** What one request without fault gives back, in points. */
 const CREDIT = 0.1;
 /** At so many times the threshold the floor is reached. */
 const FLOOR_AT = 2.5;
-/** What is usual is told in requests a minute. */
-export const MINUTE_MS = 60_000;
 /** A caller that was there in fewer minutes than this has no history: nothing is unusual for it. */
 export const MINUTES_OF_HISTORY = 10;
 
@@ -58,6 +57,13 @@ function byRate({ recent, allowance }: Conduct, { limit, windowMs }: Settings): 
   if (recent <= allowance) return limit;
   return Math.min(limit, ((allowance * windowMs) / MINUTE_MS) * (allowance / recent));
 }
+
+/**
+ * A sum as far as it is known. While the shared store is lost: what came to this node since, and of what the store said
+ * `agoMs` ago the part that still lies in the window. Else whoever is tightened would have its limit back with the loss.
+ */
+export const knownOf = ({ sum, lost }: Sum, before: number, agoMs: number, windowMs: number): number =>
+  lost ? sum + before * Math.max(0, 1 - Math.max(0, agoMs) / windowMs) : sum;
 
 /** The most that is usual a minute for who had `admitted` requests in `minutes` in which it was there. */
 export function allowanceOf(

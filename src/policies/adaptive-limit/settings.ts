@@ -1,4 +1,4 @@
-import type { GcraRule, Priority } from '../../contract/index.ts';
+import type { GcraRule, Priority, SumRule } from '../../contract/index.ts';
 import { PRIORITIES } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
 import { formatDuration, parseDuration } from '../../lib/duration.ts';
@@ -9,6 +9,8 @@ import type { AdaptiveLimitConfig } from './schema.ts';
 /** What a request of a caller that behaves costs, where so much can be counted exactly: the finer, the smoother. */
 const UNITS = [100, 10, 1] as const;
 const MAX_WINDOW_MS = 366 * 86_400_000;
+/** What is usual is told in requests a minute. */
+export const MINUTE_MS = 60_000;
 /** A floor that nobody chose: whoever goes on at the rate of the limit loses 95 %. */
 const DEFAULT_FLOOR = '5%';
 
@@ -32,11 +34,15 @@ const WEIGHTS: Readonly<Record<Misdeed, number>> = Object.freeze({
 export interface BaselineSettings {
   readonly factor: number;
   readonly minimum: number;
-  readonly learnMs: number;
+  /** Of what is usual. */
+  readonly learned: SumRule;
 }
 
 export interface BehaviourSettings {
-  readonly windowMs: number;
+  /** Of points and of requests without fault. */
+  readonly sum: SumRule;
+  /** Of requests. */
+  readonly minute: SumRule;
   readonly windowText: string;
   readonly threshold: number;
   readonly weights: Readonly<Record<Misdeed, number>>;
@@ -73,7 +79,7 @@ export function readSettings(config: AdaptiveLimitConfig): Settings {
   const { limit, burst = limit } = config;
   if (windowMs > 0) issues.push(...countFaults(config, burst, windowMs));
   const floor = floorOf(config, burst, issues);
-  const behaviour = behaviourOf(config.behaviour, issues);
+  const behaviour = behaviourOf(config, issues);
   const health = healthOf(config.health, issues);
   if (config.behaviour === false && config.health === false) {
     const suggestion = 'use rate-limit for a limit that stays, or leave one of them on';
@@ -131,19 +137,18 @@ function floorOf({ limit, floor }: AdaptiveLimitConfig, burst: number, issues: C
   return Math.max(wanted, least);
 }
 
-function behaviourOf(
-  option: AdaptiveLimitConfig['behaviour'],
-  issues: ConfigIssue[],
-): BehaviourSettings | undefined {
-  if (option === false) return undefined;
-  const { window = '5m', threshold = 20, weights = {}, baseline } = option ?? {};
+function behaviourOf(config: AdaptiveLimitConfig, issues: ConfigIssue[]): BehaviourSettings | undefined {
+  if (config.behaviour === false) return undefined;
+  const { window = '5m', threshold = 20, weights = {}, baseline } = config.behaviour ?? {};
   const windowMs = durationAt(window, 'behaviour.window', issues);
+  const { onLoss } = sharingOf(config);
   return {
-    windowMs,
+    sum: { windowMs, onLoss },
+    minute: { windowMs: MINUTE_MS, onLoss },
     windowText: formatDuration(windowMs),
     threshold,
     weights: { ...WEIGHTS, ...weights },
-    baseline: baseline === false ? undefined : baselineOf(baseline ?? {}, issues),
+    baseline: baseline === false ? undefined : baselineOf(baseline ?? {}, onLoss, issues),
   };
 }
 
@@ -156,12 +161,13 @@ function baselineOf(
     minimum = 60,
     learn = '1h',
   }: { readonly factor?: number; readonly minimum?: number; readonly learn?: string },
+  onLoss: SumRule['onLoss'],
   issues: ConfigIssue[],
 ): BaselineSettings {
   const path = 'behaviour.baseline.learn';
   const learnMs = durationAt(learn, path, issues);
   if (learnMs > 0 && learnMs < MIN_LEARN_MS) issues.push({ path, message: 'is shorter than 15m' });
-  return { factor, minimum, learnMs };
+  return { factor, minimum, learned: { windowMs: learnMs, onLoss } };
 }
 
 function healthOf(option: AdaptiveLimitConfig['health'], issues: ConfigIssue[]): HealthSettings | undefined {

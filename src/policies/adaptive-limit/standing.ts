@@ -1,11 +1,11 @@
-import type { Awaitable, CounterState, Decision, GcraRule, LimitOutcome } from '../../contract/index.ts';
+import type { Awaitable, CounterState, Decision, GcraRule, LimitOutcome, Sum } from '../../contract/index.ts';
 import { CONTINUE } from '../../contract/index.ts';
 import type { LimitHeaders, Misdeed } from '../../limits/index.ts';
-import { after, together } from './after.ts';
-import { pointsText, rateText } from './explanation.ts';
+import { after, lostOf, together } from './after.ts';
+import { lostText, pointsText, rateText } from './explanation.ts';
 import type { Scopes } from './scopes.ts';
-import { allowanceOf, type Conduct, causeOf, costOf, limitOf, MINUTE_MS } from './score.ts';
-import { type BehaviourSettings, countedKinds, type Settings } from './settings.ts';
+import { allowanceOf, type Conduct, causeOf, costOf, knownOf, limitOf } from './score.ts';
+import { type BehaviourSettings, countedKinds, MINUTE_MS, type Settings } from './settings.ts';
 
 /** For so long a worker goes by what it read: other workers' news may be so late. */
 const FRESH_MS = 100;
@@ -22,6 +22,14 @@ export interface Caller {
   readonly isAddress: boolean;
 }
 
+/** What the store said last, and when. */
+interface Heard extends Pick<Conduct, 'points' | 'faultless' | 'recent'> {
+  readonly atMs: number;
+}
+
+const NOTHING: Sum = Object.freeze({ sum: 0 });
+const NEVER_HEARD: Heard = Object.freeze({ points: 0, faultless: 0, recent: 0, atMs: 0 });
+
 /**
  * A caller as one worker knows it. The sums are in the counters that all workers share; here they are remembered for a
  * moment, and what does not hurry is added up before it goes there.
@@ -34,6 +42,8 @@ export class Standing implements Conduct {
   faultless = 0;
   recent = 0;
   allowance = Number.POSITIVE_INFINITY;
+  /** The shared store did not say all of it. */
+  lost: Sum['lost'] = undefined;
   /** The limit it has now. */
   limit: number;
   /** What a request costs under it. */
@@ -52,6 +62,7 @@ export class Standing implements Conduct {
   #newRequests = 0;
   #newFaultless = 0;
   #newAdmitted = 0;
+  #heard = NEVER_HEARD;
 
   constructor(caller: Caller, settings: Settings, behaviour: BehaviourSettings) {
     this.caller = caller;
@@ -64,6 +75,11 @@ export class Standing implements Conduct {
 
   get isTightened(): boolean {
     return this.why !== undefined;
+  }
+
+  /** Nobody knows its score, and `onStateLoss` is `open`: then it has the whole limit. */
+  get isUnjudged(): boolean {
+    return this.lost === true && this.#settings.rule.onLoss === 'open';
   }
 
   /** A request came: brings what is known up to date, where that is due. */
@@ -87,28 +103,35 @@ export class Standing implements Conduct {
     this.#newFaultless++;
   }
 
-  endedBadly(state: CounterState, kind: Misdeed, points: number, nowMs: number): Awaitable<void> {
+  /** Says whether the shared store was lost for it. */
+  endedBadly(
+    state: CounterState,
+    kind: Misdeed,
+    points: number,
+    nowMs: number,
+  ): Awaitable<Pick<Sum, 'lost'>> {
     const { scopes, key } = this.caller;
-    const { windowMs } = this.#behaviour;
+    const { sum } = this.#behaviour;
     const sums = together([
-      state.tally(scopes.points, key, windowMs, points, nowMs),
-      state.tally(scopes.kinds[kind], key, windowMs, 1, nowMs),
+      state.tally(scopes.points, key, sum, points, nowMs),
+      state.tally(scopes.kinds[kind], key, sum, 1, nowMs),
     ]);
-    return after(sums, () => {
+    return after(sums, (known) => {
       this.#freshUntilMs = 0;
+      return { lost: lostOf(known) };
     });
   }
 
   #refresh(state: CounterState, nowMs: number): Awaitable<void> {
     const { scopes, key } = this.caller;
-    const { windowMs, baseline } = this.#behaviour;
+    const { sum, minute, baseline } = this.#behaviour;
     const [requests, faultless] = [this.#newRequests, this.#newFaultless];
     this.#newRequests = 0;
     this.#newFaultless = 0;
     const sums = together([
-      state.tally(scopes.points, key, windowMs, 0, nowMs),
-      state.tally(scopes.faultless, key, windowMs, faultless, nowMs),
-      baseline === undefined ? 0 : state.tally(scopes.recent, key, MINUTE_MS, requests, nowMs),
+      state.tally(scopes.points, key, sum, 0, nowMs),
+      state.tally(scopes.faultless, key, sum, faultless, nowMs),
+      baseline === undefined ? NOTHING : state.tally(scopes.recent, key, minute, requests, nowMs),
     ]);
     return sums instanceof Promise
       ? sums.then((later) => this.#judge(state, nowMs, later))
@@ -125,32 +148,28 @@ export class Standing implements Conduct {
     }
     this.#historyUntilMs = nowMs + HISTORY_FRESH_MS;
     const { scopes, key } = this.caller;
-    const { learnMs } = baseline;
+    const { learned } = baseline;
     const admitted = this.#newAdmitted;
     this.#newAdmitted = 0;
     const once = state.gcra(scopes.minute, key, ONCE_A_MINUTE, 1, nowMs);
     return after(once, ({ allowed, lost }: LimitOutcome) => {
       const minute = allowed && lost === undefined ? 1 : 0;
       const sums = together([
-        state.tally(scopes.admitted, key, learnMs, admitted, nowMs),
-        state.tally(scopes.minutes, key, learnMs, minute, nowMs),
+        state.tally(scopes.admitted, key, learned, admitted, nowMs),
+        state.tally(scopes.minutes, key, learned, minute, nowMs),
       ]);
       return after(sums, ([all, minutes]) => {
-        this.allowance = allowanceOf(all, minutes, baseline);
+        // Nothing is learned then, and nothing forgotten.
+        if (all.lost || minutes.lost) this.#historyUntilMs = 0;
+        else this.allowance = allowanceOf(all.sum, minutes.sum, baseline);
       });
     });
   }
 
-  #judge(
-    state: CounterState,
-    nowMs: number,
-    [points, faultless, recent]: readonly number[],
-  ): Awaitable<void> {
-    this.points = points;
-    this.faultless = faultless;
-    this.recent = recent;
+  #judge(state: CounterState, nowMs: number, sums: readonly Sum[]): Awaitable<void> {
+    this.#learn(sums, nowMs);
     const settings = this.#settings;
-    const current = limitOf(this, settings, this.#behaviour);
+    const current = this.isUnjudged ? settings.limit : limitOf(this, settings, this.#behaviour);
     const limit = Math.max(1, Math.floor(current));
     this.cost = costOf(current, settings);
     if (limit !== this.limit) this.headers = undefined;
@@ -165,10 +184,26 @@ export class Standing implements Conduct {
       return undefined;
     }
     const { scopes, key } = this.caller;
-    const { windowMs, windowText } = this.#behaviour;
+    const { sum, windowText } = this.#behaviour;
     const kinds = countedKinds(this.#behaviour);
-    const counts = together(kinds.map((kind) => state.tally(scopes.kinds[kind], key, windowMs, 0, nowMs)));
-    return after(counts, (known) => this.#explain(pointsText(kinds, known, windowText)));
+    const counts = together(kinds.map((kind) => state.tally(scopes.kinds[kind], key, sum, 0, nowMs)));
+    return after(counts, (known) => {
+      const isLost = this.lost ?? lostOf(known);
+      this.#explain(isLost ? lostText(windowText) : pointsText(kinds, known, windowText));
+    });
+  }
+
+  #learn(sums: readonly Sum[], nowMs: number): void {
+    const [points, faultless, recent] = sums;
+    this.lost = lostOf(sums);
+    const heard = this.#heard;
+    const agoMs = nowMs - heard.atMs;
+    const { windowMs } = this.#behaviour.sum;
+    this.points = knownOf(points, heard.points, agoMs, windowMs);
+    this.faultless = knownOf(faultless, heard.faultless, agoMs, windowMs);
+    this.recent = knownOf(recent, heard.recent, agoMs, MINUTE_MS);
+    if (this.lost) return;
+    this.#heard = { points: this.points, faultless: this.faultless, recent: this.recent, atMs: nowMs };
   }
 
   #explain(cause: string): void {

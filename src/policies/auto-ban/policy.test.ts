@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { losableState } from '../../../test/fixtures/losable-state.ts';
 import { remote } from '../../../test/fixtures/nobody-there.ts';
 import { runPolicyCases } from '../../../test/fixtures/policy-cases.ts';
 import {
@@ -368,9 +369,68 @@ describe('auto-ban in shadow', () => {
 
 describe('auto-ban without its counters', () => {
   it('bans nobody for what it cannot count', async () => {
-    const forgetful: CounterState = { ...createLocalCounters(), tally: async () => 1 };
+    const forgetful: CounterState = { ...createLocalCounters(), tally: async () => ({ sum: 1 }) };
     const { times, reported } = await world({}, { state: forgetful });
     await times(30);
     assert.deepEqual(reported, []);
   });
 });
+
+for (const [how, told] of [
+  ['at once', (state: CounterState) => state],
+  ['later', remote],
+] as const)
+  describe(`auto-ban that is told ${how} that its shared store is lost`, () => {
+    const losable = async (over: Partial<AutoBanConfig> = {}) => {
+      const store = losableState();
+      return { store, ...(await world(over, { state: told(store) })) };
+    };
+
+    for (const over of [{}, { onStateLoss: 'local' }] satisfies Partial<AutoBanConfig>[])
+      it(`counts here, to the whole of after: ${JSON.stringify(over)}`, async () => {
+        const { store, times, send, isBanned, reported } = await losable(over);
+        await times(2);
+        store.lost = 'all';
+        assert.deepEqual((await send()).notices, ['state-lost']);
+        await times(1);
+        assert.equal(isBanned('192.0.2.1'), false, 'what is in the store nobody knows here');
+        assert.deepEqual((await send()).notices, ['state-lost', 'ban-imposed']);
+        assert.equal(isBanned('192.0.2.1'), true);
+        assert.equal(reported.length, 1);
+      });
+
+    it('bans nobody anew where it is open, lets no ban go, and counts on when the store is back', async () => {
+      const { store, times, send, isBanned } = await losable({ onStateLoss: 'open', after: 2 });
+      await times(2, { client: '192.0.2.66' });
+      await times(1);
+      store.lost = 'all';
+      for (let n = 0; n < 30; n++) assert.deepEqual((await send()).notices, ['state-lost']);
+      assert.equal(isBanned('192.0.2.1'), false);
+      assert.equal(isBanned('192.0.2.66'), true);
+      store.lost = 'nothing';
+      assert.deepEqual((await send()).notices, ['ban-imposed']);
+    });
+
+    it('bans nobody where it is open, though a single rejection is too many', async () => {
+      const { store, times, reported } = await losable({ onStateLoss: 'open', after: 1 });
+      store.lost = 'all';
+      await times(30);
+      assert.deepEqual(reported, []);
+    });
+
+    it('says so of what it counts alone, in shadow too', async () => {
+      const { store, send } = await losable();
+      store.lost = 'all';
+      assert.deepEqual((await send({}, { status: 200 })).notices, []);
+      assert.deepEqual((await send({}, { status: 404 })).notices, ['state-lost']);
+      assert.deepEqual((await send({ shadow: true })).notices, ['state-lost']);
+    });
+
+    it('refuses a banned caller as ever', async () => {
+      const { store, times, send } = await losable({ by: 'consumer', onStateLoss: 'open' });
+      const asked: Asked = { identity: identity({ consumer: 'a' }) };
+      await times(3, asked);
+      store.lost = 'all';
+      assert.deepEqual(await send(asked), { code: 'caller-banned', notices: [] });
+    });
+  });

@@ -11,9 +11,10 @@ import {
   type PolicyDefinition,
   type RequestEnd,
   reject,
+  type Sum,
 } from '../../contract/index.ts';
 import { PolicyRejection } from '../../errors.ts';
-import { misdeedOf } from '../../limits/index.ts';
+import { misdeedOf, noteLoss } from '../../limits/index.ts';
 import { type BanRules, banTime, readRules } from './rules.ts';
 import { type AutoBanConfig, autoBanOutline, type autoBanSchema } from './schema.ts';
 import { type Suspect, suspects } from './subject.ts';
@@ -79,19 +80,23 @@ class AutoBanPolicy implements Policy {
     const round = last?.round ?? 0;
     const { scope, key } = suspect;
     const counter = c.shadow ? `${scope} in shadow` : scope;
-    const sum = state.tally(counter, `${round} ${key}`, this.#rules.windowMs, 1, nowMs);
-    if (sum instanceof Promise) return sum.then((later) => this.#counted(c, suspect, round, later));
-    this.#counted(c, suspect, round, sum);
+    const counted = state.tally(counter, `${round} ${key}`, this.#rules.sum, 1, nowMs);
+    if (counted instanceof Promise) return counted.then((later) => this.#counted(c, suspect, round, later));
+    this.#counted(c, suspect, round, counted);
   }
 
   /**
    * Requests that end at the same time, in any worker, have a sum each. All from the one that is too many on ask for the
    * ban of this round, and all but the first find it there.
    */
-  #counted(c: PolicyContext, suspect: Suspect, round: number, sum: number): void {
-    const { after, windowMs, forgetMs } = this.#rules;
-    // A share of the window before is no whole number.
-    if (Math.round(sum) < after) return;
+  #counted(c: PolicyContext, suspect: Suspect, round: number, counted: Sum): void {
+    noteLoss(c, this.#attachment, counted);
+    // A share of the window before is no whole number. Where a loss leaves nothing counted, it is 0.
+    if (Math.round(counted.sum) >= this.#rules.after) this.#ban(c, suspect, round);
+  }
+
+  #ban(c: PolicyContext, suspect: Suspect, round: number): void {
+    const { sum, forgetMs } = this.#rules;
     const { bans, clock, random, notices } = c.deps;
     const sinceMs = clock.now();
     const strike = (bans.imposedOn(suspect.subject, c.shadow, sinceMs)?.strike ?? 0) + 1;
@@ -102,7 +107,7 @@ class AutoBanPolicy implements Policy {
       sinceMs,
       untilMs,
       // What was counted towards it must be over first, or its round would begin with that.
-      forgetMs: untilMs + Math.max(forgetMs, 2 * windowMs),
+      forgetMs: untilMs + Math.max(forgetMs, 2 * sum.windowMs),
       reason: this.#reason,
       by: this.#attachment,
       strike,

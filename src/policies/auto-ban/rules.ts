@@ -1,3 +1,4 @@
+import type { SumRule } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
 import { DURATION_FORM, parseDuration } from '../../lib/duration.ts';
 import type { By, Misdeed } from '../../limits/index.ts';
@@ -7,7 +8,8 @@ import { type AutoBanConfig, DEFAULTS } from './schema.ts';
 /** A config with every default filled in. Times in milliseconds. */
 export interface BanRules {
   readonly after: number;
-  readonly windowMs: number;
+  /** Of the rejections. */
+  readonly sum: SumRule;
   readonly kinds: ReadonlySet<Misdeed>;
   readonly banMs: number;
   readonly growth: number;
@@ -44,7 +46,8 @@ export function readRules(config: AutoBanConfig): BanRules {
   const fault = issues.length > 0 ? undefined : ruleFault(after, windowMs, after);
   if (fault !== undefined) issues.push({ path: 'after', message: fault });
   if (issues.length > 0) throw new ConfigError(issues);
-  return { after, windowMs, kinds: new Set(config.for), banMs, growth, maxBanMs: longest, forgetMs };
+  const sum: SumRule = { windowMs, onLoss: config.onStateLoss ?? 'local' };
+  return { after, sum, kinds: new Set(config.for), banMs, growth, maxBanMs: longest, forgetMs };
 }
 
 /** A ban is of one subscriber or one caller, or it is no ban but an outage. */

@@ -54,6 +54,13 @@ export const autoBanSchema = Type.Object(
         'Who is banned, and whose rejections are counted together. Left out: the client address (IPv6: its /64). Not by `route`, which would ban everybody.',
       ),
     ),
+    onStateLoss: Type.Optional(
+      Type.Union([Type.Literal('local'), Type.Literal('open')], {
+        description:
+          'When the shared store does not answer: `local` counts on this node, to the whole of `after`; `open` counts nothing, so that nobody is banned meanwhile. Bans that stand go on.',
+        default: 'local',
+      }),
+    ),
   },
   { additionalProperties: false, description: 'Bans who is rejected too often, for a growing time.' },
 );

@@ -12,7 +12,7 @@ const THREADS = 4;
 const ROUNDS = 12_000;
 const NOW = 1_800_000_000_000;
 const WINDOW = { startMs: NOW, endMs: NOW + 60_000 };
-const SUM_WINDOW_MS = 60_000;
+const SUM_RULE = { windowMs: 60_000 };
 
 interface Job {
   readonly memory: CounterMemory;
@@ -89,9 +89,9 @@ function isAdmitted(state: CounterState, charges: readonly Charge[]): boolean {
 }
 
 function add(state: CounterState, amount = 1): number {
-  const sum = state.tally('sum', 'k', SUM_WINDOW_MS, amount, NOW);
-  assert.ok(typeof sum === 'number');
-  return sum;
+  const tallied = state.tally('sum', 'k', SUM_RULE, amount, NOW);
+  assert.ok(!(tallied instanceof Promise));
+  return tallied.sum;
 }
 
 function tests(): void {

@@ -6,6 +6,8 @@ import type {
   SlidingWindowRule,
   SlotOutcome,
   SlotRule,
+  Sum,
+  SumRule,
 } from '../../contract/index.ts';
 import { LocalSlots } from '../slots/local-slots.ts';
 import { ByRule } from './by-rule.ts';
@@ -83,11 +85,11 @@ class LocalCounterState implements CounterState {
     }
   }
 
-  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
+  tally(scope: string, key: string, { windowMs }: SumRule, amount: number, nowMs: number): Sum {
     assertAmount(amount, nowMs);
     const wholeMs = Math.floor(nowMs);
     const cells = this.#counters.of('tally', scope, 1, windowMs, 1).cellsOf(key, wholeMs);
-    return applyTally(cells, 0, windowMs, amount, wholeMs);
+    return { sum: applyTally(cells, 0, windowMs, amount, wholeMs) };
   }
 
   acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {

@@ -9,6 +9,8 @@ import type {
   SlidingWindowRule,
   SlotOutcome,
   SlotRule,
+  Sum,
+  SumRule,
   Waiter,
 } from '../../contract/index.ts';
 import { createSlots } from '../slots/slots.ts';
@@ -193,7 +195,7 @@ class SharedCounterState implements NodeCounters {
     for (const charge of charges) this.#giveBack(charge, Math.floor(chargedAtMs), Math.floor(nowMs));
   }
 
-  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): number {
+  tally(scope: string, key: string, { windowMs }: SumRule, amount: number, nowMs: number): Sum {
     assertAmount(amount, nowMs);
     const wholeMs = Math.floor(nowMs);
     this.#names.identify('tally', scope, 1, windowMs, 1, key);
@@ -203,7 +205,7 @@ class SharedCounterState implements NodeCounters {
     table.lock(bucket);
     try {
       const at = amount === 0 ? table.held(bucket, low, high) : table.place(bucket, low, high, wholeMs, true);
-      return at === NONE ? amount : applyTally(table.cells, at, windowMs, amount, wholeMs);
+      return { sum: at === NONE ? amount : applyTally(table.cells, at, windowMs, amount, wholeMs) };
     } finally {
       table.unlock(bucket);
     }

@@ -6,6 +6,8 @@ import type {
   LimitOutcome,
   SlotOutcome,
   SlotRule,
+  Sum,
+  SumRule,
   Waiter,
 } from '../../contract/index.ts';
 import { mostOf } from './charge-words.ts';
@@ -75,8 +77,11 @@ export class AfterLoss {
     return this.#memory.refund(local, chargedAtMs, nowMs);
   }
 
-  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number> {
-    return this.#memory.tally(scope, key, windowMs, amount, nowMs);
+  /** Whole: a sum is no limit that nodes have a share of. */
+  tally(scope: string, key: string, rule: SumRule, amount: number, nowMs: number): Awaitable<Sum> {
+    if (!isLocal(rule.onLoss)) return NOTHING_ADDED;
+    const here = this.#memory.tally(scope, key, rule, amount, nowMs);
+    return here instanceof Promise ? here.then(lostSum) : lostSum(here);
   }
 
   acquire(scope: string, key: string, rule: SlotRule, nowMs: number, waiter: Waiter): Awaitable<SlotOutcome> {
@@ -131,6 +136,10 @@ function counting(charge: Charge, outcome: LimitOutcome): LimitOutcome {
   const isTooMuch = retryAfterMs === Number.POSITIVE_INFINITY && charge.cost <= mostOf(charge);
   return { ...outcome, retryAfterMs: isTooMuch ? RETRY_MS : retryAfterMs, lost: true };
 }
+
+const NOTHING_ADDED: Sum = Object.freeze({ sum: 0, lost: true });
+
+const lostSum = ({ sum }: Sum): Sum => ({ sum, lost: true });
 
 const lostSlot = (outcome: SlotOutcome): SlotOutcome =>
   outcome.granted ? { ...outcome, lost: true } : outcome;

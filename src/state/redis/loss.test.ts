@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { eventually } from '../../../test/fixtures/process.ts';
 import { CutWay, RedisServer } from '../../../test/fixtures/redis-server.ts';
 import { type StoreWorld, storeWorld } from '../../../test/fixtures/store-world.ts';
-import type { Charge, GcraRule, LimitOutcome, SlotRule } from '../../contract/index.ts';
+import type { Charge, GcraRule, LimitOutcome, SlotRule, SumRule } from '../../contract/index.ts';
 
 const TIMEOUT_MS = 100;
 /** A machine with other things to do answers later, but not by the time of a reconnect. */
@@ -139,12 +139,23 @@ describe('a store that is lost', () => {
     assert.match(world.said, /state-lost .*"cause":"[^"]/);
   });
 
-  it('has what is summed up meanwhile summed up here', async () => {
+  it('has what is summed up meanwhile summed up here, or nowhere, and says so', async () => {
     const nowMs = Date.now();
+    const add = async (onLoss: SumRule['onLoss']) =>
+      world.state.tally('s', `${onLoss}`, { windowMs: 3_600_000, onLoss }, 2, nowMs);
+    const ways = [undefined, 'local', 'open', 'closed'] as const;
+    for (const onLoss of ways) assert.deepEqual(await add(onLoss), { sum: 2 });
     await server.kill();
-    const sums = [];
-    for (let n = 0; n < 3; n++) sums.push(await world.state.tally('s', 'k', 3_600_000, 2, nowMs));
-    assert.deepEqual(sums, [2, 4, 6]);
+    for (const onLoss of ways) {
+      const isHere = onLoss === undefined || onLoss === 'local';
+      for (const sum of [2, 4, 6]) assert.deepEqual(await add(onLoss), { sum: isHere ? sum : 0, lost: true });
+    }
+    await isLost();
+    assert.ok(!(world.state.tally('s', 'k', { windowMs: 1000 }, 1, nowMs) instanceof Promise));
+    await server.run();
+    await isBack();
+    // Killed, it has forgotten all; what was added up meanwhile does not come to it.
+    for (const onLoss of ways) assert.deepEqual(await add(onLoss), { sum: 2 });
   });
 
   it('decides about places as each rule says, and who waits is told at once', async () => {

@@ -82,7 +82,7 @@ it('whatever is charged, given back and summed up, the answers are those of the 
         );
         const earlier = charged.at(-1 - ago);
         const ask = async (state: CounterState): Promise<unknown> => {
-          if (use === 'tally') return state.tally(`${plays_}`, 'k', windowMs, cost / 3, nowMs);
+          if (use === 'tally') return state.tally(`${plays_}`, 'k', { windowMs }, cost / 3, nowMs);
           if (use === 'charge') return state.charge(charges, nowMs);
           return earlier === undefined ? undefined : state.refund(earlier.charges, earlier.atMs, nowMs);
         };

@@ -54,7 +54,7 @@ describe('the patience of one request', () => {
     assert.deepEqual(await askAll(request()), Array(5).fill('lost'));
     assert.deepEqual(await askAll(world.state), Array(5).fill('lost'));
     const others = [
-      request().tally('s', 'k', 60_000, 1, Date.now()),
+      request().tally('s', 'k', { windowMs: 60_000 }, 1, Date.now()),
       request().acquire('s', 'k', SLOT, Date.now(), {}),
       request().charge([{ kind: 'gcra', scope: 's', key: 'k', cost: 1, rule: RULE }], Date.now()),
       request().gcra('s', 'k', { ...RULE, counting: 'leased' }, 1, Date.now()),

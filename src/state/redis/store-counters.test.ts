@@ -40,7 +40,7 @@ describe('counters in a store', () => {
       1,
       Date.now(),
     );
-    await state.tally('route:orders/rate-limit', secret, 1000, 1, Date.now());
+    await state.tally('route:orders/rate-limit', secret, { windowMs: 1000 }, 1, Date.now());
     await state.acquire(
       'route:orders/rate-limit',
       secret,
@@ -115,7 +115,7 @@ describe('counters in a store', () => {
     const leased: Charge = { ...charge, rule: { ...RATE, counting: 'leased' } };
     for (const one of [charge, leased]) assert.equal((await state.charge([one], 0))[0].lost, undefined);
     await state.refund([charge], 0, 0);
-    assert.equal(await state.tally('s', 'k', 1000, 1, 0), 1);
+    assert.deepEqual(await state.tally('s', 'k', { windowMs: 1000 }, 1, 0), { sum: 1 });
     const slot: SlotRule = { limit: 1, queue: 0, waitMs: 0, priority: 'normal' };
     const outcome = await state.acquire('s', 'k', slot, 0, {});
     assert.ok(outcome.granted && outcome.lost === undefined);

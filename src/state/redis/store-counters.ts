@@ -9,6 +9,8 @@ import type {
   SlidingWindowRule,
   SlotOutcome,
   SlotRule,
+  Sum,
+  SumRule,
   Waiter,
 } from '../../contract/index.ts';
 import { assertAmount, assertCharge, assertTime } from '../counters/rule.ts';
@@ -120,11 +122,11 @@ export class StoreCounters implements CounterState {
     await Promise.all(this.#together(charges).map((one) => this.#refundSlot(one, ageMs, nowMs)));
   }
 
-  tally(scope: string, key: string, windowMs: number, amount: number, nowMs: number): Awaitable<number> {
+  tally(scope: string, key: string, rule: SumRule, amount: number, nowMs: number): Awaitable<Sum> {
     assertAmount(amount, nowMs);
-    const name = this.#parts.names.ofTally(scope, key, windowMs);
-    const asked = this.#store.ask(TALLY, [name], [this.#time(nowMs), amount, windowMs]);
-    const here = () => this.#afterLoss.tally(scope, key, windowMs, amount, nowMs);
+    const name = this.#parts.names.ofTally(scope, key, rule.windowMs);
+    const asked = this.#store.ask(TALLY, [name], [this.#time(nowMs), amount, rule.windowMs]);
+    const here = () => this.#afterLoss.tally(scope, key, rule, amount, nowMs);
     return asked === undefined ? here() : asked.then((answer) => sumOf(answer) ?? here());
   }
 
@@ -238,7 +240,7 @@ const isLeased = ({ rule }: Charge): boolean => rule.counting === 'leased';
 const windowOf = (rule: Charge['rule']): number =>
   'windowMs' in rule ? rule.windowMs : rule.endMs - rule.startMs;
 
-function sumOf(answer: StoreAnswer | undefined): number | undefined {
+function sumOf(answer: StoreAnswer | undefined): Sum | undefined {
   const sum = typeof answer === 'string' ? Number(answer) : Number.NaN;
-  return Number.isNaN(sum) ? undefined : sum;
+  return Number.isNaN(sum) ? undefined : { sum };
 }

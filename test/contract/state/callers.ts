@@ -91,4 +91,4 @@ export function callersContract(create: Create, effort: Effort): void {
 }
 
 const add = async (state: CounterState, amount: number): Promise<number> =>
-  state.tally(SCOPE, 'k', 60_000, amount, START);
+  (await state.tally(SCOPE, 'k', { windowMs: 60_000 }, amount, START)).sum;

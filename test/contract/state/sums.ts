@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { SumRule } from '../../../src/contract/index.ts';
 import { type Create, type Effort, runsOf, SCOPE, START } from './counters.ts';
 
 const WINDOW_MS = 1000;
+const RULE: SumRule = { windowMs: WINDOW_MS };
 
 interface Step {
   readonly at: number;
@@ -71,21 +73,29 @@ export function sumsContract(create: Create, effort: Effort): void {
       it(name, async () => {
         const state = await create();
         for (const [i, { at, add, is }] of steps.entries())
-          assert.equal(await state.tally(SCOPE, 'k', WINDOW_MS, add, START + at), is, `step ${i}`);
+          assert.deepEqual(await state.tally(SCOPE, 'k', RULE, add, START + at), { sum: is }, `step ${i}`);
       });
     }
 
     it('is one for each scope, key and length, and no other counter', async () => {
       const state = await create();
-      await state.tally(SCOPE, 'k', WINDOW_MS, 5, START);
-      assert.equal(await state.tally(SCOPE, 'other', WINDOW_MS, 1, START), 1);
-      assert.equal(await state.tally(`${SCOPE}2`, 'k', WINDOW_MS, 1, START), 1);
-      assert.equal(await state.tally(SCOPE, 'k', 2 * WINDOW_MS, 1, START), 1);
+      const add = async (scope: string, key: string, windowMs: number, amount: number) =>
+        (await state.tally(scope, key, { windowMs }, amount, START)).sum;
+      assert.equal(await add(SCOPE, 'k', WINDOW_MS, 5), 5);
+      assert.equal(await add(SCOPE, 'other', WINDOW_MS, 1), 1);
+      assert.equal(await add(`${SCOPE}2`, 'k', WINDOW_MS, 1), 1);
+      assert.equal(await add(SCOPE, 'k', 2 * WINDOW_MS, 1), 1);
       assert.equal(
         (await state.slidingWindow(SCOPE, 'k', { limit: 1, windowMs: WINDOW_MS }, 1, START)).allowed,
         true,
       );
-      assert.equal(await state.tally(SCOPE, 'k', WINDOW_MS, 1, START), 6);
+      assert.equal(await add(SCOPE, 'k', WINDOW_MS, 1), 6);
+    });
+
+    it('is the same whatever is to be done when counters are lost', async () => {
+      const state = await create();
+      for (const [i, onLoss] of (['local', 'open', 'closed', undefined] as const).entries())
+        assert.deepEqual(await state.tally(SCOPE, 'k', { ...RULE, onLoss }, 1, START), { sum: i + 1 });
     });
 
     const bad: readonly (readonly [string, number, number, number])[] = [
@@ -99,10 +109,10 @@ export function sumsContract(create: Create, effort: Effort): void {
     for (const [what, windowMs, amount, nowMs] of bad) {
       it(`throws at ${what}, and still counts after it`, async () => {
         const state = await create();
-        await assert.rejects(async () => state.tally(SCOPE, 'k', windowMs, amount, nowMs), {
+        await assert.rejects(async () => state.tally(SCOPE, 'k', { windowMs }, amount, nowMs), {
           name: 'InternalError',
         });
-        assert.equal(await state.tally(SCOPE, 'k', WINDOW_MS, 1, START), 1);
+        assert.equal((await state.tally(SCOPE, 'k', RULE, 1, START)).sum, 1);
       });
     }
 
@@ -119,7 +129,7 @@ export function sumsContract(create: Create, effort: Effort): void {
           for (const { step, amount } of steps) {
             nowMs += step;
             log.push({ atMs: nowMs, amount });
-            const sum = await state.tally(SCOPE, 'k', WINDOW_MS, amount, nowMs);
+            const { sum } = await state.tally(SCOPE, 'k', RULE, amount, nowMs);
             const startMs = nowMs - (nowMs % WINDOW_MS);
             const since = (fromMs: number) =>
               log.reduce((total, entry) => (entry.atMs >= fromMs ? total + entry.amount : total), 0);
