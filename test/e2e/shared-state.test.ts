@@ -13,6 +13,12 @@ const TIMEOUT_MS = 100;
 /** What an answer may take on a machine that has other things to do; a connection that hangs would take seconds. */
 const FAST_MS = TIMEOUT_MS + 900;
 
+/** What is added up of requests whose answer is a 404. */
+const SUMMING = [
+  { 'auto-ban': { after: 1_000_000, window: '1h', for: ['not-found'], ban: '1s', onStateLoss: 'open' } },
+  { 'adaptive-limit': { limit: 1_000_000, window: '1h', by: 'address', onStateLoss: 'open' } },
+];
+
 interface Answer {
   readonly status: number;
   readonly code: string | undefined;
@@ -33,7 +39,10 @@ describe('gateways with one store', () => {
   let server: RedisServer;
   const gateways: Gateway[] = [];
   before(async () => {
-    origin = createServer((_, response) => response.end('hello'));
+    origin = createServer(({ url }, response) => {
+      response.statusCode = url === '/sums' ? 404 : 200;
+      response.end(response.statusCode === 200 ? 'hello' : '{}');
+    });
     origin.listen(0, '127.0.0.1');
     await once(origin, 'listening');
     server = await RedisServer.start();
@@ -66,6 +75,7 @@ describe('gateways with one store', () => {
         route('open', 'open'),
         route('closed', 'closed'),
         route('leased', 'local', 'leased'),
+        { name: 'sums', match: { path: '/sums' }, upstream: 'origin', policies: SUMMING },
       ],
     });
     const gateway = await startGateway(document, {
@@ -116,7 +126,9 @@ describe('gateways with one store', () => {
   it('answer fast and as each route says while the store is dead, under load, and share again when it is back', async () => {
     const [one, other] = await Promise.all([start('loss'), start('loss')]);
     await knowEachOther('loss', 4);
-    const answers = new Map<string, Answer[]>(['/local', '/open', '/closed'].map((path) => [path, []]));
+    const answers = new Map<string, Answer[]>(
+      ['/local', '/open', '/closed', '/sums'].map((path) => [path, []]),
+    );
     let isOver = false;
     const load = [...answers].flatMap(([path, all]) =>
       [one, other].map(async ({ port }) => {
@@ -139,6 +151,7 @@ describe('gateways with one store', () => {
     assert.ok(last('/open').every((answer) => answer.status === 200));
     assert.ok(last('/closed').every(({ status, code }) => status === 503 && code === 'limits-unavailable'));
     assert.ok(last('/local').every((answer) => answer.status === 429));
+    assert.ok(last('/sums').every((answer) => answer.status === 404));
     // What the store admitted, and on each of two nodes what is its share.
     const local = statuses(answers.get('/local') ?? [], 200);
     assert.ok(local >= LIMIT && local <= 2 * LIMIT, `${local}`);
@@ -146,7 +159,10 @@ describe('gateways with one store', () => {
       assert.equal(gateway.output.match(/"event":"state-lost"/g)?.length, 2, 'once for each worker');
       const metrics = await (await gateway.admin('GET', '/metrics')).text();
       assert.match(metrics, /^sallyport_state_up 0$/m);
-      assert.match(metrics, /^sallyport_limit_notices_total\{.*notice="state-lost"\} [1-9]/m);
+      for (const attachment of ['local/rate-limit', 'sums/auto-ban', 'sums/adaptive-limit']) {
+        const counted = `^sallyport_limit_notices_total\\{.*${attachment}.*notice="state-lost"\\} [1-9]`;
+        assert.match(metrics, new RegExp(counted, 'm'));
+      }
     }
     await server.run();
     await eventually(isState(one, 'up'));
