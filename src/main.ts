@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { preflight, type RunOptions, runProgram, storeSettings } from './cli/index.ts';
 import type { Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
-import { CredentialTable, createSharedCounters, storeAddressText } from './state/index.ts';
+import { CredentialTable, createSharedCounters } from './state/index.ts';
 
 /**
  * Enough for what requests leave behind between two collections. V8's default lets each thread keep three times as
@@ -44,7 +44,7 @@ async function run(options: RunOptions): Promise<void> {
     options,
     { credentials, counters },
     (threadId) => early.take(threadId) ?? start(threadId),
-    store === undefined ? undefined : storeAddressText(store),
+    store,
   );
 }
 

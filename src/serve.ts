@@ -51,8 +51,13 @@ import {
   stderrWriter,
 } from './observability/index.ts';
 import { createNetwork } from './outbound/index.ts';
-import type { CredentialTable, SharedCounters } from './state/index.ts';
-import { LiveState } from './state/index.ts';
+import {
+  type CredentialTable,
+  LiveState,
+  type SharedCounters,
+  type StoreSettings,
+  storeAddressText,
+} from './state/index.ts';
 import {
   KeptRevocations,
   LastGood,
@@ -71,6 +76,9 @@ const COLLECT_USES_MS = 10_000;
 /** What was used of quotas is lost for so long when the process is killed, and for as long as it takes to write it. */
 const COLLECT_QUOTAS_MS = 500;
 
+/** With a shared store only who came is. */
+const COLLECT_NAMES_MS = 10_000;
+
 /** What all threads share, on the side that owns it. */
 interface OwnedMemory {
   readonly credentials: CredentialTable;
@@ -78,16 +86,16 @@ interface OwnedMemory {
 }
 
 /**
- * Serves until the process is told to end. `sharedAt` is where counters are shared, for people. Resolves when it serves;
- * throws ConfigError when it cannot.
+ * Serves until the process is told to end. `shared` is where counters are shared. Resolves when it serves; throws
+ * ConfigError when it cannot.
  */
 export async function serve(
   options: RunOptions,
   memory: OwnedMemory,
   startThread: (threadId: number) => Thread,
-  sharedAt: string | undefined,
+  shared: StoreSettings | undefined,
 ): Promise<void> {
-  const gateway = new Gateway(options, memory, startThread, sharedAt);
+  const gateway = new Gateway(options, memory, startThread, shared);
   try {
     await gateway.start();
   } catch (error) {
@@ -98,7 +106,7 @@ export async function serve(
 
 class Gateway {
   readonly #options: RunOptions;
-  readonly #sharedAt: string | undefined;
+  readonly #shared: StoreSettings | undefined;
   readonly #memory: OwnedMemory;
   readonly #log = createLogger({ write: stderrWriter(), clock: systemClock });
   readonly #meter = createMeter();
@@ -128,10 +136,10 @@ class Gateway {
     options: RunOptions,
     memory: OwnedMemory,
     startThread: (threadId: number) => Thread,
-    sharedAt: string | undefined,
+    shared: StoreSettings | undefined,
   ) {
     this.#options = options;
-    this.#sharedAt = sharedAt;
+    this.#shared = shared;
     this.#memory = memory;
     this.#lastGood = new LastGood(join(options.data, 'last-good.json'));
     const parts = { clock: systemClock, log: this.#log, activation: this.#activation };
@@ -298,7 +306,6 @@ class Gateway {
 
   /** Before the first request: a quota that was used up must not begin anew with the process. */
   async #openQuotas(): Promise<QuotaDesk> {
-    const isShared = this.#sharedAt !== undefined;
     const { keeper, desk } = await openQuotas({
       clock: systemClock,
       log: this.#log,
@@ -306,15 +313,15 @@ class Gateway {
       table: this.#memory.counters,
       collectQuotas: () => this.#pool.collectQuotas(),
       notKept: this.#meter.gauge('sallyport_quotas_not_kept'),
-      isShared,
+      shared: this.#shared,
     });
-    // The shared store keeps what is counted there.
-    if (isShared) return desk;
     await keeper.restore();
-    const collect = setInterval(() => void keeper.collect(), COLLECT_QUOTAS_MS);
+    const everyMs = this.#shared === undefined ? COLLECT_QUOTAS_MS : COLLECT_NAMES_MS;
+    const collect = setInterval(() => void keeper.collect(), everyMs);
     this.#afterWorkers = async () => {
       clearInterval(collect);
       await keeper.refresh();
+      await desk.close();
     };
     return desk;
   }
@@ -431,7 +438,7 @@ class Gateway {
   }
 
   #sharedState(): 'up' | 'lost' | undefined {
-    if (this.#sharedAt === undefined) return undefined;
+    if (this.#shared === undefined) return undefined;
     const samples = this.#totals.merged().find(({ name }) => name === 'sallyport_state_up');
     return samples === undefined || samples.values[0] === 1 ? 'up' : 'lost';
   }
@@ -464,7 +471,7 @@ class Gateway {
       admin: admin === 'off' ? undefined : { ...admin, isExposed: !isLoopback(admin.host) },
       tokenPath,
       records,
-      counters: this.#sharedAt,
+      counters: this.#shared === undefined ? undefined : storeAddressText(this.#shared),
       demoKey: worksWithKey ? demoKey : undefined,
       revision: first?.revision ?? '',
       workers,

@@ -81,7 +81,7 @@ load.start();
 const plane = new DataPlane({
   clock: systemClock,
   random,
-  state: shared?.state ?? noteQuotas(memory, quotaNotes),
+  state: noteQuotas(shared?.state ?? memory, quotaNotes, shared === undefined ? 'charged' : 'asked'),
   network,
   bans: live.bans,
   load,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Command, CommanderError } from 'commander';
 import { makeWorld, TOKEN } from '../../test/fixtures/admin.ts';
-import { makeQuotas, useOf } from '../../test/fixtures/quotas.ts';
+import { makeQuotas, makeSharedQuotas, type QuotasUnderTest, useOf } from '../../test/fixtures/quotas.ts';
+import { RedisServer } from '../../test/fixtures/redis-server.ts';
 import { addQuotaCommands } from './quotas.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -28,8 +29,7 @@ class Captured implements Terminal {
 }
 
 /** A gateway's admin side over quotas, and what runs commands against it. */
-async function world(more: Parameters<typeof makeQuotas>[0] = {}) {
-  const quotas = makeQuotas(more);
+async function world<T extends QuotasUnderTest>(quotas: T) {
   const { app } = await makeWorld({ quotas: quotas.desk });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const [address] = app.addresses();
@@ -53,7 +53,7 @@ async function world(more: Parameters<typeof makeQuotas>[0] = {}) {
 
 describe('sallyport quotas', () => {
   it('refuses in words, with its exit code', async () => {
-    const { run } = await world();
+    const { run } = await world(makeQuotas());
     for (const [args, says] of [
       [['reset', '0'.repeat(24)], /Nothing is used of such a quota/],
       [['show', 'x'], /params\/id/],
@@ -63,8 +63,6 @@ describe('sallyport quotas', () => {
       assert.deepEqual([code, out], [1, ''], args.join(' '));
       assert.match(err, says);
     }
-    const shared = await world({ isShared: true });
-    assert.match((await shared.run()).err, /shared store.*RateLimit.*raise the limit/);
     for (const args of [
       ['reset'],
       ['grant', 'x'],
@@ -76,7 +74,7 @@ describe('sallyport quotas', () => {
   });
 
   it('lists, gives back and adds', async () => {
-    const { run, charge } = await world();
+    const { run, charge } = await world(makeQuotas());
     assert.equal((await run()).out, 'Nothing is used of any quota.\n');
     await charge(useOf('ann'));
     await charge(useOf('ann'));
@@ -103,8 +101,35 @@ describe('sallyport quotas', () => {
     assert.equal(JSON.parse((await run('--json')).out).quotas.length, 2);
   });
 
+  it('tells and changes what nodes with a shared store have used, and says whom it cannot know', async () => {
+    const server = await RedisServer.start();
+    const { run, charge, close } = await world(await makeSharedQuotas(server.url));
+    try {
+      const unseen = /^Callers that this node has not seen in their window are not listed/m;
+      assert.match((await run()).out, /^Nothing is used of any quota\.$/m);
+      assert.match((await run()).out, unseen);
+      await charge(useOf('ann'));
+      await charge(useOf('ben'));
+      const { out } = await run('--limit', '1');
+      assert.match(out, /consumer +ann +1 +5 +4/);
+      assert.doesNotMatch(out, unseen, 'there is more');
+      const id = String(/^[0-9a-f]{24}/m.exec(out));
+      assert.match((await run('list', '--after', id)).out, /ben +1(.|\n)*not seen/);
+      assert.match((await run('grant', id, '3')).out, /has used 1 of 5 and 3 more/);
+      assert.match((await run('reset', id)).out, /has used 0 of 5 and 3 more/);
+      server.pause();
+      const { code, err } = await run('reset', id);
+      assert.equal(code, 1);
+      assert.match(err, /shared store/);
+    } finally {
+      server.resume();
+      await close();
+      await server.stop();
+    }
+  });
+
   it('writes nothing into the terminal that a caller chose', async () => {
-    const { run, charge } = await world();
+    const { run, charge } = await world(makeQuotas());
     await charge(useOf('\u001b[2Jann\nben'));
     const { out } = await run();
     assert.ok(!out.includes('\u001b') && out.split('\n').length === 3, out);

@@ -26,7 +26,12 @@ const Usage = Type.Object({
   renewsAt: Type.String(),
 });
 type Usage = Static<typeof Usage>;
-const Page = Type.Object({ quotas: Type.Array(Usage), next: orNull(Type.String()) });
+const Page = Type.Object({
+  quotas: Type.Array(Usage),
+  next: orNull(Type.String()),
+  /** Whether several nodes count together: then this one knows those callers that it has seen. */
+  shared: Type.Boolean(),
+});
 
 interface ListOptions extends AdminOptions {
   readonly attachment?: string;
@@ -47,7 +52,7 @@ export function addQuotaCommands(program: Command, terminal: Terminal = processT
     .summary('what callers have used of their quotas: list, show, reset, grant')
     .description(
       'Looks after what callers have used of their quotas in a running gateway. What a command does is in force in ' +
-        'every worker when it returns.',
+        'every worker when it returns, and with a shared store (--state) in every node.',
     );
   const run = async (options: AdminOptions, ask: (api: AdminApi) => Promise<AdminResult>): Promise<void> => {
     process.exitCode = await askAdmin(options, terminal, ask);
@@ -55,7 +60,10 @@ export function addQuotaCommands(program: Command, terminal: Terminal = processT
   const list = quotas
     .command('list', { isDefault: true })
     .summary('list what is used (the default)')
-    .description('Lists what is used in windows that have not ended, by attachment and caller.')
+    .description(
+      'Lists what is used in windows that have not ended, by attachment and caller. With a shared store (--state) that ' +
+        'is what all nodes together have admitted, to those callers that this node has seen.',
+    )
     .option('--attachment <ID>', 'only of one attachment, such as route:orders/quota')
     .option('--by <KIND>', 'only of one kind of caller, such as consumer or "header x-tenant"')
     .option('--key <KEY>', 'only of one caller: a consumer, an address, or the value of a header')
@@ -122,12 +130,17 @@ async function listQuotas(api: AdminApi, options: ListOptions): Promise<AdminRes
   const asked = Object.entries({ attachment, by, key, after, limit: `${limit}` });
   const named = asked.filter((entry): entry is [string, string] => entry[1] !== undefined);
   const data = await api.get(`/api/quotas?${new URLSearchParams(named)}`);
-  const { quotas, next } = expectAnswer(Page, data);
-  if (quotas.length === 0)
-    return { data, text: after === undefined ? 'Nothing is used of any quota.\n' : 'There are no more.\n' };
+  const { quotas, next, shared } = expectAnswer(Page, data);
+  const note = shared && next === null ? UNSEEN : '';
+  if (quotas.length === 0) {
+    const none = after === undefined ? 'Nothing is used of any quota.\n' : 'There are no more.\n';
+    return { data, text: none + note };
+  }
   const more = next === null ? '' : printable(`More: --after ${next}\n`);
-  return { data, text: columns([HEAD, ...quotas.map(rowOf)]) + more };
+  return { data, text: columns([HEAD, ...quotas.map(rowOf)]) + more + note };
 }
+
+const UNSEEN = 'Callers that this node has not seen in their window are not listed: ask the others too.\n';
 
 const HEAD = ['id', 'attachment', 'quota', 'by', 'caller', 'used', 'of', 'left', 'renews'];
 const rowOf = ({

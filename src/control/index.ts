@@ -1,7 +1,10 @@
+import { createSystemRandom } from '../lib/system.ts';
+import { createMeter } from '../observability/index.ts';
+import { openSharedQuotas, type StoreSettings } from '../state/index.ts';
 import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
-import type { QuotaDesk, QuotaDeskDeps, QuotaKeeper } from './quotas/index.ts';
+import type { Quotas, QuotasDeps } from './quotas/index.ts';
 
 export {
   type AdminDeps,
@@ -21,7 +24,7 @@ export { createFeedReader, NO_MARK } from './live/feed-reader.ts';
 export { NO_LISTS } from './live/feeds.ts';
 export { versionOf } from './live/list-shelf.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
-export type { QuotaDesk, QuotaKeeper } from './quotas/index.ts';
+export type { QuotaDesk } from './quotas/index.ts';
 export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
 export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
@@ -49,10 +52,15 @@ export async function openCallers(
 }
 
 /** Those who keep usage of quotas, and look after it. Loaded once the workers are on their way. */
-export async function openQuotas(deps: QuotaDeskDeps): Promise<{ keeper: QuotaKeeper; desk: QuotaDesk }> {
-  const { QuotaDesk, QuotaKeeper } = await import('./quotas/index.ts');
-  const keeper = new QuotaKeeper(deps);
-  return { keeper, desk: new QuotaDesk(deps, keeper) };
+export async function openQuotas(
+  deps: Omit<QuotasDeps, 'shared'> & { readonly shared: StoreSettings | undefined },
+): Promise<Quotas> {
+  const quotas = await import('./quotas/index.ts');
+  const { shared: store, clock, log } = deps;
+  // Whether the store is there is for the workers to tell in the metrics: they count in it.
+  const open = (settings: StoreSettings) =>
+    openSharedQuotas(settings, { clock, random: createSystemRandom(), meter: createMeter(), log });
+  return quotas.openQuotas({ ...deps, shared: store === undefined ? undefined : () => open(store) });
 }
 
 /** Opens the ways a document comes. What compiles documents is loaded here, once the workers are on their way. */

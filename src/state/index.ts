@@ -1,6 +1,7 @@
 export type { CounterMemory } from './counters/counter-memory.ts';
 export { createLocalCounters } from './counters/local-counters.ts';
 export { noteQuotas, type QuotaNote, QuotaNotes } from './counters/quota-notes.ts';
+export { type QuotaRelief, relieve } from './counters/quota-relief.ts';
 export type { QuotaChange, QuotaUsage, RestoredQuota } from './counters/quota-store.ts';
 export { ruleFault } from './counters/rule.ts';
 export {
@@ -23,7 +24,8 @@ export { CurrentBans } from './live/bans.ts';
 export { banKey, bannedNetwork, bannedText, ImposedBans } from './live/imposed-bans.ts';
 export { LiveState } from './live/live-state.ts';
 export type { OpenStoreCounters } from './redis/open.ts';
-export { openStoreCounters } from './redis/open-lazily.ts';
+export { openSharedQuotas, openStoreCounters } from './redis/open-lazily.ts';
+export type { NamedQuota, SharedQuotas } from './redis/store-quotas.ts';
 export {
   parseStoreAddress,
   type StoreSettings,

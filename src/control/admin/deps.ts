@@ -63,7 +63,7 @@ export interface AdminDeps {
   /** Undefined while there is no usable store. */
   store(): Store | undefined;
   readonly callers: Callers;
-  readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'list' | 'reset'>;
+  readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'isShared' | 'list' | 'reset'>;
   readonly bans: Pick<BanDesk, 'ban' | 'lift' | 'list'>;
   readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
   /** Prometheus text. */

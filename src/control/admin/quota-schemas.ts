@@ -56,6 +56,10 @@ export const QuotaUsage = strict({
 export const QuotaPage = strict({
   quotas: Type.Array(QuotaUsage),
   next: Type.Union([Id, Type.Null()]),
+  shared: Type.Boolean({
+    description:
+      'Usage is that of all nodes that share a store (--state), of those callers that this node has seen in their window.',
+  }),
 });
 
 export const QuotaReset = strict({ reason: Reason });

@@ -1,2 +1,2 @@
-export { QuotaDesk, type QuotaDeskDeps, type QuotaListQuery } from './quota-desk.ts';
-export { QuotaKeeper, type QuotaKeeperDeps } from './quota-keeper.ts';
+export { openQuotas, type Quotas, type QuotasDeps } from './open.ts';
+export type { QuotaDesk, QuotaListQuery } from './quota-desk.ts';

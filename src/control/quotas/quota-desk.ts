@@ -1,7 +1,16 @@
+import type { Clock, Logger } from '../../contract/index.ts';
 import { keyDigest } from '../../lib/key-digest.ts';
-import { type AuditEntry, type QuotaUsageEntry, type Store, StoreError } from '../../store/index.ts';
+import { type QuotaRelief, relieve } from '../../state/index.ts';
+import {
+  type AuditEntry,
+  type QuotaUsageEntry,
+  type QuotaUsageQuery,
+  type Store,
+  StoreError,
+} from '../../store/index.ts';
 import { ProblemError } from '../admin/problem.ts';
-import type { QuotaKeeper, QuotaKeeperDeps } from './quota-keeper.ts';
+import type { QuotaKeeper } from './quota-keeper.ts';
+import { type QuotaLevels, tooMuch } from './quota-levels.ts';
 
 export interface QuotaListQuery {
   readonly attachment?: string | undefined;
@@ -14,30 +23,29 @@ export interface QuotaListQuery {
   readonly after: string;
 }
 
-export interface QuotaDeskDeps extends QuotaKeeperDeps {
-  /** Whether another store counts for several nodes: usage is there, and nothing here tells of it. */
+export interface QuotaDeskDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined while there is no usable store. */
+  readonly store: () => Store | undefined;
+  readonly keeper: Pick<QuotaKeeper, 'refresh'>;
+  readonly levels: QuotaLevels;
+  /** Whether several nodes count together. */
   readonly isShared: boolean;
 }
 
-/** More would not be counted exactly. */
-const MAX_EXTRA = 2 ** 52;
-
-const COUNTED_ELSEWHERE =
-  'Quotas are counted in the shared store (--state): usage there is neither listed nor changed here. ' +
-  'What a caller has left is in the RateLimit field of its answers. ' +
-  'To give all callers more, raise the limit of the quota: what was used stays counted.';
-
 /**
- * Usage as people look at it, and change it: in force in every worker at once, since all count in one memory. What
- * gives a caller more is in the audit before it is done.
+ * Usage as people look at it, and change it: in force in every worker at once, since all count in one place. What gives a
+ * caller more is in the audit before it is done.
  */
 export class QuotaDesk {
+  /** Whether usage is that of several nodes, of which this one knows the callers that came to it. */
+  readonly isShared: boolean;
   readonly #deps: QuotaDeskDeps;
-  readonly #keeper: Pick<QuotaKeeper, 'refresh'>;
 
-  constructor(deps: QuotaDeskDeps, keeper: Pick<QuotaKeeper, 'refresh'>) {
+  constructor(deps: QuotaDeskDeps) {
+    this.isShared = deps.isShared;
     this.#deps = deps;
-    this.#keeper = keeper;
   }
 
   /** What is used of windows that have not ended. @throws ProblemError, StoreError */
@@ -46,7 +54,7 @@ export class QuotaDesk {
     const keys = key === undefined ? undefined : [key, keyDigest(key)];
     const query = { ...rest, keys, limit, nowMs: this.#deps.clock.now() };
     try {
-      return await store.quotas.list(after === '' ? query : { ...query, after });
+      return await this.#listFrom(store, after === '' ? query : { ...query, after });
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'not-found') throw error;
       throw new ProblemError('invalid-request', 'after is no entry, or one that was forgotten.');
@@ -60,53 +68,63 @@ export class QuotaDesk {
 
   /** Gives back all that was used in the window. @throws ProblemError, StoreError */
   reset(id: string, reason: string, actor: string): Promise<QuotaUsageEntry> {
-    return this.#change(id, actor, 'quota.reset', { reason }, ({ carried }) => ({ used: 0, carried }));
+    return this.#change(id, actor, 'quota.reset', { kind: 'reset' }, { reason });
   }
 
   /** Adds `amount` to the limit until the window ends. @throws ProblemError, StoreError */
   grant(id: string, amount: number, reason: string, actor: string): Promise<QuotaUsageEntry> {
-    return this.#change(id, actor, 'quota.grant', { amount, reason }, ({ used, carried }) => {
-      if (carried + amount > MAX_EXTRA) throw new ProblemError('conflict', 'So much cannot be granted.');
-      return { used, carried: carried + amount };
-    });
+    return this.#change(id, actor, 'quota.grant', { kind: 'grant', amount }, { amount, reason });
+  }
+
+  async close(): Promise<void> {
+    await this.#deps.levels.close();
+  }
+
+  /** Of those that are known by name some may have used nothing since: further ones are looked for until the page is full. */
+  async #listFrom(store: Store, query: QuotaUsageQuery): Promise<readonly QuotaUsageEntry[]> {
+    const page: QuotaUsageEntry[] = [];
+    let after = query.after;
+    for (;;) {
+      const known = await store.quotas.list(after === undefined ? query : { ...query, after });
+      for (const entry of await this.#deps.levels.read(known)) if (entry !== undefined) page.push(entry);
+      after = known.at(-1)?.id;
+      if (page.length >= query.limit || known.length < query.limit) return page.slice(0, query.limit);
+    }
   }
 
   async #change(
     id: string,
     actor: string,
     action: string,
+    relief: QuotaRelief,
     more: AuditEntry['detail'],
-    change: (usage: Pick<QuotaUsageEntry, 'used' | 'carried'>) => { used: number; carried: number },
   ): Promise<QuotaUsageEntry> {
     const store = await this.#upToDate();
     const entry = await this.#find(store, id);
     const { attachment, name: quota, by, key, used } = entry;
-    change(entry);
+    if (relieve(entry, relief) === undefined) throw tooMuch();
     const detail = { attachment, quota, by, key, used, ...more };
     await store.appendAudit({ at: this.#deps.clock.now(), actor, action, subject: id, detail });
-    const now = this.#deps.table.changeQuota(entry.scope, key, change);
-    // Forgotten by the table since: then what is in the store alone is changed.
-    const changed = { ...entry, ...(now ?? change(entry)) };
-    await store.quotas.put([changed]);
+    const changed = await this.#deps.levels.change(entry, relief, store);
+    if (changed === undefined) throw nothingUsed();
     this.#deps.log.warn('quota-changed', { action, id, attachment, quota, by: actor });
     return changed;
   }
 
   async #find(store: Store, id: string): Promise<QuotaUsageEntry> {
-    const entry = await store.quotas.get(id);
-    if (entry !== undefined && entry.endMs > this.#deps.clock.now()) return entry;
-    throw new ProblemError('not-found', 'Nothing is used of such a quota.');
+    const known = await store.quotas.get(id);
+    const [entry] = known === undefined ? [] : await this.#deps.levels.read([known]);
+    if (entry !== undefined) return entry;
+    throw nothingUsed();
   }
 
   async #upToDate(): Promise<Store> {
-    const { isShared, store } = this.#deps;
-    if (isShared) {
-      throw new ProblemError('conflict', COUNTED_ELSEWHERE);
-    }
-    const usable = store();
+    const usable = this.#deps.store();
     if (usable === undefined)
       throw new ProblemError('store-unavailable', 'There is no usable store; traffic is served on.');
-    await this.#keeper.refresh();
+    await this.#deps.keeper.refresh();
     return usable;
   }
 }
+
+const nothingUsed = (): ProblemError => new ProblemError('not-found', 'Nothing is used of such a quota.');

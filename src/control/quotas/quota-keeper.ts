@@ -1,14 +1,15 @@
-import { hash } from 'node:crypto';
-import { type Clock, type Gauge, type Logger, REMEMBERED_WINDOWS } from '../../contract/index.ts';
-import type { QuotaNote, SharedCounters } from '../../state/index.ts';
-import type { QuotaUsageEntry, Store } from '../../store/index.ts';
+import type { Clock, Gauge, Logger } from '../../contract/index.ts';
+import type { QuotaNote } from '../../state/index.ts';
+import type { Store } from '../../store/index.ts';
+import { nameOf } from './quota-entry.ts';
+import type { QuotaLedger } from './quota-ledger.ts';
 
 export interface QuotaKeeperDeps {
   readonly clock: Clock;
   readonly log: Logger;
   /** Undefined while there is no usable store. */
   readonly store: () => Store | undefined;
-  readonly table: Pick<SharedCounters, 'readQuota' | 'restoreQuota' | 'changeQuota'>;
+  readonly ledger: QuotaLedger;
   /** Which quotas workers charged since this was last asked. */
   readonly collectQuotas: () => Promise<readonly QuotaNote[]>;
   /** `sallyport_quotas_not_kept`. */
@@ -23,8 +24,8 @@ const FORGET_MS = 60_000;
 const MAX_WAITING = 262_144;
 
 /**
- * Keeps usage beyond the process: restores it before the first request, and now and then writes down what has changed.
- * Workers count in shared memory by hashes, and tell the names.
+ * Keeps what is known of quotas beyond the process: restores it before the first request, and now and then writes down
+ * what has changed. Workers count by hashes, and tell the names.
  */
 export class QuotaKeeper {
   readonly #deps: QuotaKeeperDeps;
@@ -40,19 +41,13 @@ export class QuotaKeeper {
 
   /** Brings back what was used before. To be done before the first request; never rejects. */
   async restore(): Promise<void> {
-    const { clock, log, store, table } = this.#deps;
+    const { clock, log, store, ledger } = this.#deps;
     const startedMs = clock.monotonic();
     const nowMs = clock.now();
-    let restored = 0;
-    let lost = 0;
-    try {
-      for (const { scope, key, ...usage } of (await store()?.quotas.kept(nowMs)) ?? []) {
-        if (table.restoreQuota(scope, key, usage, nowMs)) restored++;
-        else lost++;
-      }
-    } catch (error) {
-      return log.error('quotas-not-restored', { restored, error });
-    }
+    const kept = await store()
+      ?.quotas.kept(nowMs)
+      .catch((error: unknown) => log.error('quotas-not-restored', { error }));
+    const { restored, lost } = ledger.restore(kept ?? [], nowMs);
     if (lost > 0) log.error('quotas-not-restored', { restored, lost, reason: 'the table of quotas is full' });
     if (restored === 0) return;
     log.info('quotas-restored', { quotas: restored, durationMs: Math.round(clock.monotonic() - startedMs) });
@@ -95,6 +90,7 @@ export class QuotaKeeper {
   /** False: there is nothing to keep it in. */
   async #keep(): Promise<boolean> {
     if (this.#waiting.size === 0) return true;
+    const { ledger } = this.#deps;
     const store = this.#deps.store();
     if (store === undefined) {
       this.#tell({ reason: 'there is no usable store' });
@@ -103,8 +99,9 @@ export class QuotaKeeper {
     const all = [...this.#waiting];
     for (let from = 0; from < all.length; from += BATCH) {
       const batch = all.slice(from, from + BATCH);
-      const entries = batch.flatMap(([, note]) => entryOf(note, this.#deps.table) ?? []);
+      const entries = batch.flatMap(([, note]) => ledger.entryOf(note) ?? []);
       await store.quotas.put(entries);
+      ledger.wrote(entries);
       for (const [name, note] of batch) if (this.#waiting.get(name) === note) this.#waiting.delete(name);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -121,41 +118,8 @@ export class QuotaKeeper {
   }
 
   #tell(fields: Readonly<Record<string, unknown>>): void {
-    if (!this.#isTold) this.#deps.log.error('quotas-not-kept', { quotas: this.#waiting.size, ...fields });
+    if (!this.#isTold)
+      this.#deps.log.error(this.#deps.ledger.fault, { quotas: this.#waiting.size, ...fields });
     this.#isTold = true;
   }
 }
-
-/** As it stands in the table; undefined where nothing is known of it. */
-function entryOf(
-  { scope, key, rule }: QuotaNote,
-  table: QuotaKeeperDeps['table'],
-): QuotaUsageEntry | undefined {
-  const usage = table.readQuota(scope, key);
-  const { about, limit, carryOver, unproven = false } = rule;
-  if (usage === undefined || about === undefined) return undefined;
-  const lengthMs = rule.endMs - rule.startMs;
-  // After the clock was set back a later window than the rule's may be counted in.
-  const endMs = rule.endMs + usage.startMs - rule.startMs;
-  const keptUntilMs = carryOver > 0 ? endMs + REMEMBERED_WINDOWS * lengthMs : endMs;
-  return {
-    id: idOf(scope, key),
-    scope,
-    key,
-    ...about,
-    unproven,
-    limit,
-    endMs,
-    ...usage,
-    carryOver,
-    keptUntilMs,
-  };
-}
-
-const ID_DIGITS = 24;
-
-const idOf = (scope: string, key: string): string =>
-  hash('sha256', nameOf(scope, key), 'hex').slice(0, ID_DIGITS);
-
-/** Unambiguous, whatever is in them. */
-const nameOf = (scope: string, key: string): string => `${scope.length} ${scope} ${key}`;

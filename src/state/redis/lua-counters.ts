@@ -170,6 +170,13 @@ local function refundFixed(key, cost, chargedAt, start)
   else save(key, last, level, previous, idleAt) end
 end
 
+-- A quota whose window, so long, has not ended; nothing where nothing is known of it.
+local function heldQuota(key, length)
+  local start, used, previous, idleAt = load(key)
+  if start == 0 or idleAt <= now or start + length <= now then return nil end
+  return start, used, math.max(0, previous), idleAt
+end
+
 -- A charge is a kind and five numbers from ARGV[at] on.
 local function ask(key, at, cost)
   local kind, a, b, c, d = ARGV[at], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])

@@ -62,6 +62,33 @@ return { allowed and 1 or 0, remaining, retry, reset, taken, goesOn, now }`);
 export const TALLY = script(`${LUA_COUNTERS}
 return text(tally(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3])))`);
 
+/** Numbers of a quota in an answer: start of its window, used, carried; all 0 where nothing is known of it. */
+export const NUMBERS_OF_A_QUOTA = 3;
+
+/** KEYS: quotas. ARGV: time, how long the window of each is. Changes nothing; answers with the numbers of each. */
+export const READ_QUOTAS = script(`${LUA_COUNTERS}
+local answer = {}
+for i, key in ipairs(KEYS) do
+  local start, used, carried = heldQuota(key, tonumber(ARGV[i + 1]))
+  local to = (i - 1) * ${NUMBERS_OF_A_QUOTA}
+  answer[to + 1], answer[to + 2], answer[to + 3] = start or 0, used or 0, carried or 0
+end
+return answer`);
+
+/**
+ * KEYS: a quota. ARGV: time, how long its window is, whether what was used is given back ("1"), how much is added to the
+ * limit, and how much at most. Answers with 1 where it was changed, -1 where that would be too much, and the numbers as
+ * they are then.
+ */
+export const CHANGE_QUOTA = script(`${LUA_COUNTERS}
+local start, used, carried, idleAt = heldQuota(KEYS[1], tonumber(ARGV[2]))
+if not start then return { 0, 0, 0, 0 } end
+if ARGV[3] == '1' then used = 0 end
+carried = carried + tonumber(ARGV[4])
+if carried > tonumber(ARGV[5]) then return { -1, 0, 0, 0 } end
+save(KEYS[1], start, used, carried, idleAt)
+return { 1, start, used, carried }`);
+
 const LUA_TIME = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

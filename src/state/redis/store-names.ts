@@ -33,6 +33,11 @@ export class StoreNames {
     return this.#name(this.#scopes.ofCharge(charge), charge.key);
   }
 
+  /** As `ofCharge` of a quota, whatever its rule. */
+  ofQuota(scope: string, key: string): string {
+    return this.#name(this.#scopes.ofQuota(scope), key);
+  }
+
   ofTally(scope: string, key: string, windowMs: number): string {
     return this.#name(this.#scopes.of('tally', scope, 1, windowMs, 1), key);
   }

@@ -23,7 +23,8 @@ export function addQuotaRoutes(app: FastifyInstance, { quotas }: AdminDeps): voi
     },
     async ({ query }) => {
       const page = await quotas.list(query);
-      return { quotas: page.map(viewUsage), next: page.length < query.limit ? null : page.at(-1)?.id };
+      const next = page.length < query.limit ? null : page.at(-1)?.id;
+      return { quotas: page.map(viewUsage), next, shared: quotas.isShared };
     },
   );
   app.get<{ Params: QuotaParams }>(
@@ -37,7 +38,8 @@ export function addQuotaRoutes(app: FastifyInstance, { quotas }: AdminDeps): voi
       ...jsonRoute,
       schema: {
         ...one,
-        summary: 'Give back all that was used in the window, in every worker before this is answered',
+        summary:
+          'Give back all that was used in the window, in every worker and node before this is answered',
         body: QuotaReset,
         response: { 200: QuotaUsage },
       },
@@ -50,7 +52,7 @@ export function addQuotaRoutes(app: FastifyInstance, { quotas }: AdminDeps): voi
       ...jsonRoute,
       schema: {
         ...one,
-        summary: 'Add to the limit until the window ends, in every worker before this is answered',
+        summary: 'Add to the limit until the window ends, in every worker and node before this is answered',
         body: QuotaGrant,
         response: { 200: QuotaUsage },
       },
