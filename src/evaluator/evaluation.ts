@@ -63,7 +63,8 @@ export class Evaluation implements PolicyContext {
   readonly match: RouteMatch;
   readonly route: RouteContext;
   readonly now: number;
-  readonly deps: EvaluationDeps;
+  /** As this request asks it: it waits for the counters no longer than once. */
+  deps: EvaluationDeps;
   /** Replaced, never changed, so that a failing policy's can be taken back. */
   facts: Readonly<Facts> = NO_FACTS;
   readonly edits: Journal = new Journal();
@@ -74,6 +75,8 @@ export class Evaluation implements PolicyContext {
   /** What the router said where no route takes the request itself, be it a preflight for one that would. */
   readonly #unrouted: RouteMatch | undefined;
   readonly #caller: Identity | undefined;
+  /** As everybody asks it. */
+  readonly #asked: EvaluationDeps;
   #shadow: ShadowContext | undefined = undefined;
   /** The policy that the request is for; nobody else judges it. */
   #taker: Attachment | undefined = undefined;
@@ -94,8 +97,8 @@ export class Evaluation implements PolicyContext {
     this.#caller = caller;
     this.listener = listener;
     this.request = request;
-    const { state } = deps;
-    this.deps = state.ofRequest === undefined ? deps : { ...deps, state: state.ofRequest() };
+    this.#asked = deps;
+    this.deps = patientFor(deps);
     this.now = deps.clock.now();
     const { router } = listener;
     let match = router.match(request.host, request.path, request.method, request.headers);
@@ -134,6 +137,8 @@ export class Evaluation implements PolicyContext {
   end(end: Omit<RequestEnd, 'decisions'>, onDefect: (cause: unknown) => void): Awaitable<void> {
     // Policies that are still asked may yet say that they wait for it.
     this.#endings ??= this.#hasWaited ? new Endings() : undefined;
+    // Nobody waits for it: what the request waited for already is no reason not to ask.
+    if (this.#endings !== undefined) this.deps = patientFor(this.#asked);
     return this.#endings?.end({ ...end, decisions: this.entries }, onDefect);
   }
 
@@ -341,6 +346,10 @@ export class Evaluation implements PolicyContext {
     return this.#shadow;
   }
 }
+
+/** With the patience of one request. */
+const patientFor = (deps: EvaluationDeps): EvaluationDeps =>
+  deps.state.ofRequest === undefined ? deps : { ...deps, state: deps.state.ofRequest() };
 
 const brokenPolicy = (reason: string): PolicyRejection =>
   new PolicyRejection('policy-failed', 'A policy could not decide, so the request is refused.', { reason });
