@@ -27,6 +27,8 @@ import { AttachmentCompiler, type PlacedAttachment } from './attachments.ts';
 import { checkFacts } from './facts.ts';
 import { compileListener } from './listener.ts';
 import { compileOverload } from './overload.ts';
+import { compileRecording } from './recording.ts';
+import { compileRollout } from './rollout.ts';
 import { type CompiledRoute, checkPaths, routerOf } from './routes.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { compileUpstream } from './upstream.ts';
@@ -127,13 +129,17 @@ class DocumentCompiler {
     }
     const upstreams = this.#upstreams(document);
     const overload = compileOverload(document.overload, this.#issues);
+    compileRollout(document, this.#issues);
+    const attachments = placed.map((p) => p.attachment);
+    const recording = compileRecording(document.recording, attachments, this.#issues);
     this.#issues.throwIfAny();
     return Object.freeze({
       revision: this.#deps.revision(),
       listeners,
       upstreams,
       overload,
-      attachments: placed.map((p) => p.attachment),
+      recording,
+      attachments,
       dispose: () => this.release(),
     });
   }

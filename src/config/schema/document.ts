@@ -6,6 +6,8 @@ import { DocumentTestSchema } from './document-test.ts';
 import { GeoSchema, ListSchema } from './list.ts';
 import { listenerSchema } from './listener.ts';
 import { OverloadSchema } from './overload.ts';
+import { RecordingSchema } from './recording.ts';
+import { RolloutSchema } from './rollout.ts';
 import { routeSchema } from './route.ts';
 import { NAME_PATTERN, nameText } from './text.ts';
 import { UpstreamSchema } from './upstream.ts';
@@ -41,6 +43,8 @@ export const documentSchema = <A extends TSchema>(attachment: A) =>
       ),
       bruteForce: Type.Optional(BruteForceSchema),
       overload: Type.Optional(OverloadSchema),
+      rollout: Type.Optional(RolloutSchema),
+      recording: Type.Optional(RecordingSchema),
       lists: Type.Optional(
         Type.Record(Type.String({ pattern: NAME_PATTERN }), ListSchema, {
           description: 'Named lists of networks, for rules to name as `list:NAME`.',
