@@ -12,7 +12,7 @@ const TIERS: readonly (readonly string[])[] = [
   ['lib'],
   ['contract'],
   ['http1'],
-  ['upstream', 'state', 'outbound'],
+  ['upstream', 'state', 'outbound', 'recording'],
   ['identity'],
   ['tokens'],
   ['waf'],

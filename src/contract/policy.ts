@@ -3,6 +3,7 @@ import type { Static, TSchema } from '../lib/schema.ts';
 import type { ChunkDecision, Decision, DecisionEntry } from './decision.ts';
 import type { Awaitable, CompileDeps, EvaluationDeps } from './deps.ts';
 import type { Priority } from './priority.ts';
+import type { CredentialFields } from './recorded.ts';
 import type { BodyView, Identity, IdentityFields, RequestView, ResponseHead } from './request.ts';
 
 /** Facts one policy establishes and another needs. Checked when a document is compiled. */
@@ -96,6 +97,8 @@ export interface Policy {
   readonly admitsStrangers?: boolean;
   /** Request headers, in lower case, that only it may say to the upstream: a client's copies never go on in its place. */
   readonly vouchesFor?: readonly string[];
+  /** Where it reads credentials, beside `Cookie`: what stands there is never recorded. Whoever provides an identity says. */
+  readonly credentialFields?: CredentialFields;
 }
 
 export type BodyNeed = 'none' | 'buffer' | 'stream';

@@ -61,7 +61,14 @@ export interface RecordedRequest {
   /** As they came: name, value, name, value. What is withheld has an empty value. */
   readonly headers: readonly string[];
   /** What is not in it: names of header fields in lower case, and names of query parameters as decoded. */
-  readonly withheld: { readonly headers: readonly string[]; readonly query: readonly string[] };
+  readonly withheld: {
+    readonly headers: readonly string[];
+    readonly query: readonly string[];
+    /** Segments of the path that were secrets: `withheld` stands in place of each. Left out where there is none. */
+    readonly path?: true;
+    /** Names of claims of the identity that were secrets, or too large. Left out where there is none. */
+    readonly claims?: readonly string[];
+  };
   readonly body: RecordedBody;
   readonly certificate: ClientCertificate | undefined;
   /** Who called, as proved then. */
@@ -75,4 +82,26 @@ export interface RecordedRequest {
    * For how many requests it stands: 1 where all of its kind were kept at that time, more where it is one of a sample.
    */
   readonly weight: number;
+}
+
+/** What workers keep of the requests they serve, so that a draft can be judged by them. */
+export interface RecordingPlan {
+  /** Of each worker: up to so many are kept whole, of what is more a sample. */
+  readonly requestsPerSecond: number;
+  /** A longer body is left out; 0 for every one. */
+  readonly bodyBytes: number;
+  /** Older records are deleted. */
+  readonly keepMs: number;
+  /** Of the files of all workers: over it the oldest records are deleted. */
+  readonly maxBytes: number;
+  /** What the document's own policies read credentials from: never kept. */
+  readonly credentials: CredentialFields;
+}
+
+/** Where callers present credentials: the values there are never recorded. */
+export interface CredentialFields {
+  /** Names of header fields in lower case. */
+  readonly headers: readonly string[];
+  /** Names of query parameters as decoded. */
+  readonly query: readonly string[];
 }

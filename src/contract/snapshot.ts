@@ -2,6 +2,7 @@ import type { IpAddress } from '../lib/ip-address.ts';
 import type { DecisionEntry, Mode, OnError, Phase } from './decision.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 import type { Priority } from './priority.ts';
+import type { RecordingPlan } from './recorded.ts';
 
 /** A policy with its config at a place, ready to run. */
 export interface Attachment {
@@ -183,6 +184,8 @@ export interface Snapshot {
   readonly upstreams: ReadonlyMap<string, UpstreamPlan>;
   /** Undefined: nobody is refused for it. */
   readonly overload: OverloadPlan | undefined;
+  /** Undefined: nothing is recorded. */
+  readonly recording: RecordingPlan | undefined;
   /** All attachments once, for probes. */
   readonly attachments: readonly Attachment[];
   /** Called when the last request on it has ended. */

@@ -20,6 +20,12 @@ export {
 } from './claims/claims.ts';
 export { type Authorization, parseAuthorization, readAuthorization } from './fields/authorization.ts';
 export { challenge, REPEATED_CREDENTIAL } from './fields/challenge.ts';
+export {
+  AUTHORIZATION_FIELDS,
+  credentialFields,
+  credentialFieldsOf,
+  NO_CREDENTIAL_FIELDS,
+} from './fields/credential-fields.ts';
 export { fieldList, fieldPart, fieldText, KONG_FIELDS } from './fields/identity-fields.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard/guard.ts';
 export { SeenOnce, seenOnce, type Use, windowFor } from './guard/seen-once.ts';

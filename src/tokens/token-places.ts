@@ -1,5 +1,5 @@
-import type { PolicyContext, RequestView } from '../contract/index.ts';
-import { REPEATED_CREDENTIAL } from '../identity/index.ts';
+import type { CredentialFields, PolicyContext, RequestView } from '../contract/index.ts';
+import { credentialFields, REPEATED_CREDENTIAL } from '../identity/index.ts';
 import { cookieValues } from '../lib/cookie.ts';
 import { parameterValues } from '../lib/query-string.ts';
 import { findBearer, type PresentedToken } from './bearer.ts';
@@ -30,6 +30,11 @@ export class TokenPlaces {
     this.#schemes = schemes;
     this.#other = other;
     this.#hasOther = Object.values(other).some((name) => name !== undefined);
+  }
+
+  get fields(): CredentialFields {
+    const { header, query } = this.#other;
+    return credentialFields(['authorization', header], [query]);
   }
 
   /** Undefined when there is none, a text saying why what is there is none: of two, the upstream may believe the other. */

@@ -29,7 +29,11 @@ function probe(): Probe {
     compile(config, deps) {
       log.push(`+${deps.attachment}`);
       more.compile?.(config, deps);
-      return { request: () => CONTINUE, dispose: () => void log.push(`-${deps.attachment}`) };
+      return {
+        request: () => CONTINUE,
+        dispose: () => void log.push(`-${deps.attachment}`),
+        credentialFields: { headers: [`x-${name}`], query: [name] },
+      };
     },
   });
   return {

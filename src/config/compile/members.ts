@@ -1,5 +1,5 @@
 import type { BodyNeed, CompileDeps, FactKey, Member, Policy } from '../../contract/index.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, InternalError } from '../../errors.ts';
 import { compileCondition } from '../../evaluator/index.ts';
 import { type AttachmentSpec, readAttachment } from '../attachment-spec.ts';
 import type { PolicyCatalog } from '../catalog.ts';
@@ -44,11 +44,18 @@ export class MemberCompiler {
   }
 
   /** Throws ConfigError, paths relative to the config; nothing of a failed compile stays. */
-  async compile({ definition, config }: AttachmentSpec, id: string): Promise<Policy> {
+  async compile(spec: AttachmentSpec, id: string): Promise<Policy> {
+    const { definition, config } = spec;
     const deps = this.#reading.deps(id, (items, path) => this.#members(items, parsePath(path), id));
     try {
       const result = definition.compile(config, deps);
-      return result instanceof Promise ? await result : result;
+      const instance = result instanceof Promise ? await result : result;
+      this.#made.push(instance);
+      // Recorded without it, the credentials of its callers would lie on the disk.
+      if (instance.credentialFields === undefined && providedBy(spec).includes('identity'))
+        throw new InternalError(`${definition.name} does not say where it reads credentials`);
+      this.#made.pop();
+      return instance;
     } catch (error) {
       await Promise.all(this.#made.map((policy) => policy.dispose?.()));
       throw error;

@@ -84,12 +84,19 @@ describe('a rollout', () => {
   });
 
   it('has defaults', async () => {
-    assert.deepEqual(await planOf({ replay: {}, shadow: { for: '1m' }, steps: [{ canary: { routes: ['all'] }, for: '1m' }] }), {
-      replay: { recordsMs: 86_400_000, maxFlips: 0 },
-      approvals: 0,
-      shadow: { forMs: 60_000, share: 0.1, budget: 0.1 },
-      steps: [{ cohort: { share: 1, consumers: [], routes: ['all'], addresses: [] }, forMs: 60_000 }],
-      gates: { denyRate: undefined, errorRate: undefined, p99: undefined, flips: undefined },
-    });
+    assert.deepEqual(
+      await planOf({
+        replay: {},
+        shadow: { for: '1m' },
+        steps: [{ canary: { routes: ['all'] }, for: '1m' }],
+      }),
+      {
+        replay: { recordsMs: 86_400_000, maxFlips: 0 },
+        approvals: 0,
+        shadow: { forMs: 60_000, share: 0.1, budget: 0.1 },
+        steps: [{ cohort: { share: 1, consumers: [], routes: ['all'], addresses: [] }, forMs: 60_000 }],
+        gates: { denyRate: undefined, errorRate: undefined, p99: undefined, flips: undefined },
+      },
+    );
   });
 });

@@ -67,7 +67,8 @@ function stepOf(
   const at = [...path, 'canary'];
   const config = typeof canary === 'string' ? { share: canary } : canary;
   const share = shareOf(config.share ?? DEFAULT_ROLLOUT.cohortShare);
-  if (share === 0) issues.add(typeof canary === 'string' ? at : [...at, 'share'], 'is nobody', 'leave the step out');
+  if (share === 0)
+    issues.add(typeof canary === 'string' ? at : [...at, 'share'], 'is nobody', 'leave the step out');
   for (const [i, name] of (config.routes ?? []).entries()) {
     if (routes.has(name)) continue;
     issues.add([...at, 'routes', i], `there is no route "${name}"`, didYouMean(name, routes));

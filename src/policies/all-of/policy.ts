@@ -12,6 +12,7 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, InternalError, PolicyRejection } from '../../errors.ts';
 import { LaterPhases, type Participant, partFailure, Trial } from '../../evaluator/index.ts';
+import { credentialFieldsOf } from '../../identity/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { mergeProofs, type Proof } from './merge.ts';
 import { type AllOfConfig, allOfSchema } from './schema.ts';
@@ -36,6 +37,7 @@ export const allOf: PolicyDefinition<typeof allOfSchema> = {
       ...later.phases,
       admitsStrangers: members.every(({ instance }) => instance.admitsStrangers === true),
       vouchesFor,
+      credentialFields: credentialFieldsOf(members),
     };
   },
 };

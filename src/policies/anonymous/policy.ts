@@ -11,6 +11,7 @@ import {
   reject,
 } from '../../contract/index.ts';
 import { ConfigError, PolicyRejection } from '../../errors.ts';
+import { NO_CREDENTIAL_FIELDS } from '../../identity/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { type AnonymousConfig, anonymousSchema } from './schema.ts';
 
@@ -43,6 +44,7 @@ const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 class Anonymous implements Policy {
   readonly admitsStrangers = true;
+  readonly credentialFields = NO_CREDENTIAL_FIELDS;
   readonly #name: string;
   readonly #groups: readonly string[];
   readonly #consumers: ConsumerDirectory;

@@ -9,6 +9,7 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { LaterPhases, Trial } from '../../evaluator/index.ts';
+import { credentialFieldsOf } from '../../identity/index.ts';
 import { anyOfSchema } from './schema.ts';
 import { Tally } from './tally.ts';
 
@@ -29,6 +30,7 @@ export const anyOf: PolicyDefinition<typeof anyOfSchema> = {
       ...later.phases,
       admitsStrangers: members.some(({ instance }) => instance.admitsStrangers === true),
       vouchesFor: ways.vouchesFor,
+      credentialFields: credentialFieldsOf(members),
     };
   },
 };

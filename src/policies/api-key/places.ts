@@ -1,5 +1,6 @@
-import type { EditJournal, RequestView } from '../../contract/index.ts';
+import type { CredentialFields, EditJournal, RequestView } from '../../contract/index.ts';
 import { ConfigError } from '../../errors.ts';
+import { credentialFields } from '../../identity/index.ts';
 import { cookieValues } from '../../lib/cookie.ts';
 import { type HeaderList, sameName } from '../../lib/header-list.ts';
 import { parameterValues } from '../../lib/query-string.ts';
@@ -38,6 +39,10 @@ export class KeyPlaces {
     if (query === '' && cookie === '') {
       throw ConfigError.at('header', 'is false, so no key could ever be presented', 'name query or cookie');
     }
+  }
+
+  get fields(): CredentialFields {
+    return credentialFields([this.#header], [this.#query]);
   }
 
   /** The key, undefined for none. Only one place may hold one, and only once. */

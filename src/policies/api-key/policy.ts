@@ -4,6 +4,7 @@ import {
   CONTINUE,
   type CompileDeps,
   type ConsumerDirectory,
+  type CredentialFields,
   type CredentialGuard,
   type Decision,
   type Policy,
@@ -36,6 +37,7 @@ export const apiKey: PolicyDefinition<typeof apiKeySchema> = {
 type Fault = 'repeated' | 'malformed' | 'unknown' | 'expired' | 'early';
 
 class ApiKeyPolicy implements Policy {
+  readonly credentialFields: CredentialFields;
   readonly #places: KeyPlaces;
   readonly #hides: boolean;
   readonly #consumers: ConsumerDirectory;
@@ -45,6 +47,7 @@ class ApiKeyPolicy implements Policy {
 
   constructor(config: ApiKeyConfig, { consumers, guard }: CompileDeps) {
     this.#places = new KeyPlaces(config);
+    this.credentialFields = this.#places.fields;
     this.#hides = config.hide ?? true;
     this.#consumers = consumers;
     this.#guard = guard;

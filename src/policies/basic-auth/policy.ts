@@ -11,6 +11,7 @@ import {
 } from '../../contract/index.ts';
 import { ConfigError, InternalError } from '../../errors.ts';
 import {
+  AUTHORIZATION_FIELDS,
   REPEATED_CREDENTIAL,
   readAuthorization,
   readPasswordVerifier,
@@ -44,6 +45,7 @@ interface Claim {
 }
 
 class BasicAuthPolicy implements Policy {
+  readonly credentialFields = AUTHORIZATION_FIELDS;
   readonly #consumers: CompileDeps['consumers'];
   readonly #guard: CompileDeps['guard'];
   readonly #held: Held<PasswordChecks>;

@@ -2,6 +2,7 @@ import {
   type Awaitable,
   type BodyView,
   CONTINUE,
+  type CredentialFields,
   type CredentialGuard,
   type Decision,
   type Policy,
@@ -10,7 +11,7 @@ import {
   reject,
 } from '../../contract/index.ts';
 import { NetworkError, PolicyFailure, PolicyRejection } from '../../errors.ts';
-import { REPEATED_CREDENTIAL } from '../../identity/index.ts';
+import { credentialFields, REPEATED_CREDENTIAL } from '../../identity/index.ts';
 import { type Outcome, outcomeOf, undecided } from './answer.ts';
 import { compileRules, type ExternalAuthRules } from './compile.ts';
 import { keyTextOf, questionOf } from './question.ts';
@@ -21,16 +22,24 @@ export const externalAuth: PolicyDefinition<typeof externalAuthSchema> = {
   ...externalAuthOutline,
   compile(config, deps): Policy {
     const asking = new Asking(compileRules(config, deps), deps.guard);
-    const { vouchesFor } = asking;
+    const { vouchesFor, credentialFields } = asking;
     if (config.body === undefined)
-      return { vouchesFor, request: (c) => asking.prepare(c) ?? asking.decide(c, undefined) };
+      return {
+        vouchesFor,
+        credentialFields,
+        request: (c) => asking.prepare(c) ?? asking.decide(c, undefined),
+      };
     return {
       vouchesFor,
+      credentialFields,
       request: (c) => asking.prepare(c) ?? CONTINUE,
       requestBody: (c, body) => asking.tooLarge(body) ?? asking.decide(c, body),
     };
   },
 };
+
+/** Sent headers that say nothing of who calls. */
+const DESCRIBES_CONTENT = /^(?:accept(?:-.*)?|content-(?:type|length|language)|origin|user-agent)$/;
 
 /** Two of them are two identities, and the upstream may believe the one that the service did not look at. */
 const CREDENTIALS: readonly string[] = ['authorization', 'cookie'];
@@ -54,11 +63,16 @@ const OTHER_METHOD = reject(
 /** Asks for one request after the other; shared by all of a snapshot. */
 class Asking {
   readonly vouchesFor: readonly string[];
+  readonly credentialFields: CredentialFields;
   readonly #rules: ExternalAuthRules;
   readonly #guard: CredentialGuard;
 
   constructor(rules: ExternalAuthRules, guard: CredentialGuard) {
     this.vouchesFor = rules.vouchesFor;
+    // What the service tells callers by only its operator knows.
+    this.credentialFields = credentialFields(
+      rules.question.requestHeaders.filter((name) => !DESCRIBES_CONTENT.test(name)),
+    );
     this.#rules = rules;
     this.#guard = guard;
   }

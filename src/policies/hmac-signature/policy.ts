@@ -12,7 +12,7 @@ import {
   type PolicyDefinition,
   type RequestView,
 } from '../../contract/index.ts';
-import { type SeenOnce, seenOnce, validityFault } from '../../identity/index.ts';
+import { credentialFields, type SeenOnce, seenOnce, validityFault } from '../../identity/index.ts';
 import { Answers } from './answers.ts';
 import { type ExpectedDigests, hasDigests, readContentDigest } from './content-digest.ts';
 import { bodyOf, dropped, uncovered } from './coverage.ts';
@@ -44,7 +44,10 @@ interface Verified {
 
 type BodyClaim = ExpectedDigests | 'empty';
 
+const FIELDS = credentialFields(['signature', 'signature-input']);
+
 class HmacSignaturePolicy implements Policy {
+  readonly credentialFields = FIELDS;
   readonly #rules: SignatureRules;
   readonly #answers: Answers;
   readonly #keys: SignatureKeys;

@@ -3,6 +3,7 @@ import {
   type Awaitable,
   CONTINUE,
   type CompileDeps,
+  type CredentialFields,
   type Decision,
   type Policy,
   type PolicyContext,
@@ -52,12 +53,16 @@ interface Fault {
 }
 
 class JwtPolicy implements Policy {
+  readonly credentialFields: CredentialFields;
   readonly #rules: JwtRules;
   readonly #guard: CompileDeps['guard'];
   readonly #memory: RecentMap<string, VerifiedToken> | undefined;
 
   constructor(rules: JwtRules, deps: CompileDeps) {
     this.#rules = rules;
+    const { headers, query } = rules.places.fields;
+    // A proof is good once, and lies with the rest.
+    this.credentialFields = { headers: [...headers, 'dpop'], query };
     this.#guard = deps.guard;
     this.#memory = rules.remember < 2 ? undefined : new RecentMap(rules.remember);
   }

@@ -9,6 +9,7 @@ import {
   type PolicyDefinition,
 } from '../../contract/index.ts';
 import { ConfigError, type ConfigIssue } from '../../errors.ts';
+import { NO_CREDENTIAL_FIELDS } from '../../identity/index.ts';
 import { Answers } from './answers.ts';
 import type { Callers } from './callers.ts';
 import { CredentialCallers } from './credential-callers.ts';
@@ -39,6 +40,7 @@ function callersOf({ match }: MtlsConfig, deps: CompileDeps): Callers {
 }
 
 class MtlsPolicy implements Policy {
+  readonly credentialFields = NO_CREDENTIAL_FIELDS;
   readonly vouchesFor: readonly string[];
   readonly #callers: Callers;
   readonly #guard: CompileDeps['guard'];

@@ -3,6 +3,7 @@ import {
   type Awaitable,
   CONTINUE,
   type CompileDeps,
+  type CredentialFields,
   type Decision,
   type Policy,
   type PolicyContext,
@@ -41,6 +42,7 @@ interface Judged {
 const TOKEN = /^[!-~]+$/;
 
 class IntrospectionPolicy implements Policy {
+  readonly credentialFields: CredentialFields;
   readonly #rules: IntrospectionRules;
   readonly #guard: CompileDeps['guard'];
   /** What was found in each answer, for as long as the answer is kept; a text says why its token is refused. */
@@ -48,6 +50,7 @@ class IntrospectionPolicy implements Policy {
 
   constructor(rules: IntrospectionRules, guard: CompileDeps['guard']) {
     this.#rules = rules;
+    this.credentialFields = rules.places.fields;
     this.#guard = guard;
   }
 

@@ -9,7 +9,7 @@ import {
   type PolicyDefinition,
   TAKE,
 } from '../../contract/index.ts';
-import { ClaimMapping } from '../../identity/index.ts';
+import { ClaimMapping, credentialFields } from '../../identity/index.ts';
 import { loadSignatureCheck, remoteKeysRequest } from '../../tokens/index.ts';
 import { Answers } from './answers.ts';
 import { Cookies, type OwnCookies } from './cookies.ts';
@@ -25,6 +25,9 @@ import { type OwnPaths, readSettings, type Settings } from './settings.ts';
 import { SignIn } from './sign-in.ts';
 import { SignOut } from './sign-out.ts';
 import { SignedTokens } from './signed-tokens.ts';
+
+/** Beside its cookies: what a browser brings back from the provider. */
+const FIELDS = credentialFields([], ['code', 'state']);
 
 /** How fresh the provider's keys are kept. */
 const KEYS = Object.freeze({
@@ -80,6 +83,7 @@ interface LoginParts {
 
 /** Tells apart what is for the gateway itself and what goes on to the upstream. */
 class LoginPolicy implements Policy {
+  readonly credentialFields = FIELDS;
   readonly dispose: () => void;
   readonly #paths: OwnPaths;
   readonly #cookies: Cookies;
