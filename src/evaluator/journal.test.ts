@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { InternalError } from '../errors.ts';
 import { HeaderList } from '../lib/header-list.ts';
-import { applyEdits, checkFields, Journal } from './journal.ts';
+import { addedLines, applyEdits, checkFields, Journal, numberedField } from './journal.ts';
 
 /** U+010A and U+010D turn into LF and CR when text is written as latin1. */
 const BAD_VALUES = ['a\r\nX: y', 'a\n', 'a\r', 'a\0', 'a\x7f', 'a\u010db', 'a\u010ab'];
@@ -11,11 +12,20 @@ const OF_THE_HOP = [
   ...['content_length', 'Transfer_Encoding', 'Proxy-Connection'],
 ];
 
+/** One that nobody has looked through. */
+const field = (name: string, texts: readonly string[]) => ({ name, texts });
+
 describe('fields that may not stand in a head are refused', () => {
   const calls: [string, (journal: Journal, name: string, value: string) => void][] = [
     ['setRequestHeader', (journal, name, value) => journal.setRequestHeader(name, value)],
     ['setResponseHeader', (journal, name, value) => journal.setResponseHeader(name, value)],
     ['appendResponseHeader', (journal, name, value) => journal.appendResponseHeader(name, value)],
+    ['appendResponseField', (journal, name, value) => journal.appendResponseField(field(name, [value]), [])],
+    [
+      'appendResponseField behind a number',
+      (journal, name, value) => journal.appendResponseField(field(name, ['', value]), [1]),
+    ],
+    ['numberedField', (_, name, value) => numberedField(name, ['a', value, 'b'])],
     ['checkFields', (_, name, value) => checkFields([name, value])],
   ];
   for (const [call, run] of calls) {
@@ -49,6 +59,74 @@ it('a rewind takes back what came after the mark, in both directions', () => {
   assert.deepEqual(journal.removedParameters, ['p']);
   journal.rewind(empty);
   assert.deepEqual([...journal.requestEdits, ...journal.responseEdits, ...journal.removedParameters], []);
+});
+
+describe('a field with numbers', () => {
+  const POLICY = numberedField('RateLimit-Policy', ['"a";q=5']);
+  const LIMIT = numberedField('RateLimit', ['"a";r=', ';t=', '']);
+
+  it('is the same field, and the same line, as one that was appended', () => {
+    for (const limit of [LIMIT, field(LIMIT.name, LIMIT.texts)]) {
+      const journal = new Journal();
+      journal.appendResponseField(POLICY, []);
+      journal.appendResponseField(limit, [4, 60]);
+      const plain = new Journal();
+      plain.appendResponseHeader('RateLimit-Policy', '"a";q=5');
+      plain.appendResponseHeader('RateLimit', '"a";r=4;t=60');
+      assert.deepEqual(
+        addedLines(journal.responseEdits),
+        'RateLimit-Policy: "a";q=5\r\nRateLimit: "a";r=4;t=60\r\n',
+      );
+      assert.deepEqual(addedLines(journal.responseEdits), addedLines(plain.responseEdits));
+      assert.deepEqual(applied(journal), applied(plain));
+      const replayed = new Journal();
+      journal.replay(replayed);
+      assert.deepEqual(replayed.responseEdits, plain.responseEdits);
+    }
+  });
+
+  it('can be replaced, removed and taken back like any other', () => {
+    const journal = new Journal();
+    journal.appendResponseField(POLICY, []);
+    const mark = journal.mark();
+    journal.appendResponseField(LIMIT, [4, 60]);
+    journal.setResponseHeader('ratelimit', 'mine');
+    journal.removeResponseHeader('RATELIMIT-POLICY');
+    assert.deepEqual(applied(journal), ['A', '1', 'ratelimit', 'mine']);
+    assert.equal(addedLines(journal.responseEdits), undefined);
+    journal.rewind(mark);
+    assert.equal(addedLines(journal.responseEdits), 'RateLimit-Policy: "a";q=5\r\n');
+  });
+
+  it('is what it was when it was looked through', () => {
+    const texts = ['a', 'b'];
+    const numbered = numberedField('X-A', texts);
+    texts[1] = 'b\r\nX-B: evil';
+    const journal = new Journal();
+    journal.appendResponseField(numbered, [1]);
+    assert.equal(addedLines(journal.responseEdits), 'X-A: a1b\r\n');
+  });
+
+  it('has a number for each place', () => {
+    for (const numbers of [[], [1], [1, 2, 3]]) {
+      const journal = new Journal();
+      assert.throws(() => journal.appendResponseField(LIMIT, numbers), InternalError);
+      assert.deepEqual(journal.responseEdits, []);
+    }
+  });
+});
+
+function applied(journal: Journal): readonly string[] {
+  const headers = new HeaderList(['A', '1']);
+  applyEdits(headers, journal.responseEdits);
+  return headers.flat;
+}
+
+it('nothing but additions can be told as lines', () => {
+  assert.equal(addedLines([]), '');
+  assert.equal(addedLines(['append', 'A', '1', 'append', 'a', '2']), 'A: 1\r\na: 2\r\n');
+  for (const edit of ['set', 'remove', 'remove-cookie'])
+    assert.equal(addedLines(['append', 'A', '1', edit, 'B', '']), undefined, edit);
 });
 
 it('a cookie is taken out of every field, and of nothing else', () => {

@@ -103,7 +103,7 @@ export class Journal implements EditJournal {
     for (let i = 0; i < response.length; i += 3) {
       if (response[i] === 'set') into.setResponseHeader(response[i + 1], response[i + 2]);
       else if (response[i] === 'remove') into.removeResponseHeader(response[i + 1]);
-      else into.appendResponseHeader(response[i + 1], valueOf(response, i));
+      else into.appendResponseHeader(response[i + 1], addedValue(response, i));
     }
   }
 
@@ -165,19 +165,23 @@ class SoundField implements NumberedField {
     this.name = name;
     this.texts = Object.freeze([...texts]);
     const [first, ...others] = texts;
-    this.#start = `${name}: ${first}${others.length === 0 ? LINE_END : ''}`;
-    this.#ends = others.map((text, i) => (i === others.length - 1 ? `${text}${LINE_END}` : text));
+    this.#start = inOnePiece(`${name}: ${first}${others.length === 0 ? LINE_END : ''}`);
+    this.#ends = others.map((text, i) => (i === others.length - 1 ? inOnePiece(text + LINE_END) : text));
   }
 
   /** Short texts are joined before they get into the long one: it has fewer parts to be put together from. */
   line(numbers: readonly number[]): string {
     const ends = this.#ends;
-    if (numbers.length !== ends.length) throw new InternalError(`${this.name}: not as many numbers as places`);
+    if (numbers.length !== ends.length)
+      throw new InternalError(`${this.name}: not as many numbers as places`);
     let line = this.#start;
     for (let i = 0; i < ends.length; i++) line += `${numbers[i]}${ends[i]}`;
     return line;
   }
 }
+
+/** V8 keeps what was put together as its parts, and would walk through them each time that it is written. */
+const inOnePiece = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('latin1');
 
 /** A field to be appended again and again, looked through once. Throws TypeError for what may not stand in a head. */
 export const numberedField = (name: string, texts: readonly string[]): NumberedField =>
@@ -202,7 +206,7 @@ export function addedLines(edits: readonly string[]): string | undefined {
 /** Whether the edit adds a field and leaves all others as they are. */
 export const isAddition = (edit: string): boolean => edit === 'append' || edit === 'line';
 
-function valueOf(edits: readonly string[], at: number): string {
+function addedValue(edits: readonly string[], at: number): string {
   const text = edits[at + 2];
   return edits[at] === 'line' ? text.slice(edits[at + 1].length + 2, -LINE_END.length) : text;
 }
@@ -213,7 +217,7 @@ export function applyEdits(headers: HeaderList, edits: readonly string[]): void 
     if (edits[i] === 'remove') headers.delete(edits[i + 1]);
     else if (edits[i] === 'set') headers.set(edits[i + 1], edits[i + 2]);
     else if (edits[i] === 'remove-cookie') removeCookie(headers, edits[i + 2]);
-    else headers.append(edits[i + 1], valueOf(edits, i));
+    else headers.append(edits[i + 1], addedValue(edits, i));
   }
 }
 

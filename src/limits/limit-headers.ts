@@ -1,5 +1,6 @@
-import type { EditJournal, LimitOutcome, PolicyContext } from '../contract/index.ts';
+import type { EditJournal, LimitOutcome, NumberedField, PolicyContext } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
+import { numberedField } from '../evaluator/index.ts';
 import { Type } from '../lib/schema.ts';
 
 /** A limit as answers tell of it. */
@@ -86,36 +87,43 @@ const secondsOf = (windowMs: number | undefined): number | undefined =>
  * one list.
  */
 class DraftHeaders implements LimitHeaders {
-  /** What each member begins with, up to what is left. */
-  readonly #starts: readonly string[];
-  readonly #policy: string;
+  readonly #policy: NumberedField;
+  readonly #limit: NumberedField;
+  /** What is left of each limit and for how long, one after the other: one list for all requests, used up at once. */
+  readonly #numbers: number[] = [];
 
   constructor(limits: readonly ToldLimit[]) {
-    this.#starts = limits.map(({ name }, i) => `${i === 0 ? '' : ', '}"${name}";r=`);
-    this.#policy = limits
-      .map(({ name, limit, windowMs }) => {
-        const seconds = secondsOf(windowMs);
-        return `"${name}";q=${limit}${seconds === undefined ? '' : `;w=${seconds}`}`;
-      })
-      .join(', ');
+    const policies = limits.map(({ name, limit, windowMs }) => {
+      const seconds = secondsOf(windowMs);
+      return `"${name}";q=${limit}${seconds === undefined ? '' : `;w=${seconds}`}`;
+    });
+    const members = limits.flatMap(({ name }, i) => [`${i === 0 ? '' : ', '}"${name}";r=`, ';t=']);
+    this.#policy = numberedField('RateLimit-Policy', [policies.join(', ')]);
+    this.#limit = numberedField('RateLimit', [...members, '']);
   }
 
   append({ edits }: PolicyContext, outcome: LimitOutcome): void {
-    edits.appendResponseHeader('RateLimit-Policy', this.#policy);
-    edits.appendResponseHeader('RateLimit', this.#member(0, outcome, 0));
+    this.#note(0, outcome, 0);
+    this.#tell(edits);
   }
 
   appendAll({ edits }: PolicyContext, outcomes: readonly LimitOutcome[], returned: number): void {
-    let members = '';
-    for (let i = 0; i < outcomes.length; i++) members += this.#member(i, outcomes[i], returned);
-    edits.appendResponseHeader('RateLimit-Policy', this.#policy);
-    edits.appendResponseHeader('RateLimit', members);
+    for (let i = 0; i < outcomes.length; i++) this.#note(i, outcomes[i], returned);
+    this.#tell(edits);
   }
 
-  #member(i: number, outcome: LimitOutcome, returned: number): string {
-    return `${this.#starts[i]}${leftOf(outcome, returned)};t=${wholeSeconds(untilMs(outcome))}`;
+  #note(i: number, outcome: LimitOutcome, returned: number): void {
+    this.#numbers[2 * i] = leftOf(outcome, returned);
+    this.#numbers[2 * i + 1] = wholeSeconds(untilMs(outcome));
+  }
+
+  #tell(edits: EditJournal): void {
+    edits.appendResponseField(this.#policy, NO_NUMBERS);
+    edits.appendResponseField(this.#limit, this.#numbers);
   }
 }
+
+const NO_NUMBERS: readonly number[] = Object.freeze([]);
 
 /** Where a limit stands, as the presets tell it. */
 interface Standing {

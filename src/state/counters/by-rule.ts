@@ -39,7 +39,8 @@ export class ByRule<T> {
   of(kind: string, scope: string, limit: number, windowMs: number, most: number): T {
     const entries = this.#scopes.get(scope);
     if (entries !== undefined) {
-      for (const entry of entries) {
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i];
         const isSame = entry.kind === kind && entry.limit === limit && entry.windowMs === windowMs;
         if (isSame && entry.most === most) return entry.value;
       }
