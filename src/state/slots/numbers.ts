@@ -11,6 +11,11 @@ export class Numbers {
     this.#end = first + count;
   }
 
+  /** How many are not out. */
+  get left(): number {
+    return this.#end - this.#next + this.#back.length;
+  }
+
   /** NONE when all are out. */
   take(): number {
     return this.#back.pop() ?? (this.#next < this.#end ? this.#next++ : NONE);

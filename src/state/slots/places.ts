@@ -182,12 +182,16 @@ export class Places {
     Atomics.store(this.memory.waiters, waiter * WAITER_WORDS + STATE, FREE);
   }
 
-  /** Sends the last of the least important away, if it matters less than `rank`. False when nobody does. */
-  displace(place: number, rank: number): boolean {
+  /**
+   * Sends the last of the least important away, if it matters less than `rank`, and where asked, only if it is of this
+   * thread. False when there is none.
+   */
+  displace(place: number, rank: number, isOfThisThread: boolean): boolean {
     const { lists } = this.memory;
     for (let least = RANKS - 1; least > rank; least--) {
       const last = lists[place * LIST_WORDS + least * 2 + 1];
       if (last === 0) continue;
+      if (isOfThisThread && this.#rowOf(last - 1) !== this.#row) return false;
       this.leave(last - 1, DISPLACED);
       this.tell(last - 1);
       return true;
@@ -209,9 +213,9 @@ export class Places {
 
   /** Tells the thread of one that waited that there is something to see. */
   tell(waiter: number): void {
-    const { told, waitersPerRow } = this.memory;
+    const { told } = this.memory;
     Atomics.or(told, waiter >>> 5, 1 << (waiter & 31));
-    const row = Math.floor(waiter / waitersPerRow);
+    const row = this.#rowOf(waiter);
     if (row === this.#row) this.hasToldOwn = true;
     else this.wake(row);
   }
@@ -220,6 +224,10 @@ export class Places {
   wake(row: number): void {
     const { wakes } = this.memory;
     if (Atomics.exchange(wakes, row, 1) === 0) Atomics.notify(wakes, row);
+  }
+
+  #rowOf(waiter: number): number {
+    return Math.floor(waiter / this.memory.waitersPerRow);
   }
 
   #first(place: number): number {

@@ -92,7 +92,7 @@ class Truth {
       maxKeys: 16,
       threads: 1,
       heldPerThread: 128,
-      waitingPerThread: 64,
+      waitingPerThread: 128,
     });
     const schedule = (work: () => void) => {
       this.#timer = work;

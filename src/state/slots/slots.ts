@@ -15,7 +15,10 @@ export interface SlotsOptions {
   readonly threads?: number;
   /** Places that one thread holds at one time, of all keys. Default 262,144 (1 MB when they are all held). */
   readonly heldPerThread?: number;
-  /** Requests of one thread that wait at one time. Default 4096. */
+  /**
+   * Requests of one thread that wait at one time. Of one attachment no more than it leaves free to others: alone, half of
+   * them. Default 8192.
+   */
   readonly waitingPerThread?: number;
   readonly schedule?: Schedule;
 }
@@ -44,7 +47,7 @@ export function createSlots(options: SlotsOptions): Slots {
     // Each may attach twice, and have an heir beside it.
     rows: 4 * threads + 4,
     ticketsPerRow: options.heldPerThread ?? 262_144,
-    waitersPerRow: Math.ceil((options.waitingPerThread ?? 4096) / 32) * 32,
+    waitersPerRow: Math.ceil((options.waitingPerThread ?? 8192) / 32) * 32,
   });
   const keeper = new SlotKeeper(buffer, options.schedule ?? scheduleTimer);
   const { header, hashes } = keeper.places.memory;

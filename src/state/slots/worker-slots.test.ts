@@ -102,16 +102,56 @@ describe('slots in shared memory', () => {
     }
   });
 
-  it('let no more wait than one thread has room for, and so many again', async () => {
-    const slots = attachSlots(create({ waitingPerThread: 32 }).buffer);
-    now(slots, PATIENT);
-    for (let round = 0; round < 3; round++) {
-      const waiters = Array.from({ length: 32 }, (): Waiter => ({}));
-      const waits = waiters.map((waiter) => slots.acquire('s', 'k', PATIENT, waiter));
-      assert.equal(told(now(slots, PATIENT)), 'queue-full');
-      for (const waiter of waiters) waiter.cancel?.();
-      assert.deepEqual(new Set((await Promise.all(waits)).map(told)), new Set(['cancelled']));
+  /** As many as are let wait, evenly under so many keys of which each has its only place held. */
+  const fill = (slots: WorkerSlots, scope: string, { keys = 1, rule = PATIENT } = {}) => {
+    const waiters: Waiter[] = [];
+    const waits: Promise<SlotOutcome>[] = [];
+    for (let i = 0; ; i++) {
+      const waiter: Waiter = {};
+      const outcome = slots.acquire(scope, `k${i % keys}`, rule, waiter);
+      if (outcome instanceof Promise) {
+        waiters.push(waiter);
+        waits.push(outcome);
+      } else if (!outcome.granted) {
+        assert.equal(told(outcome), 'queue-full');
+        return { waiters, waits };
+      }
     }
+  };
+  const cancelAll = async ({ waiters, waits }: ReturnType<typeof fill>): Promise<void> => {
+    for (const waiter of waiters) waiter.cancel?.();
+    assert.deepEqual(new Set((await Promise.all(waits)).map(told)), new Set(['cancelled']));
+  };
+
+  it('let of one attachment no more wait than it leaves free to others, under however many keys', async () => {
+    const slots = attachSlots(create({ maxKeys: 1024, heldPerThread: 256, waitingPerThread: 64 }).buffer);
+    for (let round = 0; round < 3; round++) {
+      const filled = [1, 5, 1, 1, 1, 1].map((keys, i) => fill(slots, `${i}`, { keys }));
+      assert.deepEqual(
+        filled.map(({ waits }) => waits.length),
+        [32, 16, 8, 4, 2, 1],
+      );
+      const [, greedy] = filled;
+      await cancelAll({ waiters: greedy.waiters.splice(0, 2), waits: greedy.waits.splice(0, 2) });
+      const [again, newcomer] = ['1', 'newcomer'].map((scope) => fill(slots, scope, { keys: 5 }));
+      assert.deepEqual([again.waits.length, newcomer.waits.length], [0, 2], 'who has most gets no more');
+      for (const one of [...filled, newcomer]) await cancelAll(one);
+    }
+  });
+
+  it('let one that matters more wait in place of one of the same thread, where no more may', async () => {
+    const { buffer } = create({ waitingPerThread: 32 });
+    const [slots, elsewhere] = [attachSlots(buffer), attachSlots(buffer)];
+    const [low, high] = (['low', 'high'] as const).map((priority) => ({ ...PATIENT, priority }));
+    const { waits } = fill(slots, 's', { rule: low });
+    assert.equal(waits.length, 16);
+    assert.ok(slots.acquire('s', 'k0', high, {}) instanceof Promise);
+    assert.equal(told(await waits[15]), 'queue-full');
+    // Displaced elsewhere, it would leave as many here as before, and one attachment could have all that wait here.
+    assert.ok(elsewhere.acquire('s', 'k0', low, {}) instanceof Promise);
+    const outcome = slots.acquire('s', 'k0', high, {});
+    assert.ok(!(outcome instanceof Promise));
+    assert.equal(told(outcome), 'queue-full');
   });
 
   it('let go of nobody else by what was said of one that is done', async () => {

@@ -64,6 +64,8 @@ export function scheduleTimer(work: () => void, delayMs: number): () => void {
 
 /** One of this thread's that waits. */
 interface Pending {
+  /** Of the attachment it waits for. */
+  readonly scope: string;
   readonly waiter: number;
   readonly ticket: number;
   readonly place: number;
@@ -81,6 +83,8 @@ export class WorkerSlots implements InFlight {
   readonly #tickets: Numbers;
   readonly #waiters: Numbers;
   readonly #pending = new Map<number, Pending>();
+  /** How many of them by scope. */
+  readonly #waiting = new Map<string, number>();
   readonly #wakeCell: WakeCell;
 
   constructor(places: Places, row: number, schedule: Schedule) {
@@ -107,12 +111,12 @@ export class WorkerSlots implements InFlight {
     const bucket = this.#lock(low, ticket);
     let answer: SlotOutcome | number;
     try {
-      answer = this.#answer(places.claim(bucket, low, high), ticket, rule);
+      answer = this.#answer(places.claim(bucket, low, high), scope, ticket, rule);
     } finally {
       places.unlock(bucket);
     }
     this.#seeToOwn();
-    if (typeof answer === 'number') return this.#wait(answer, ticket, rule.waitMs, asked);
+    if (typeof answer === 'number') return this.#wait(answer, scope, ticket, rule.waitMs, asked);
     if (!answer.granted) this.#tickets.putBack(ticket);
     return answer;
   }
@@ -172,24 +176,29 @@ export class WorkerSlots implements InFlight {
   }
 
   /** The outcome, or who waits for one. */
-  #answer(place: number, ticket: number, rule: SlotRule): SlotOutcome | number {
+  #answer(place: number, scope: string, ticket: number, rule: SlotRule): SlotOutcome | number {
     const places = this.#places;
     if (place === NONE) return NO_ROOM;
     places.setLimit(place, rule.limit);
     const held = places.held(place);
     if (held < rule.limit) return new HeldSlot(this, place, ticket, places.take(place, ticket));
     if (rule.queue === 0) return { granted: false, why: 'full', held };
-    const waiter = this.#enqueue(place, ticket, rule);
+    const waiter = this.#enqueue(place, scope, ticket, rule);
     return waiter === NONE ? { granted: false, why: 'queue-full', held } : waiter;
   }
 
-  /** NONE when the queue is full of what matters as much, or this thread has no room for more that wait. */
-  #enqueue(place: number, ticket: number, { queue, priority }: SlotRule): number {
+  /**
+   * NONE when the queue is full of what matters as much, or this thread has no room for more that wait. One attachment
+   * may have as many as it leaves free, so that each of the others finds some: the dynamic threshold of Choudhury and
+   * Hahne ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998).
+   */
+  #enqueue(place: number, scope: string, ticket: number, { queue, priority }: SlotRule): number {
     const places = this.#places;
     const rank = PRIORITIES.indexOf(priority);
+    const isRoom = (this.#waiting.get(scope) ?? 0) < this.#waiters.left;
     const waiter = this.#waiters.take();
     if (waiter === NONE) return NONE;
-    if (places.waiting(place) < queue || places.displace(place, rank)) {
+    if ((isRoom && places.waiting(place) < queue) || places.displace(place, rank, !isRoom)) {
       places.enqueue(place, waiter, ticket, rank);
       return waiter;
     }
@@ -197,13 +206,14 @@ export class WorkerSlots implements InFlight {
     return NONE;
   }
 
-  #wait(waiter: number, ticket: number, waitMs: number, asked: Waiter): Promise<SlotOutcome> {
+  #wait(waiter: number, scope: string, ticket: number, waitMs: number, asked: Waiter): Promise<SlotOutcome> {
     const place = this.#places.placeOf(waiter);
     return new Promise((resolve) => {
-      const pending: Pending = { waiter, ticket, place, asked, resolve, stop: () => {} };
+      const pending: Pending = { scope, waiter, ticket, place, asked, resolve, stop: () => {} };
       pending.stop = this.#schedule(() => this.#settle(pending, 'timeout'), waitMs);
       asked.cancel = () => this.#settle(pending, 'cancelled');
       this.#pending.set(waiter, pending);
+      this.#waiting.set(scope, (this.#waiting.get(scope) ?? 0) + 1);
       this.#wakeCell.listen();
     });
   }
@@ -231,12 +241,19 @@ export class WorkerSlots implements InFlight {
     places.setFree(waiter);
     places.unlock(bucket);
     this.#pending.delete(waiter);
+    this.#noLongerWaits(pending.scope);
     this.#waiters.putBack(waiter);
     if (!outcome.granted) this.#tickets.putBack(ticket);
     pending.stop();
     asked.cancel = undefined;
     pending.resolve(outcome);
     this.#seeToOwn();
+  }
+
+  #noLongerWaits(scope: string): void {
+    const left = (this.#waiting.get(scope) ?? 1) - 1;
+    if (left === 0) this.#waiting.delete(scope);
+    else this.#waiting.set(scope, left);
   }
 
   #leave({ waiter, place, ticket }: Pending, why: string, isWaiting: boolean): SlotOutcome {
