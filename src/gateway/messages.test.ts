@@ -257,6 +257,26 @@ describe('bodies', () => {
       assert.equal(upstream.requests.length, before);
     });
   }
+  it('too large by length: policies are asked first and told of its end, or nobody would count a flood of them', async () => {
+    const seen: string[] = [];
+    const request = (c: PolicyContext): Decision => {
+      seen.push('asked');
+      c.onEnd(({ code }) => void seen.push(`${code}`));
+      return CONTINUE;
+    };
+    const counting = await Plane.start({
+      targets: [upstream.port],
+      paths: ['/ok/**'],
+      policies: [{ policy: { request } }],
+      limits: { bodyBytes: 1000 },
+    });
+    const client = await counting.send(post('/ok/1', 'Content-Length: 1001\r\n', ''));
+    const response = await client.response();
+    assert.ok(response !== undefined);
+    assert.equal(statusOf(response), 413);
+    assert.deepEqual(seen, ['asked', 'payload-too-large']);
+    await counting.close();
+  });
   it('as large as allowed', async () => {
     assert.deepEqual(
       (await conversation(post('/ok/1', 'Content-Length: 1000\r\n', 'x'.repeat(1000)), 1)).answers,
