@@ -30,6 +30,21 @@ export interface RequestView {
   readonly peer: IpAddress;
   /** What the client proved itself with in the TLS handshake, its chain verified; undefined for nothing. */
   readonly certificate: ClientCertificate | undefined;
+  /** Of a recorded request whose credentials were left out; undefined where all of it is there. */
+  readonly withheld?: Withheld;
+}
+
+/** What was left out of a recorded request. That it was there is known, what it was is not. */
+export interface Withheld {
+  /** Names of header fields, in lower case. */
+  readonly headers: ReadonlySet<string>;
+  /** Names of query parameters, as decoded. */
+  readonly query: ReadonlySet<string>;
+  /** Fields and query as they were recorded, for who looks at no value that was left out: in the view every look is noted. */
+  readonly recordedHeaders: Iterable<[string, string]>;
+  readonly recordedQuery: string;
+  /** To be called where a decision hangs on what was left out. */
+  note(): void;
 }
 
 /** A client's certificate (RFC 5280), as far as rules look at it. */

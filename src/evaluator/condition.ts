@@ -31,11 +31,19 @@ class RequestVariables {
   }
   /** Query parameters, decoded. */
   get query(): Map<string, unknown> {
-    return onlyValues(new URLSearchParams(this.#request.query), (name) => name);
+    const { withheld } = this.#request;
+    const text = withheld === undefined ? this.#request.query : withheld.recordedQuery;
+    const values = onlyValues(new URLSearchParams(text), asItIs);
+    if (withheld !== undefined) leaveOut(values, withheld.query);
+    return values;
   }
   /** Headers by lower-case name. */
   get headers(): Map<string, unknown> {
-    return onlyValues(this.#request.headers, (name) => name.toLowerCase());
+    const { headers, withheld } = this.#request;
+    if (withheld === undefined) return onlyValues(headers, inLowerCase);
+    const values = onlyValues(withheld.recordedHeaders, inLowerCase);
+    leaveOut(values, withheld.headers);
+    return values;
   }
 }
 
@@ -165,6 +173,7 @@ function decide(run: (variables: object) => unknown, context: PolicyContext): un
   try {
     return run(new ConditionVariables(context));
   } catch (error) {
+    if (context.request.withheld !== undefined && isOfLeftOut(error)) context.request.withheld.note();
     throw new UndecidedError(error);
   }
 }
@@ -183,6 +192,20 @@ function compiled(source: string, returns: string): (variables: object) => unkno
  * guess, so that whatever asks for it cannot be decided: it is none of the types that a condition can look at.
  */
 const REPEATED: unknown = Object.freeze(Object.create(null));
+
+/** In place of a value that a recording does not hold: as with those that repeat, to ask for it cannot be decided. */
+const LEFT_OUT: unknown = Object.freeze(Object.create(null));
+
+function leaveOut(values: Map<string, unknown>, names: ReadonlySet<string>): void {
+  for (const name of names) if (values.has(name)) values.set(name, LEFT_OUT);
+}
+
+/** A key that is not there is not there in the recording either. */
+const isOfLeftOut = (error: unknown): boolean =>
+  !(error instanceof Error && 'code' in error && error.code === 'no_such_key');
+
+const asItIs = (name: string): string => name;
+const inLowerCase = (name: string): string => name.toLowerCase();
 
 function onlyValues(
   pairs: Iterable<[string, string]>,

@@ -1,4 +1,5 @@
 import type {
+  Awaitable,
   ClientCertificate,
   EvaluationDeps,
   Identity,
@@ -56,18 +57,29 @@ export async function evaluate(
 
 /**
  * Runs the phases before the upstream. `bodyOf` gives the body where a policy asks for it; undefined where it is not at
- * hand, and then the verdict is that of the policies that did without.
+ * hand, and then the verdict is that of the policies that did without. Synchronous as long as they are.
  */
-export async function judge(
+export function judge(
   evaluation: Evaluation,
   bodyBytes: number,
   bodyOf: () => Uint8Array | undefined,
-): Promise<Verdict> {
-  const verdict = await evaluation.runRequest();
+): Awaitable<Verdict> {
+  const verdict = evaluation.runRequest();
+  return verdict instanceof Promise
+    ? verdict.then((later) => judgeBody(evaluation, later, bodyBytes, bodyOf))
+    : judgeBody(evaluation, verdict, bodyBytes, bodyOf);
+}
+
+function judgeBody(
+  evaluation: Evaluation,
+  verdict: Verdict,
+  bodyBytes: number,
+  bodyOf: () => Uint8Array | undefined,
+): Awaitable<Verdict> {
   if (verdict.kind !== 'forward') return verdict;
   if (bodyBytes > bodyLimit(evaluation)) return TOO_LARGE;
   const body = evaluation.buffersBody ? bodyOf() : undefined;
-  return body === undefined ? verdict : await evaluation.runRequestBody(new BufferedBody(body));
+  return body === undefined ? verdict : evaluation.runRequestBody(new BufferedBody(body));
 }
 
 /** How a request ended that was judged and sent nowhere, as the exchange of a live request tells it. */

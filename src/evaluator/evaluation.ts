@@ -23,6 +23,7 @@ import {
   type RoutePlan,
 } from '../contract/index.ts';
 import { InternalError, PolicyFailure, PolicyRejection } from '../errors.ts';
+import { type CallerProof, PROVED, vouchFor } from './caller-proof.ts';
 import { Endings } from './endings.ts';
 import { checkFields, Journal } from './journal.ts';
 import { ShadowContext } from './shadow-context.ts';
@@ -74,7 +75,9 @@ export class Evaluation implements PolicyContext {
   readonly pipeline: Pipeline;
   /** What the router said where no route takes the request itself, be it a preflight for one that would. */
   readonly #unrouted: RouteMatch | undefined;
-  readonly #caller: Identity | undefined;
+  readonly #caller: CallerProof | undefined;
+  /** Attachments in whose place was said who calls. */
+  #vouched: Set<Attachment> | undefined = undefined;
   /** As everybody asks it. */
   readonly #asked: EvaluationDeps;
   #shadow: ShadowContext | undefined = undefined;
@@ -86,15 +89,21 @@ export class Evaluation implements PolicyContext {
   #shadowFactsBefore: ShadowContext['own'] | undefined = undefined;
   #skipped: Set<Attachment> | undefined = undefined;
   #endings: Endings | undefined = undefined;
+  #current: Attachment | undefined = undefined;
   /** Whether an attachment was waited for: it may still be under way when the request ends. */
   #hasWaited = false;
 
   /**
    * `caller`: who calls, where that is known without a credential (a test's, a recording's): policies that would prove
-   * it are not asked.
+   * it are not asked, or as the proof says.
    */
-  constructor(listener: ListenerPlan, request: RequestView, deps: EvaluationDeps, caller?: Identity) {
-    this.#caller = caller;
+  constructor(
+    listener: ListenerPlan,
+    request: RequestView,
+    deps: EvaluationDeps,
+    caller?: Identity | CallerProof,
+  ) {
+    this.#caller = caller === undefined || 'ask' in caller ? caller : vouchFor(caller);
     this.listener = listener;
     this.request = request;
     this.#asked = deps;
@@ -127,7 +136,17 @@ export class Evaluation implements PolicyContext {
 
   onEnd(work: (end: RequestEnd) => Awaitable<void>): void {
     this.#endings ??= new Endings();
-    this.#endings.add(work);
+    this.#endings.add(work, this.#current);
+  }
+
+  /** Who is asked now, or was last; once the request has ended, whose work for its end is being done. */
+  get asked(): Attachment | undefined {
+    return this.#endings?.doing ?? this.#current;
+  }
+
+  /** Whether somebody wants to be told when the request has ended. */
+  get awaitsEnd(): boolean {
+    return this.#endings !== undefined || this.#hasWaited;
   }
 
   /**
@@ -152,12 +171,25 @@ export class Evaluation implements PolicyContext {
   get buffersBody(): boolean {
     if (this.#taker !== undefined) return true;
     if (!this.pipeline.buffersBody) return false;
-    for (const a of this.pipeline.requestBody) {
-      const isAsked = this.#caller === undefined || !a.authenticates;
-      if (a.body !== 'buffer' || !isAsked || this.#skipped?.has(a)) continue;
-      if (a.instance.wantsBody?.(this.#contextOf(a)) ?? true) return true;
-    }
-    return false;
+    return this.pipeline.requestBody.some((a) => this.#wantsBody(a));
+  }
+
+  /** Of those that decide, the first that has to see the body. Asked after the request phase. */
+  get bodyReader(): Attachment | undefined {
+    if (this.#taker !== undefined) return this.#taker;
+    if (!this.pipeline.buffersBody) return undefined;
+    return this.pipeline.requestBody.find((a) => a.mode === 'enforce' && this.#wantsBody(a));
+  }
+
+  #wantsBody(a: Attachment): boolean {
+    if (a.body !== 'buffer' || this.#isVouchedFor(a) || this.#skipped?.has(a)) return false;
+    return a.instance.wantsBody?.(this.#contextOf(a)) ?? true;
+  }
+
+  /** One that has nothing to say of a head proves nothing there either. */
+  #isVouchedFor(a: Attachment): boolean {
+    if (this.#caller === undefined || !a.authenticates) return false;
+    return a.instance.request === undefined || this.#vouched?.has(a) === true;
   }
 
   /** Phase 2, only where `buffersBody` says so. */
@@ -197,6 +229,7 @@ export class Evaluation implements PolicyContext {
     for (let i = from; i < list.length; i++) {
       const attachment = list[i];
       let verdict: Verdict | undefined;
+      this.#current = attachment;
       this.#remember();
       try {
         const decision = this.#ask(attachment, step);
@@ -239,13 +272,28 @@ export class Evaluation implements PolicyContext {
     const context = this.#contextOf(a);
     if (a.when !== undefined && this.#isSkipped(a, context)) return 'skipped';
     const { instance } = a;
-    if (this.#caller !== undefined && a.authenticates) {
-      context.provide('identity', this.#caller);
-      return CONTINUE;
+    if (this.#isVouchedFor(a)) return CONTINUE;
+    if (step.phase === 'request') {
+      return this.#caller !== undefined && a.authenticates
+        ? this.#askForProof(a, context, this.#caller)
+        : instance.request?.(context);
     }
-    if (step.phase === 'request') return instance.request?.(context);
     if (step.phase === 'requestBody') return instance.requestBody?.(context, step.body);
     return instance.response?.(context, step.head);
+  }
+
+  #askForProof(a: Attachment, context: PolicyContext, caller: CallerProof): Awaitable<Decision | undefined> {
+    const decision = caller.ask(a, context);
+    return decision instanceof Promise
+      ? decision.then((later) => this.#heardOf(a, later))
+      : this.#heardOf(a, decision);
+  }
+
+  #heardOf(a: Attachment, decision: Decision | undefined): Decision | undefined {
+    if (decision !== PROVED) return decision;
+    this.#vouched ??= new Set();
+    this.#vouched.add(a);
+    return CONTINUE;
   }
 
   /** `when` is asked once per request: a policy with two phases must not be half applied. */

@@ -37,8 +37,18 @@ export function flipOf(before: JudgedOutcome, after: JudgedOutcome): Flip | unde
     before.status === after.status &&
     before.code === after.code &&
     before.policy === after.policy &&
-    before.rule === after.rule;
+    ruleOf(before) === ruleOf(after);
   return isSame ? undefined : 'other-reason';
+}
+
+/** A ban's rule is its id, and no two bans have the same: of which kind it is, is what two judgements can agree on. */
+const ruleOf = ({ code, rule }: JudgedOutcome): string | undefined =>
+  code === 'address-banned' || code === 'caller-banned' ? 'ban' : rule;
+
+/** The same outcome in words that another judgement of the request could have given as well. */
+export function comparable(outcome: JudgedOutcome): JudgedOutcome {
+  const rule = ruleOf(outcome);
+  return rule === outcome.rule ? outcome : { ...outcome, rule };
 }
 
 const NOBODY = Object.freeze({ by: undefined, policy: undefined, code: undefined, rule: undefined });

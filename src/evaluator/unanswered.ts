@@ -1,21 +1,39 @@
-import type { Network, Undecidable } from '../contract/index.ts';
+import type { Attachment, Network, Undecidable } from '../contract/index.ts';
 import { NetworkError } from '../errors.ts';
 import { HeaderList } from '../lib/header-list.ts';
+import type { Evaluation } from './evaluation.ts';
+import { WithheldHeaders } from './withheld-headers.ts';
 
 /**
  * What a judgement asked for that is not there the second time: whatever came of it then would be a guess. One for each
  * judgement.
  */
 export class Unanswered {
-  readonly #reasons = new Set<Undecidable>();
+  /** Who asked first, by reason; undefined for the gateway itself. Made when it is needed. */
+  #askers: Map<Undecidable, Attachment | undefined> | undefined = undefined;
+  #evaluation: Pick<Evaluation, 'asked'> | undefined = undefined;
+  #interrupts = false;
+  #wasInterrupted = false;
 
-  note(reason: Undecidable): void {
-    this.#reasons.add(reason);
+  /** From now on what is noted is of whom this evaluation asks. What one in shadow asks for decides nothing. */
+  follow(evaluation: Pick<Evaluation, 'asked'>): void {
+    this.#evaluation = evaluation;
+  }
+
+  note(reason: Undecidable, asker: Attachment | undefined = this.#evaluation?.asked): void {
+    if (asker?.mode === 'shadow') return;
+    this.#askers ??= new Map();
+    if (!this.#askers.has(reason)) this.#askers.set(reason, asker);
   }
 
   /** In the order in which they were met; none: the judgement holds. */
   get reasons(): readonly Undecidable[] {
-    return [...this.#reasons];
+    return this.#askers === undefined ? NO_REASONS : [...this.#askers.keys()];
+  }
+
+  /** Who asked first for what is not there for that reason; undefined for the gateway itself. */
+  askerOf(reason: Undecidable): Attachment | undefined {
+    return this.#askers?.get(reason);
   }
 
   /** Nobody outside is asked. Policies are told so, as offline. */
@@ -28,42 +46,50 @@ export class Unanswered {
     };
   }
 
-  /** The fields of a recorded request. To look at one whose value is withheld is noted; that it was sent is known. */
-  headers(flat: readonly string[], withheld: readonly string[]): HeaderList {
-    return withheld.length === 0
-      ? new HeaderList([...flat])
-      : new WatchedHeaders([...flat], new Set(withheld), () => this.note('credential'));
-  }
-}
-
-class WatchedHeaders extends HeaderList {
-  readonly #withheld: ReadonlySet<string>;
-  readonly #onLook: () => void;
-
-  constructor(flat: string[], withheld: ReadonlySet<string>, onLook: () => void) {
-    super(flat);
-    this.#withheld = withheld;
-    this.#onLook = onLook;
+  /** Somebody looks at what was left out. Throws where that is to end what it is asked for (`interrupted`). */
+  look(): void {
+    if (!this.#interrupts) return this.note('credential');
+    this.#wasInterrupted = true;
+    throw INTERRUPTION;
   }
 
-  override get(name: string): string | undefined {
-    if (this.#withheld.has(name)) this.#onLook();
-    return super.get(name);
-  }
-
-  override getAll(name: string): string[] {
-    if (this.#withheld.has(name)) this.#onLook();
-    return super.getAll(name);
-  }
-
-  override has(name: string): boolean {
-    return super.count(name) > 0;
-  }
-
-  override *[Symbol.iterator](): IterableIterator<[string, string]> {
-    for (const [name, value] of super[Symbol.iterator]()) {
-      if (this.#withheld.has(name.toLowerCase())) this.#onLook();
-      yield [name, value];
+  /**
+   * Whether `ask` looks at what was left out, and then it gets no further; nothing is noted of it. Otherwise what it came
+   * to.
+   */
+  interrupted<T>(ask: () => T | Promise<T>): T | 'interrupted' | Promise<T | 'interrupted'> {
+    this.#interrupts = true;
+    this.#wasInterrupted = false;
+    try {
+      const result = ask();
+      if (!(result instanceof Promise)) return this.#resumed() ? 'interrupted' : result;
+      return result.then(
+        (later) => (this.#resumed() ? 'interrupted' : later),
+        (cause: unknown) => this.#failed(cause),
+      );
+    } catch (cause) {
+      return this.#failed(cause);
     }
   }
+
+  #failed(cause: unknown): 'interrupted' {
+    if (this.#resumed()) return 'interrupted';
+    throw cause;
+  }
+
+  #resumed(): boolean {
+    this.#interrupts = false;
+    return this.#wasInterrupted;
+  }
+
+  /** The fields of a recorded request. To look at one whose value is withheld is noted; that it was sent is known. */
+  headers(flat: readonly string[], withheld: readonly string[]): HeaderList {
+    const list = new HeaderList([...flat]);
+    return withheld.length === 0 ? list : new WithheldHeaders(list, new Set(withheld), () => this.look());
+  }
 }
+
+const NO_REASONS: readonly Undecidable[] = Object.freeze([]);
+
+/** One for all: where it was thrown nobody asks. */
+const INTERRUPTION = Object.freeze(new Error('a credential is not at hand'));
