@@ -105,8 +105,9 @@ port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
   }
   if (body.kind === 'quotas') return answer({ order, ok: true, value: { quotas: quotaNotes.take() } });
   if (body.kind === 'uses') return answer({ order, ok: true, value: { used: plane.takeCredentialUses() } });
-  // Emergencies wait for no preparation of a revision.
-  if (body.kind === 'live') return void take(order, body);
+  if (body.kind === 'trial-report') return answer({ order, ok: true, value: { report: plane.trialReport } });
+  // Emergencies wait for no preparation of a revision. Nor does a trial, lest its start comes after its end.
+  if (isUrgent(body)) return void take(order, body);
   tail = tail.then(() => take(order, body));
 });
 
@@ -131,6 +132,14 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
     case 'discard':
       await plane.discard(body.revision);
       return undefined;
+    case 'set-trial':
+      plane.setTrial(body.trial);
+      return undefined;
+    case 'end-trial':
+      plane.endTrial();
+      return undefined;
+    case 'trial-report':
+      return { report: plane.trialReport };
     case 'live':
       live.apply(body.update);
       if (bansSomebody(body.update)) plane.cutBanned();
@@ -152,6 +161,10 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       await records.close();
       return meter.snapshot();
   }
+}
+
+function isUrgent({ kind }: WorkerOrder<Bundle>): boolean {
+  return kind === 'live' || kind === 'set-trial' || kind === 'end-trial';
 }
 
 /** Whether clients that are connected may be banned by it. */

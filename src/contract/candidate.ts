@@ -92,3 +92,24 @@ export interface TrialFigures {
   readonly canary: ArmFigures;
   readonly shadow: ShadowFigures;
 }
+
+/** What one worker has seen of a trial that it was told. */
+export interface TrialReport {
+  readonly trial: Trial;
+  readonly figures: TrialFigures;
+}
+
+/** So many kinds of flips are told apart; those of other kinds are counted together. */
+export const MAX_FLIP_KINDS = 200;
+/** Ids of requests kept of each kind. */
+export const FLIP_EXAMPLES = 5;
+
+/** The same text for differences of the same kind, and no other. */
+export function flipKey({ flip, before, after, consumer }: FlipKind): string {
+  return JSON.stringify([flip, consumer ?? null, ...outcomeWords(before), ...outcomeWords(after)]);
+}
+
+const outcomeWords = (outcome: JudgedOutcome): readonly (string | number | null)[] => {
+  const { kind, status, route, by, policy, code, rule } = outcome;
+  return [kind, status, route, by ?? null, policy ?? null, code ?? null, rule ?? null];
+};

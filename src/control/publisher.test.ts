@@ -19,6 +19,8 @@ const make = async (more: Partial<PublisherDeps<Bundle>> = {}) => {
     prepare: async (b) => void log.push(`prepare ${b.revision}${b.files}`),
     activate: async (r) => void log.push(`activate ${r}`),
     discard: async (r) => void log.push(`discard ${r}`),
+    setTrial: async ({ revision }) => void log.push(`try ${revision}`),
+    endTrial: async () => void log.push('end trial'),
     retire: () => {},
   };
   const activation = new Activation<Bundle>();
@@ -70,6 +72,8 @@ describe('publisher', () => {
       prepare: refusing,
       activate: async () => {},
       discard: async () => {},
+      setTrial: async () => {},
+      endTrial: async () => {},
       retire() {},
     };
     await activation.admit(refusingPort);

@@ -1,5 +1,5 @@
 /** What the control side and a worker thread say to each other: orders one way, one answer to each back, and bans unasked. */
-import type { ImposedBan, LiveUpdate } from '../contract/index.ts';
+import type { ImposedBan, LiveUpdate, Trial, TrialReport } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
 import type { CounterMemory, CredentialBuffers, QuotaNote, StoreSettings } from '../state/index.ts';
@@ -29,6 +29,12 @@ export type WorkerOrder<B> =
   | { readonly kind: 'prepare'; readonly bundle: B }
   | { readonly kind: 'activate'; readonly revision: string }
   | { readonly kind: 'discard'; readonly revision: string }
+  /** Of a prepared revision. Takes effect at once, as its end does: what is said last holds. */
+  | { readonly kind: 'set-trial'; readonly trial: Trial }
+  /** Ends the trial, and drops its candidate. */
+  | { readonly kind: 'end-trial' }
+  /** What the trial has shown, be it one that has ended. */
+  | { readonly kind: 'trial-report' }
   /** Stops accepting, lets requests end until the deadline, then closes; answered with the last metrics. */
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** `isScrape`: gauges of the worst since the last scrape start anew. */
@@ -64,11 +70,17 @@ export interface QuotaNotesTaken {
   readonly quotas: readonly QuotaNote[];
 }
 
+export interface TrialReported {
+  /** Undefined: it was told of no trial yet. */
+  readonly report: TrialReport | undefined;
+}
+
 export type AnswerValue =
   | MeterSnapshot
   | readonly BoundAddress[]
   | CredentialUses
   | QuotaNotesTaken
+  | TrialReported
   | undefined;
 
 export type AnswerMessage =

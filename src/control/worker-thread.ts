@@ -1,4 +1,4 @@
-import type { ImposedBan, LiveUpdate } from '../contract/index.ts';
+import type { ImposedBan, LiveUpdate, Trial, TrialReport } from '../contract/index.ts';
 import { ConfigError, InternalError } from '../errors.ts';
 import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
@@ -79,6 +79,19 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
 
   async discard(revision: string): Promise<void> {
     await this.#order({ kind: 'discard', revision });
+  }
+
+  async setTrial(trial: Trial): Promise<void> {
+    await this.#order({ kind: 'set-trial', trial });
+  }
+
+  async endTrial(): Promise<void> {
+    await this.#order({ kind: 'end-trial' });
+  }
+
+  /** What it has seen of the trial it was told of last. */
+  async trialReport(): Promise<TrialReport | undefined> {
+    return reportIn(await this.#order({ kind: 'trial-report' }));
   }
 
   async live(update: LiveUpdate): Promise<void> {
@@ -171,4 +184,10 @@ function quotasIn(value: AnswerValue): readonly QuotaNote[] {
 function usesIn(value: AnswerValue): readonly string[] {
   if (value === undefined || !('used' in value)) throw new InternalError('a worker answered without uses');
   return value.used;
+}
+
+function reportIn(value: AnswerValue): TrialReport | undefined {
+  if (value === undefined || !('report' in value))
+    throw new InternalError('a worker answered without a report');
+  return value.report;
 }

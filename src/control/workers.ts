@@ -1,7 +1,16 @@
-import type { Clock, Counter, Gauge, ImposedBan, LiveUpdate, Logger } from '../contract/index.ts';
+import type {
+  Clock,
+  Counter,
+  Gauge,
+  ImposedBan,
+  LiveUpdate,
+  Logger,
+  TrialFigures,
+} from '../contract/index.ts';
 import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
 import type { QuotaNote } from '../state/index.ts';
+import { TrialLedger } from './trial-ledger.ts';
 import { RestartBackoff } from './worker-backoff.ts';
 import type { BoundAddress } from './worker-protocol.ts';
 import { type Thread, WorkerThread } from './worker-thread.ts';
@@ -64,6 +73,7 @@ export class WorkerPool<B extends Activatable> {
   readonly #live = new Map<string, LiveUpdate>();
   /** Told and not asked for yet, also by threads that have ended since. */
   #toldQuotas: QuotaNote[] = [];
+  readonly #trials = new TrialLedger();
   #lastAddresses: readonly BoundAddress[] = [];
   #nextThreadId = 1;
   #isStopping = false;
@@ -177,6 +187,24 @@ export class WorkerPool<B extends Activatable> {
     const told = this.#toldQuotas;
     this.#toldQuotas = [];
     return told;
+  }
+
+  /**
+   * What the trial under way has shown, or the one that ended last; undefined before the first. Of a worker that has
+   * ended, or does not answer in time, it is what it told last.
+   */
+  async trialFigures(): Promise<TrialFigures | undefined> {
+    const deadline = this.#deps.deadline ?? withDeadline;
+    await this.#each(async (thread) => {
+      const report = await deadline(
+        thread.trialReport(),
+        METRICS_TIMEOUT_MS,
+        'collecting figures of a trial',
+      );
+      if (report !== undefined) this.#trials.keep(thread.id, report);
+    });
+    const trial = this.#deps.activation.lastTrial;
+    return trial === undefined ? undefined : this.#trials.sum(trial);
   }
 
   async #takeQuotas(thread: WorkerThread<B>): Promise<void> {

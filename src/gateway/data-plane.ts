@@ -10,6 +10,8 @@ import type {
   Random,
   RecordSink,
   Snapshot,
+  Trial,
+  TrialReport,
   WorkerLoad,
 } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
@@ -26,6 +28,7 @@ import { Listener, listenerKey } from './listener.ts';
 import { Shedder } from './overload/shedder.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
+import { Trials } from './trial/index.ts';
 import { Witnesses } from './witness.ts';
 
 export interface DataPlaneDeps {
@@ -90,6 +93,7 @@ export class DataPlane {
       shedder: new Shedder(load, meter, log, now),
       uses: new CredentialUses(),
       witnesses: new Witnesses(),
+      trials: new Trials(),
       deadlines,
       date: new HttpDate(clock),
       io,
@@ -110,6 +114,10 @@ export class DataPlane {
 
   /** Opens what the snapshot listens on and is not open yet. Rejects, leaving everything as it was, if it cannot. */
   async prepare(snapshot: Snapshot): Promise<void> {
+    const { revision } = snapshot;
+    // What is tried may have judged requests already, and is the same.
+    if (this.#services.trials.current?.trial.revision === revision) return await snapshot.dispose();
+    await this.discard(revision);
     const listeners = new Map<string, Listener>();
     const opened: Listener[] = [];
     const certificates = new Map<string, Certificates>();
@@ -138,16 +146,53 @@ export class DataPlane {
     this.#prepared.set(snapshot.revision, { serving, listeners, opened, certificates });
   }
 
-  /** Swaps the prepared revision in: from this moment every new request on this worker is judged by it. */
-  activate(revision: string): void {
+  /**
+   * Has a prepared revision judge part of the traffic beside the active one, from this moment on. What only it listens
+   * on takes nobody in until it is active.
+   */
+  setTrial(trial: Trial): void {
+    if (this.#serving === undefined) throw new InternalError('nothing serves beside which to try a revision');
+    const prepared = this.#preparedAs(trial.revision);
+    const { trials } = this.#services;
+    if (trials.current !== undefined && trials.current.candidate !== prepared.serving) {
+      throw new InternalError(`revision ${trials.current.trial.revision} is tried already`);
+    }
+    for (const listener of prepared.opened) listener.turnAway();
+    trials.set(trial, prepared.serving);
+  }
+
+  /** From this moment on the active revision judges all new requests, and the candidate goes with its last one. */
+  endTrial(): void {
+    const { trials } = this.#services;
+    const { current } = trials;
+    trials.end();
+    if (current !== undefined) void this.discard(current.trial.revision);
+  }
+
+  /** What the trial has shown so far, or the one that ended last; undefined before the first. */
+  get trialReport(): TrialReport | undefined {
+    return this.#services.trials.report;
+  }
+
+  #preparedAs(revision: string): Prepared {
     const prepared = this.#prepared.get(revision);
     if (prepared === undefined) throw new InternalError(`revision ${revision} was not prepared`);
+    return prepared;
+  }
+
+  /**
+   * Swaps the prepared revision in: from this moment every new request on this worker is judged by it. A trial is over:
+   * its candidate is active, or has nothing any more that it could be compared with.
+   */
+  activate(revision: string): void {
+    const prepared = this.#preparedAs(revision);
     for (const listener of prepared.listeners.values()) {
       // Another revision that was activated meanwhile has closed it: this one must be prepared anew.
       if (listener.draining)
         throw new InternalError(`revision ${revision} was prepared before another took over`);
     }
     this.#prepared.delete(revision);
+    this.endTrial();
     for (const plan of prepared.serving.snapshot.listeners) {
       const key = listenerKey(plan);
       prepared.listeners.get(key)?.serve(prepared.serving, plan, prepared.certificates.get(key));
@@ -216,6 +261,7 @@ export class DataPlane {
   async drain(deadlineMs: number): Promise<void> {
     for (const listener of this.#active.values()) this.#drainListener(listener);
     this.#active = new Map();
+    this.endTrial();
     const until = this.#services.now() + deadlineMs;
     while (this.openConnections > 0 && this.#services.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_TICK_MS));

@@ -49,6 +49,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
   /** Connections that came between opening and the first `serve`: they wait instead of being dropped. */
   readonly #early: Socket[] = [];
   #serving: Serving | undefined = undefined;
+  #turnsAway = false;
   #certificates: Certificates | undefined;
   #plan: ListenerPlan;
   /** By what certificates of clients are judged now. */
@@ -123,6 +124,12 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     return { listener: this.#plan.name, host: this.#plan.host, port };
   }
 
+  /** Until it serves, connections are closed at once: it may be long until then, and nobody is to wait for so long. */
+  turnAway(): void {
+    this.#turnsAway = true;
+    for (const socket of this.#early.splice(0)) socket.destroy();
+  }
+
   /** From now on requests are judged by this snapshot, and TLS clients are shown these certificates. */
   serve(serving: Serving, plan: ListenerPlan, certificates: Certificates | undefined): void {
     const rules = clientRules(plan.tls);
@@ -176,7 +183,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
   onHandshake(socket: TLSSocket): void {
     socket.on('error', noop);
     if (this.draining) return void socket.destroy();
-    if (this.#serving === undefined) return void this.#early.push(socket);
+    if (this.#serving === undefined) return this.#wait(socket);
     this.#secured(socket);
   }
 
@@ -189,7 +196,7 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     const peer = parseIpAddress(socket.remoteAddress ?? '');
     // A peer without an address is already gone.
     if (peer === undefined || this.draining) return void socket.destroy();
-    if (this.#serving === undefined) return void this.#early.push(socket);
+    if (this.#serving === undefined) return this.#wait(socket);
     if (this.#plan.proxyProtocol) return this.#awaitHeader(socket, peer);
     const place = this.#enter(socket);
     if (place === undefined || !this.#admits(place, socket, peer)) return;
@@ -206,6 +213,11 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
     if (place === undefined || !this.#admits(place, raw, peer)) return;
     leaveWith(raw, place);
     this.#beginHandshake({ below: raw, peer, isNamed: true, rules: this.#rules });
+  }
+
+  #wait(socket: Socket): void {
+    if (this.#turnsAway) socket.destroy();
+    else this.#early.push(socket);
   }
 
   /** One that came early. */

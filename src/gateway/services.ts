@@ -5,6 +5,7 @@ import type { NodeCounts } from './connection-places.ts';
 import type { CredentialUses } from './credential-uses.ts';
 import type { HttpDate } from './http-date.ts';
 import type { Shedder } from './overload/shedder.ts';
+import type { Trials } from './trial/index.ts';
 import type { Witnesses } from './witness.ts';
 
 /** What every connection and exchange of a worker shares. */
@@ -19,6 +20,7 @@ export interface DataPlaneServices {
   readonly shedder: Shedder;
   readonly uses: CredentialUses;
   readonly witnesses: Witnesses;
+  readonly trials: Trials;
   readonly deadlines: Deadlines;
   readonly date: HttpDate;
   /** What all sockets of the worker share. */

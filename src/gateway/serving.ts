@@ -60,10 +60,10 @@ export class Serving {
     if (this.#requests === 0) void this.#dispose();
   }
 
-  /** For a snapshot that never served. */
-  discard(): Promise<void> {
+  /** For a snapshot that never became active. Resolves once it is disposed, or where it was tried, at once. */
+  async discard(): Promise<void> {
     this.#retired = true;
-    return this.#dispose();
+    if (this.#requests === 0) await this.#dispose();
   }
 
   #dispose(): Promise<void> {

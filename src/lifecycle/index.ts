@@ -7,3 +7,5 @@ export {
   testIssues,
   type UnmetExpectation,
 } from './document-tests.ts';
+export { noFigures, sumFigures } from './trial-figures.ts';
+export * from './worker-port.ts';

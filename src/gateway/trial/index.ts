@@ -1,0 +1,2 @@
+export { CurrentTrial } from './current-trial.ts';
+export { Trials } from './trials.ts';
