@@ -6,8 +6,10 @@ export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export type * from './list-store.ts';
 export type * from './quota-usage-store.ts';
+export type * from './rollout-store.ts';
 export { openSqliteStore } from './sqlite.ts';
 export {
+  type ActivationHow,
   type ActiveRevision,
   type AuditEntry,
   type AuditHead,
@@ -16,6 +18,7 @@ export {
   type RevisionEntry,
   type RevisionSummary,
   type Store,
+  type StoredActivation,
   type StoredAuditEntry,
   type StoredRevision,
   StoreError,

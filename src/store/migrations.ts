@@ -123,6 +123,18 @@ const STEPS: readonly string[] = [
      PRIMARY KEY (in_shadow, kind, banned)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX imposed_bans_forget ON imposed_bans (forget);`,
+  `CREATE TABLE rollouts (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     revision TEXT NOT NULL,
+     base TEXT NOT NULL,
+     is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+     started_at INTEGER NOT NULL,
+     state TEXT NOT NULL,
+     version INTEGER NOT NULL
+   ) STRICT;
+   CREATE UNIQUE INDEX rollouts_open ON rollouts (is_open) WHERE is_open = 1;
+   ALTER TABLE activations ADD COLUMN how TEXT NOT NULL DEFAULT 'publish';`,
 ];
 
 /** The schema version this program writes. */

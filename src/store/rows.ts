@@ -1,4 +1,10 @@
-import { type RevisionSummary, type StoredAuditEntry, type StoredRevision, StoreError } from './store.ts';
+import {
+  type RevisionSummary,
+  type StoredActivation,
+  type StoredAuditEntry,
+  type StoredRevision,
+  StoreError,
+} from './store.ts';
 
 /** What a database gives back is checked like any input: it may be damaged, or written by something else. */
 type Row = Record<string, unknown>;
@@ -33,6 +39,13 @@ export function parseRevision(row: Row): StoredRevision {
   const files = Object.entries(parseObject(row.files)).map(([path, text]) => [path, textOf(text)]);
   return { ...parseSummary(row), document: textOf(row.document), files: Object.fromEntries(files) };
 }
+
+export const parseActivation = (row: Row): StoredActivation => ({
+  number: wholeOf(row.number),
+  id: textOf(row.revision),
+  at: wholeOf(row.at),
+  how: row.how === 'rollback' ? 'rollback' : 'publish',
+});
 
 export function parseAudit(row: Row): StoredAuditEntry {
   const entry = parseObject(row.entry);

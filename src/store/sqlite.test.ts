@@ -130,8 +130,10 @@ test('a store of an older program is brought up to date, and keeps what it held'
     'bans',
     'quota_usage',
     'imposed_bans',
+    'rollouts',
   ];
-  tamper(file, `${added.map((table) => `DROP TABLE ${table};`).join(' ')} PRAGMA user_version = 1`);
+  const dropped = added.map((table) => `DROP TABLE ${table};`).join(' ');
+  tamper(file, `${dropped} ALTER TABLE activations DROP COLUMN how; PRAGMA user_version = 1`);
   const store = openSqliteStore(file);
   assert.deepEqual(await store.consumers.listConsumers({ limit: 1, after: '' }), []);
   const verified = await store.verifyAudit();

@@ -6,13 +6,16 @@ import { ensurePrivateFile } from './data-directory.ts';
 import type { ListStore } from './list-store.ts';
 import { migrate } from './migrations.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
-import { parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
+import type { RolloutStore } from './rollout-store.ts';
+import { parseActivation, parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
 import { SqliteBans } from './sqlite-bans.ts';
 import { guard, SqliteConnection } from './sqlite-connection.ts';
 import { SqliteConsumers } from './sqlite-consumers.ts';
 import { SqliteLists } from './sqlite-lists.ts';
 import { SqliteQuotas } from './sqlite-quotas.ts';
+import { SqliteRollouts } from './sqlite-rollouts.ts';
 import type {
+  ActivationHow,
   ActiveRevision,
   AuditEntry,
   AuditHead,
@@ -21,6 +24,7 @@ import type {
   RevisionEntry,
   RevisionSummary,
   Store,
+  StoredActivation,
   StoredAuditEntry,
   StoredRevision,
 } from './store.ts';
@@ -31,6 +35,16 @@ type Row = Record<string, SQLOutputValue>;
 const BUSY_TIMEOUT_MS = 2000;
 const MEMORY = ':memory:';
 const MAX_PAGE = 1000;
+
+/** Revisions to forget: an activation counts until the next one. So many at a time as take no time. */
+const DOOMED = `SELECT id FROM revisions
+  WHERE number <= (SELECT number FROM revisions ORDER BY number DESC LIMIT 1 OFFSET ?)
+    AND id NOT IN (SELECT revision FROM
+      (SELECT revision, LEAD(at) OVER (ORDER BY number) AS ended FROM activations)
+      WHERE ended IS NULL OR ended >= ?)
+    AND id NOT IN (SELECT revision FROM rollouts WHERE is_open = 1)
+    AND id NOT IN (SELECT base FROM rollouts WHERE is_open = 1)
+  ORDER BY number LIMIT 1000`;
 
 /**
  * Opens the embedded store. `path` is a file (made with mode 0600) or `:memory:`. The write-ahead log and a
@@ -61,6 +75,7 @@ class SqliteStore implements Store {
   readonly lists: ListStore;
   readonly bans: BanStore;
   readonly quotas: QuotaUsageStore;
+  readonly rollouts: RolloutStore;
   readonly #connection: SqliteConnection;
 
   constructor(database: DatabaseSync) {
@@ -69,6 +84,7 @@ class SqliteStore implements Store {
     this.lists = new SqliteLists(this.#connection);
     this.bans = new SqliteBans(this.#connection);
     this.quotas = new SqliteQuotas(this.#connection);
+    this.rollouts = new SqliteRollouts(this.#connection);
   }
 
   putRevision(revision: RevisionEntry): Promise<void> {
@@ -96,12 +112,33 @@ class SqliteStore implements Store {
     );
   }
 
-  setActive(id: string, at: number): Promise<void> {
+  setActive(id: string, at: number, how: ActivationHow = 'publish'): Promise<void> {
     return this.#connection.run(() => {
       const known = this.#connection.prepare('SELECT 1 FROM revisions WHERE id = ?').get(id);
       if (known === undefined) throw new StoreError('not-found', `revision ${id} is not in the store`);
-      this.#connection.prepare('INSERT INTO activations (revision, at) VALUES (?, ?)').run(id, at);
+      this.#connection
+        .prepare('INSERT INTO activations (revision, at, how) VALUES (?, ?, ?)')
+        .run(id, at, how);
     });
+  }
+
+  listActivations(page: Page): Promise<readonly StoredActivation[]> {
+    return this.#connection.run(() =>
+      this.#page('number, revision, at, how', 'activations', page).map(parseActivation),
+    );
+  }
+
+  pruneRevisions(keep: number, activeSince: number): Promise<number> {
+    return this.#connection.run(() =>
+      this.#connection.transaction('BEGIN IMMEDIATE', () => {
+        const doomed = this.#connection.prepare(DOOMED).all(keep, activeSince);
+        for (const { id } of doomed) {
+          this.#connection.prepare('DELETE FROM activations WHERE revision = ?').run(id);
+          this.#connection.prepare('DELETE FROM revisions WHERE id = ?').run(id);
+        }
+        return doomed.length;
+      }),
+    );
   }
 
   active(): Promise<ActiveRevision | undefined> {
@@ -156,7 +193,7 @@ class SqliteStore implements Store {
     return row === undefined ? GENESIS : { number: wholeOf(row.number), hash: textOf(row.hash) };
   }
 
-  #page(columns: string, table: 'revisions' | 'audit', { limit, before }: Page): Row[] {
+  #page(columns: string, table: 'revisions' | 'audit' | 'activations', { limit, before }: Page): Row[] {
     const rows = Math.min(Math.max(Math.trunc(limit), 1), MAX_PAGE);
     return this.#connection
       .prepare(`SELECT ${columns} FROM ${table} WHERE number < ? ORDER BY number DESC LIMIT ?`)

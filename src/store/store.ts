@@ -2,6 +2,7 @@ import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import type { ListStore } from './list-store.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
+import type { RolloutStore } from './rollout-store.ts';
 
 /** A stored document. Immutable once put. */
 export interface RevisionEntry {
@@ -42,6 +43,16 @@ export interface ActiveRevision {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+}
+
+/** How a revision became active: as a new one, or since somebody went back to it. */
+export type ActivationHow = 'publish' | 'rollback';
+
+/** One change of what is active. */
+export interface StoredActivation extends ActiveRevision {
+  /** Counts up; a place in the list. */
+  readonly number: number;
+  readonly how: ActivationHow;
 }
 
 /** Who did what to which thing. Never secrets. */
@@ -86,13 +97,21 @@ export interface Store {
   readonly lists: ListStore;
   readonly bans: BanStore;
   readonly quotas: QuotaUsageStore;
+  readonly rollouts: RolloutStore;
   /** Puts a revision; one that is there already stays as it was. */
   putRevision(revision: RevisionEntry): Promise<void>;
   getRevision(id: string): Promise<StoredRevision | undefined>;
   listRevisions(page: Page): Promise<readonly RevisionSummary[]>;
   /** Rejects with `not-found` for a revision that was not put. */
-  setActive(id: string, at: number): Promise<void>;
+  setActive(id: string, at: number, how?: ActivationHow): Promise<void>;
   active(): Promise<ActiveRevision | undefined>;
+  /** What was active, newest first. */
+  listActivations(page: Page): Promise<readonly StoredActivation[]>;
+  /**
+   * Forgets revisions, but for the newest `keep`, those that were active since `activeSince` (milliseconds since the
+   * epoch) and those of the rollout under way; gives how many.
+   */
+  pruneRevisions(keep: number, activeSince: number): Promise<number>;
   appendAudit(entry: AuditEntry): Promise<AuditHead>;
   listAudit(page: Page): Promise<readonly StoredAuditEntry[]>;
   /** Checks the whole chain and, where given, that it still holds `known`, a head kept elsewhere. */

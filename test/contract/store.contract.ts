@@ -4,6 +4,7 @@ import type { AuditEntry, RevisionEntry, Store } from '../../src/store/index.ts'
 import { consumerStoreContract } from './consumer-store.contract.ts';
 import { listStoreContract } from './list-store.contract.ts';
 import { quotaUsageStoreContract } from './quota-usage-store.contract.ts';
+import { rolloutStoreContract } from './rollout-store.contract.ts';
 
 /** Every test gets a store of its own, empty. */
 export interface StoreUnderTest {
@@ -153,6 +154,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     consumerStoreContract(withStore);
     listStoreContract(withStore);
     quotaUsageStoreContract(withStore);
+    rolloutStoreContract(withStore);
 
     withStore('says so when it is used after close', async (store) => {
       await store.close();

@@ -1,0 +1,89 @@
+import type { RolloutRow, RolloutStore, StoredRollout } from './rollout-store.ts';
+import { parseObject, textOf, wholeOf } from './rows.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+
+const MAX_PAGE = 1000;
+
+/** Rollouts in the embedded store. */
+export class SqliteRollouts implements RolloutStore {
+  readonly #connection: SqliteConnection;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  begin({ id, revision, base, isOpen, startedAt, state }: RolloutRow): Promise<void> {
+    return this.#connection.run(() => {
+      this.#connection
+        .prepare(
+          `INSERT INTO rollouts (id, revision, base, is_open, started_at, state, version)
+           VALUES (?, ?, ?, ?, ?, ?, 1)`,
+        )
+        .run(id, revision, base, Number(isOpen), startedAt, JSON.stringify(state));
+    });
+  }
+
+  update({ id, revision, base, isOpen, startedAt, state }: RolloutRow, version: number): Promise<boolean> {
+    return this.#connection.run(() => {
+      const { changes } = this.#connection
+        .prepare(
+          `UPDATE rollouts SET revision = ?, base = ?, is_open = ?, started_at = ?, state = ?, version = version + 1
+           WHERE id = ? AND version = ?`,
+        )
+        .run(revision, base, Number(isOpen), startedAt, JSON.stringify(state), id, version);
+      return Number(changes) > 0;
+    });
+  }
+
+  open(): Promise<StoredRollout | undefined> {
+    return this.#connection.run(() => {
+      const row = this.#connection.prepare('SELECT * FROM rollouts WHERE is_open = 1').get();
+      return row === undefined ? undefined : parseRollout(row);
+    });
+  }
+
+  get(id: string): Promise<StoredRollout | undefined> {
+    return this.#connection.run(() => {
+      const row = this.#connection.prepare('SELECT * FROM rollouts WHERE id = ?').get(id);
+      return row === undefined ? undefined : parseRollout(row);
+    });
+  }
+
+  list({
+    limit,
+    before,
+  }: {
+    readonly limit: number;
+    readonly before?: number;
+  }): Promise<readonly StoredRollout[]> {
+    return this.#connection.run(() =>
+      this.#connection
+        .prepare('SELECT * FROM rollouts WHERE number < ? ORDER BY number DESC LIMIT ?')
+        .all(before ?? Number.MAX_SAFE_INTEGER, Math.min(Math.max(Math.trunc(limit), 1), MAX_PAGE))
+        .map(parseRollout),
+    );
+  }
+
+  prune(keep: number): Promise<number> {
+    return this.#connection.run(() => {
+      const { changes } = this.#connection
+        .prepare(
+          `DELETE FROM rollouts WHERE is_open = 0 AND number <= (
+             SELECT number FROM rollouts ORDER BY number DESC LIMIT 1 OFFSET ?)`,
+        )
+        .run(keep);
+      return Number(changes);
+    });
+  }
+}
+
+const parseRollout = (row: Record<string, unknown>): StoredRollout => ({
+  number: wholeOf(row.number),
+  id: textOf(row.id),
+  revision: textOf(row.revision),
+  base: textOf(row.base),
+  isOpen: wholeOf(row.is_open) === 1,
+  startedAt: wholeOf(row.started_at),
+  state: parseObject(row.state),
+  version: wholeOf(row.version),
+});
