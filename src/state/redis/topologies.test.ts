@@ -8,8 +8,13 @@ import { eventually, temporaryFolder } from '../../../test/fixtures/process.ts';
 import { RedisServer, startCluster, startSentinels } from '../../../test/fixtures/redis-server.ts';
 import { storeWorld } from '../../../test/fixtures/store-world.ts';
 import type { Charge } from '../../contract/index.ts';
+import { createSystemRandom, systemClock } from '../../lib/system.ts';
+import { createMeter } from '../../observability/index.ts';
 import { slotOf } from './cluster-slot.ts';
+import { openQuotas } from './open-quotas.ts';
+import { parseStoreAddress } from './store-settings.ts';
 
+const HOUR_MS = 3_600_000;
 const RULE = { limit: 10, windowMs: 3_600_000, burst: 10 };
 const charge = (scope: string, key: string, limit = 10): Charge => ({
   kind: 'gcra',
@@ -110,6 +115,53 @@ describe('a cluster', () => {
       await fleet.nodes[1].run();
       await eventually(async () => (await lost()) === 0 && events.at(-1) === 'state-recovered', 15_000);
     } finally {
+      await close();
+      await fleet.stop();
+    }
+  });
+
+  it('tells and changes quotas all over it, and says so where some are on a node that is gone', async () => {
+    const fleet = await startCluster();
+    const { state, close } = await storeWorld(fleet.url, { timeoutMs: 2000, prefix: 'quotas' });
+    const settings = { ...parseStoreAddress(fleet.url), prefix: 'quotas', ca: undefined };
+    const shared = await openQuotas(
+      { ...settings, timeoutMs: 20, node: 'n' },
+      {
+        clock: systemClock,
+        random: createSystemRandom(),
+        meter: createMeter(),
+        log: { info: () => {}, warn: () => {}, error: () => {} },
+      },
+    );
+    try {
+      const startMs = Date.now() - HOUR_MS / 2;
+      const rule = { limit: 100, startMs, endMs: startMs + HOUR_MS, carryOver: 0 };
+      const quotas = Array.from({ length: 60 }, (_, i) => ({ scope: 'a x', key: `${i}`, lengthMs: HOUR_MS }));
+      const use = async (key: string, cost: number) => {
+        const [{ remaining }] = await state.charge(
+          [{ kind: 'quota', scope: 'a x', key, rule, cost }],
+          startMs,
+        );
+        return remaining;
+      };
+      for (const [i, { key }] of quotas.entries()) await use(key, i + 1);
+      const told = async () => {
+        const found = await shared.read(quotas);
+        return found === 'lost' ? found : found.map((usage) => usage?.used);
+      };
+      const used = quotas.map((_, i) => i + 1);
+      await eventually(async () => (await told()) !== 'lost');
+      assert.deepEqual(await told(), used);
+      for (const quota of quotas) assert.notEqual(await shared.change(quota, { kind: 'reset' }), 'lost');
+      assert.deepEqual(await told(), Array(60).fill(0));
+      for (const { key } of quotas) assert.equal(await use(key, 1), 99);
+      await fleet.nodes[1].kill();
+      assert.equal(await told(), 'lost');
+      const changes = await Promise.all(quotas.map((quota) => shared.change(quota, { kind: 'reset' })));
+      const lost = changes.filter((change) => change === 'lost').length;
+      assert.ok(lost > 0 && lost < quotas.length, `${lost}`);
+    } finally {
+      shared.close();
       await close();
       await fleet.stop();
     }
