@@ -99,6 +99,8 @@ export interface Policy {
   readonly vouchesFor?: readonly string[];
   /** Where it reads credentials, beside `Cookie`: what stands there is never recorded. Whoever provides an identity says. */
   readonly credentialFields?: CredentialFields;
+  /** Of one that is made of members: kinds of credentials that they take. Any other takes those of its own name. */
+  readonly proves?: readonly string[];
 }
 
 export type BodyNeed = 'none' | 'buffer' | 'stream';

@@ -158,7 +158,8 @@ export class Evaluation implements PolicyContext {
     this.#endings ??= this.#hasWaited ? new Endings() : undefined;
     // Nobody waits for it: what the request waited for already is no reason not to ask.
     if (this.#endings !== undefined) this.deps = patientFor(this.#asked);
-    return this.#endings?.end({ ...end, decisions: this.entries }, onDefect);
+    // Not copied: who replays a request is told of what is asked of its end.
+    return this.#endings?.end(Object.assign(end, { decisions: this.entries }), onDefect);
   }
 
   /** Phase 1: the head is known. Ends in a refusal where no route takes the request. */

@@ -38,6 +38,7 @@ export const allOf: PolicyDefinition<typeof allOfSchema> = {
       admitsStrangers: members.every(({ instance }) => instance.admitsStrangers === true),
       vouchesFor,
       credentialFields: credentialFieldsOf(members),
+      proves: members.flatMap(({ policy, instance }) => instance.proves ?? [policy]),
     };
   },
 };

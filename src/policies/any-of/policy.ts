@@ -31,6 +31,7 @@ export const anyOf: PolicyDefinition<typeof anyOfSchema> = {
       admitsStrangers: members.some(({ instance }) => instance.admitsStrangers === true),
       vouchesFor: ways.vouchesFor,
       credentialFields: credentialFieldsOf(members),
+      proves: members.flatMap(({ policy, instance }) => instance.proves ?? [policy]),
     };
   },
 };
