@@ -1,7 +1,12 @@
 /**
  * What workers keep of the requests they serve: written in pieces that are compressed and encrypted, and read again by
- * replay and explain. Nothing in it ever was plain text on a disk, and no credential is in it.
+ * replay and explain. Nothing of it ever is plain text on a disk, and no credential is in it.
  */
+export type { RecordingPlace } from './frame-file.ts';
+export { RECORDING_PURPOSE } from './keys.ts';
+export { openRecording } from './open-recording.ts';
+export { recordLine, type Unweighted } from './record-line.ts';
+export { Recorder, type RecorderBounds, type RecorderDeps, type Stream } from './recorder.ts';
 export type {
   Recording,
   RecordingFaults,
