@@ -1,4 +1,4 @@
-import type { PolicyContext, RequestView } from '../contract/index.ts';
+import type { PolicyContext, RequestView, Withheld } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
 import { compileExpression, type Declarations, ExpressionError } from '../lib/expression/index.ts';
 import { UndecidedError } from './undecided.ts';
@@ -34,7 +34,7 @@ class RequestVariables {
     const { withheld } = this.#request;
     const text = withheld === undefined ? this.#request.query : withheld.recordedQuery;
     const values = onlyValues(new URLSearchParams(text), asItIs);
-    if (withheld !== undefined) leaveOut(values, withheld.query);
+    if (withheld !== undefined) leaveOut(values, withheld.query, withheld);
     return values;
   }
   /** Headers by lower-case name. */
@@ -42,7 +42,7 @@ class RequestVariables {
     const { headers, withheld } = this.#request;
     if (withheld === undefined) return onlyValues(headers, inLowerCase);
     const values = onlyValues(withheld.recordedHeaders, inLowerCase);
-    leaveOut(values, withheld.headers);
+    leaveOut(values, withheld.headers, withheld);
     return values;
   }
 }
@@ -196,8 +196,30 @@ const REPEATED: unknown = Object.freeze(Object.create(null));
 /** In place of a value that a recording does not hold: as with those that repeat, to ask for it cannot be decided. */
 const LEFT_OUT: unknown = Object.freeze(Object.create(null));
 
-function leaveOut(values: Map<string, unknown>, names: ReadonlySet<string>): void {
-  for (const name of names) if (values.has(name)) values.set(name, LEFT_OUT);
+/** Whoever compares all of them, and not one by its name, looks at every value. */
+function leaveOut(
+  values: Map<string, unknown>,
+  names: ReadonlySet<string>,
+  { note }: Pick<Withheld, 'note'>,
+): void {
+  const left = new Set([...names].filter((name) => values.has(name)));
+  if (left.size === 0) return;
+  for (const name of left) values.set(name, LEFT_OUT);
+  const [all, has] = [values[Symbol.iterator].bind(values), values.has.bind(values)];
+  Object.defineProperties(values, {
+    [Symbol.iterator]: {
+      value: () => {
+        note();
+        return all();
+      },
+    },
+    has: {
+      value: (name: string) => {
+        if (left.has(name)) note();
+        return has(name);
+      },
+    },
+  });
 }
 
 /** A key that is not there is not there in the recording either. */

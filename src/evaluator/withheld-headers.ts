@@ -8,6 +8,7 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
   readonly #list: HeaderList;
   readonly #withheld: ReadonlySet<string>;
   readonly #onLook: () => void;
+  #flat: string[] | undefined = undefined;
 
   constructor(list: HeaderList, withheld: ReadonlySet<string>, onLook: () => void) {
     this.#list = list;
@@ -15,10 +16,10 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
     this.#onLook = onLook;
   }
 
-  /** Whoever takes them all may look at any. */
+  /** Names are at hand, and so are values that were kept. A copy: edits go another way. */
   get flat(): string[] {
-    this.#lookAtAll();
-    return this.#list.flat;
+    this.#flat ??= this.#watchedFlat();
+    return this.#flat;
   }
 
   get size(): number {
@@ -46,14 +47,17 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
   }
 
   append(name: string, value: string): void {
+    this.#flat = undefined;
     this.#list.append(name, value);
   }
 
   set(name: string, value: string): void {
+    this.#flat = undefined;
     this.#list.set(name, value);
   }
 
   delete(name: string): boolean {
+    this.#flat = undefined;
     return this.#list.delete(name);
   }
 
@@ -69,7 +73,17 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
     }
   }
 
-  #lookAtAll(): void {
-    for (const [name] of this.#list) if (this.#withheld.has(name.toLowerCase())) return this.#onLook();
+  #watchedFlat(): string[] {
+    const flat = [...this.#list.flat];
+    for (let i = 0; i < flat.length; i += 2) {
+      if (!this.#withheld.has(flat[i].toLowerCase())) continue;
+      const value = flat[i + 1];
+      const get = (): string => {
+        this.#onLook();
+        return value;
+      };
+      Object.defineProperty(flat, i + 1, { enumerable: true, configurable: true, get });
+    }
+    return flat;
   }
 }

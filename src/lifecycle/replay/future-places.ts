@@ -45,7 +45,8 @@ export class FuturePlaces {
     }
     const place = { fromMs, untilMs: fromMs + holder.durationMs };
     places.push(place);
-    const isUncertain = places.length + this.#uncertain(name, nowMs) > rule.limit;
+    const uncertain = this.#uncertain(name, nowMs);
+    const isUncertain = uncertain > 0 && places.length + uncertain > rule.limit;
     const slot = this.#slot(name, place, holder, nowMs);
     const held = Math.min(active + 1, rule.limit);
     return { outcome: { granted: true, slot, held }, waitedMs: fromMs - nowMs, isUncertain };
