@@ -11,15 +11,20 @@ import {
   locateIssues,
   PolicyCache,
   PolicyCatalog,
+  readersOf,
   secretsOf,
 } from '../config/index.ts';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { didYouMean } from '../lib/suggest.ts';
+import { type Finding, loadLint } from '../lifecycle/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { LiveState } from '../state/index.ts';
 import { loadOfflineLists } from './offline-lists.ts';
+import { countFindings, renderFindings, summaryOf } from './render-findings.ts';
 import { renderIssues } from './render-issues.ts';
+import { type CheckResult, resultsOf, sarifOf } from './sarif.ts';
 import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
-import { unaskedCertificates } from './unasked-certificates.ts';
+import { packageVersion } from './version.ts';
 
 export type OutputFormat = 'text' | 'json';
 
@@ -34,8 +39,8 @@ Exit codes:
 `;
 
 /** How results are printed. */
-export interface FormatOptions {
-  readonly format: OutputFormat;
+export interface FormatOptions<F = OutputFormat> {
+  readonly format: F;
   /** The same as `format: json`. */
   readonly json?: boolean;
 }
@@ -48,45 +53,126 @@ export const addFormatOptions = (command: Command): Command =>
     )
     .option('--json', 'the same as --format json');
 
-export const formatOf = ({ format, json }: FormatOptions): OutputFormat => (json === true ? 'json' : format);
+export const formatOf = <F>({ format, json }: FormatOptions<F>): F | 'json' =>
+  json === true ? 'json' : format;
+
+/** How a document is checked. */
+export interface CheckOptions extends FormatOptions<CheckFormat> {
+  /** Whether warnings fail as well. */
+  readonly strict?: boolean;
+  /** Ids of rules that are not asked. */
+  readonly ignore?: readonly string[];
+}
+
+export type CheckFormat = OutputFormat | 'sarif';
+
+const CHECK_HELP = `
+What is found, why it matters and what to do about it: docs/checks.md.
+
+Exit codes:
+  0  all is well, but for warnings and notes
+  1  the document has errors; with --strict also warnings
+  2  the command was used wrongly
+`;
 
 /** `sallyport check FILE`. */
 export function addCheckCommand(program: Command, terminal: Terminal = processTerminal()): void {
-  const command = program
+  program
     .command('check')
     .summary('check a document')
     .description(
-      'Checks a document (a file, or a folder of *.yaml and *.json) and tells every error at once.',
+      'Checks a document (a file, or a folder of *.yaml and *.json): tells every fault for which it would not be served, or, of one that would be, what is most probably not meant so.',
     )
-    .argument('<file>', 'document or folder');
-  addFormatOptions(command)
-    .addHelpText('after', EXIT_CODES_HELP)
-    .action(async (file: string, options: FormatOptions) => {
-      process.exitCode = await check(file, formatOf(options), terminal);
+    .argument('<file>', 'document or folder')
+    .addOption(
+      new Option('--format <format>', 'how results are printed')
+        .choices(['text', 'json', 'sarif'])
+        .default('text'),
+    )
+    .option('--json', 'the same as --format json')
+    .option('--strict', 'fail on warnings too')
+    .option('--ignore <RULE>', 'do not look for this; may be repeated', addWord)
+    .addHelpText('after', CHECK_HELP)
+    .action(async (file: string, options: CheckOptions, command: Command) => {
+      const unknown = await unknownRule(options.ignore ?? []);
+      if (unknown !== undefined) command.error(`error: ${unknown}`);
+      process.exitCode = await check(file, options, terminal, Date.now());
     });
 }
 
-/** Checks and prints; gives the exit code. */
-export async function check(file: string, format: OutputFormat, terminal: Terminal): Promise<number> {
+const addWord = (word: string, before: readonly string[] = []): readonly string[] => [...before, word];
+
+/** Why a rule that is to be ignored is none; a misspelt one would ignore nothing. */
+async function unknownRule(ignore: readonly string[]): Promise<string | undefined> {
+  if (ignore.length === 0) return undefined;
+  const ids = (await loadLint()).LINT_RULES.map(({ id }) => id);
+  const unknown = ignore.find((id) => !ids.includes(id));
+  if (unknown === undefined) return undefined;
+  return `no rule is named '${unknown}'\n(${didYouMean(unknown, ids) ?? `rules: ${ids.join(', ')}`})`;
+}
+
+/** Checks and prints; gives the exit code. What expires is judged at `nowMs`. */
+export async function check(
+  file: string,
+  options: CheckOptions,
+  terminal: Terminal,
+  nowMs: number,
+): Promise<number> {
+  const format = formatOf(options);
   const opened = await openDocument(file);
-  if ('issues' in opened) return printIssues(opened.issues, file, format, terminal);
-  const { snapshot, loaded, notes } = opened;
-  const { revision, listeners, attachments } = snapshot;
-  await snapshot.dispose();
-  if (format === 'json') {
-    terminal.out(`${JSON.stringify({ valid: true, revision, issues: [], notes })}\n`);
-    return EXIT.ok;
+  if ('issues' in opened) {
+    if (format !== 'sarif') return printIssues(opened.issues, file, format, terminal);
+    terminal.out(await sarifText(resultsOf(opened.issues), file));
+    return EXIT.failed;
   }
-  const routes = loaded.document.routes;
+  const findings = await findingsOf(opened, options.ignore ?? [], nowMs);
+  await opened.snapshot.dispose();
+  const counts = countFindings(findings);
+  const failed = counts.error > 0 || (options.strict === true && counts.warning > 0);
+  if (format === 'sarif') terminal.out(await sarifText(findings, file));
+  else if (format === 'json') {
+    const { revision } = opened.snapshot;
+    const { notes } = opened;
+    terminal.out(
+      `${JSON.stringify({ valid: true, passed: !failed, revision, issues: [], findings, notes })}\n`,
+    );
+  } else terminal.out(checkText(opened, file, findings, terminal));
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+async function findingsOf(
+  { snapshot, loaded, bundle, document }: OpenedDocument,
+  ignore: readonly string[],
+  nowMs: number,
+): Promise<readonly Finding[]> {
+  const { lint } = await loadLint();
+  const catalog = new PolicyCatalog(POLICIES);
+  if (!catalog.isDocument(document)) return [];
+  const { files } = readersOf(bundle);
+  return lint({ document, snapshot, catalog, files, nowMs }, { ignore, locate: loaded.locate });
+}
+
+async function sarifText(results: readonly CheckResult[], name: string): Promise<string> {
+  const { LINT_RULES, docsOf } = await loadLint();
+  const context = { rules: LINT_RULES, docsOf, version: packageVersion(), name, base: process.cwd() };
+  return `${JSON.stringify(sarifOf(results, context), null, 2)}\n`;
+}
+
+function checkText(
+  { snapshot, loaded, notes }: OpenedDocument,
+  file: string,
+  findings: readonly Finding[],
+  terminal: Terminal,
+): string {
+  const { revision, listeners, attachments } = snapshot;
+  const { routes } = loaded.document;
   const counts = [
     counted(listeners.length, 'listener'),
     counted(Array.isArray(routes) ? routes.length : 0, 'route'),
     counted(attachments.length, 'policy', 'policies'),
   ];
-  terminal.out(
-    `${paint(terminal, 'green', 'valid')} ${file}: ${counts.join(', ')}\nrevision ${revision}\n${noteLines(notes)}`,
-  );
-  return EXIT.ok;
+  const summary = findings.length === 0 ? '' : `${summaryOf(findings)}\n`;
+  return `${renderFindings(findings, file, sourceReader(), terminal)}${paint(terminal, 'green', 'valid')} ${printable(file)}: ${counts.join(', ')}\nrevision ${revision}\n${summary}${noteLines(notes)}`;
 }
 
 /** A document that was found sound. Dispose the snapshot after use. */
@@ -112,8 +198,7 @@ export async function openDocument(
     const notes = await readLists(checked, loaded, () =>
       loadOfflineLists(listsOf(checked.document, catalog, secrets).feeds, loaded.folder, live),
     );
-    const certificates = catalog.isDocument(checked.document) ? unaskedCertificates(checked.document) : [];
-    return { ...checked, loaded, notes: [...notes, ...certificates] };
+    return { ...checked, loaded, notes };
   } catch (error) {
     if (error instanceof ConfigError) return { issues: error.issues };
     throw error;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Command } from 'commander';
 import { documentWith, type Members } from '../../test/fixtures/config.ts';
-import { check } from './check.ts';
+import { Type } from '../lib/schema.ts';
+import { matches } from '../lib/schema-check.ts';
+import { addCheckCommand, type CheckFormat, type CheckOptions, check } from './check.ts';
 import type { Terminal } from './terminal.ts';
 import { test } from './test.ts';
 import { addVersionCommand, packageVersion } from './version.ts';
@@ -47,8 +49,8 @@ async function run(
   return { code, stdout: terminal.stdout, stderr: terminal.stderr, file };
 }
 
-const checked = (document: unknown, format: 'text' | 'json' = 'text') =>
-  run(document, (file, terminal) => check(file, format, terminal));
+const checked = (document: unknown, format: CheckFormat = 'text') =>
+  run(document, (file, terminal) => check(file, { format }, terminal, NOW_MS));
 const tested = (document: unknown, format: 'text' | 'json' = 'text') =>
   run(document, (file, terminal) => test(file, format, terminal, NOW_MS));
 
@@ -90,7 +92,7 @@ describe('sallyport check', () => {
 
   it('refuses a file that is not there', async () => {
     const terminal = new Captured();
-    assert.equal(await check(join(folder, 'none.yaml'), 'text', terminal), 1);
+    assert.equal(await check(join(folder, 'none.yaml'), { format: 'text' }, terminal, NOW_MS), 1);
     assert.match(terminal.stderr, /no such file/);
   });
 
@@ -112,6 +114,156 @@ describe('sallyport check', () => {
     assert.equal(json.code, 0);
     assert.equal(JSON.parse(json.stdout).valid, true);
     assert.ok(stdout.includes(JSON.parse(json.stdout).revision));
+  });
+});
+
+describe('sallyport check of what is sound and yet not meant', () => {
+  const SECRET = '2f9a8b7c6d5e4f3a';
+  const open = (...policies: Members[]) => documentWith({}, { policies });
+  const leaking = open({ 'api-key': {} }, { headers: { request: { set: { 'x-api-key': SECRET } } } });
+  const codeOf = async (document: unknown, options: Omit<CheckOptions, 'format'> = {}): Promise<number> =>
+    (await run(document, (file, t) => check(file, { format: 'text', ...options }, t, NOW_MS))).code;
+
+  it('fails for an error; for a warning only with --strict; for neither where it is ignored', async () => {
+    assert.equal(await codeOf(leaking), 1);
+    assert.equal(await codeOf(leaking, { ignore: ['inline-secret'] }), 0);
+    assert.equal(await codeOf(open()), 0);
+    assert.equal(await codeOf(open(), { strict: true }), 1);
+    assert.equal(await codeOf(open(), { strict: true, ignore: ['unauthenticated-route'] }), 0);
+  });
+
+  it('tells each with its place, rule, line, fix and page', async () => {
+    const { stdout, stderr, file } = await checked(open());
+    assert.equal(stderr, '');
+    assert.match(stdout, /^\S+:\d+:\d+\n {2}warning unauthenticated-route routes\[0\]: /);
+    assert.ok(stdout.startsWith(`${file}:`));
+    assert.match(stdout, /\n {4}\d+ \| .*\n +\^\n/);
+    assert.match(stdout, /\n {2}docs\/checks\.md#unauthenticated-route\n/);
+    assert.match(stdout, /\n1 warning\n$/);
+  });
+
+  it('shows no secret, whatever the format', async () => {
+    const written = JSON.stringify(leaking);
+    for (const format of ['text', 'json', 'sarif'] as const) {
+      const { stdout, stderr } = await checked(written, format);
+      assert.match(stdout, /inline-secret/);
+      assert.ok(!(stdout + stderr).includes(SECRET), format);
+    }
+  });
+
+  it('gives the findings as JSON', async () => {
+    const { valid, passed, findings } = JSON.parse((await checked(leaking, 'json')).stdout);
+    assert.deepEqual([valid, passed, findings.length], [true, false, 1]);
+    assert.equal(findings[0].path, 'routes[0].policies[1].headers.request.set.x-api-key');
+  });
+
+  it('refuses a rule that does not exist', async () => {
+    const terminal = new Captured();
+    const program = new Command()
+      .exitOverride()
+      .configureOutput({ writeErr: (text) => terminal.error(text) });
+    addCheckCommand(program, terminal);
+    const args = ['check', 'none.yaml', '--ignore', 'inline-secrets'];
+    await assert.rejects(program.parseAsync(args, { from: 'user' }));
+    assert.match(terminal.stderr, /did you mean "inline-secret"/);
+  });
+});
+
+/** The essentials of the SARIF 2.1.0 schema (OASIS), as far as code scanning reads them. */
+const Text = Type.Object({ text: Type.String({ minLength: 1 }) });
+const Level = Type.Union([Type.Literal('error'), Type.Literal('warning'), Type.Literal('note')]);
+const strict = { additionalProperties: false };
+const Sarif = Type.Object(
+  {
+    $schema: Type.Literal('https://json.schemastore.org/sarif-2.1.0.json'),
+    version: Type.Literal('2.1.0'),
+    runs: Type.Array(
+      Type.Object(
+        {
+          tool: Type.Object({
+            driver: Type.Object({
+              name: Type.Literal('sallyport'),
+              version: Type.String({ minLength: 1 }),
+              rules: Type.Array(
+                Type.Object({
+                  id: Type.String({ pattern: '^[a-z-]+$' }),
+                  shortDescription: Text,
+                  help: Text,
+                  defaultConfiguration: Type.Object({ level: Level }, strict),
+                }),
+              ),
+            }),
+          }),
+          columnKind: Type.Literal('utf16CodeUnits'),
+          results: Type.Array(
+            Type.Object(
+              {
+                ruleId: Type.String(),
+                ruleIndex: Type.Integer({ minimum: 0 }),
+                level: Level,
+                message: Text,
+                locations: Type.Array(
+                  Type.Object({
+                    physicalLocation: Type.Object({
+                      artifactLocation: Type.Object({ uri: Type.String({ pattern: '^[^ \\\\]+$' }) }, strict),
+                      region: Type.Object(
+                        {
+                          startLine: Type.Integer({ minimum: 1 }),
+                          startColumn: Type.Integer({ minimum: 1 }),
+                        },
+                        strict,
+                      ),
+                    }),
+                  }),
+                  { minItems: 1, maxItems: 1 },
+                ),
+              },
+              strict,
+            ),
+          ),
+        },
+        strict,
+      ),
+      { minItems: 1, maxItems: 1 },
+    ),
+  },
+  strict,
+);
+
+describe('SARIF', () => {
+  const logOf = async (document: unknown) => {
+    const log: unknown = JSON.parse((await checked(document, 'sarif')).stdout);
+    assert.ok(matches(Sarif, log), JSON.stringify(log));
+    const [run] = log.runs;
+    for (const { ruleId, ruleIndex } of run.results) {
+      assert.equal(run.tool.driver.rules[ruleIndex]?.id, ruleId);
+    }
+    return run;
+  };
+
+  it('holds the faults of a document that is not valid', async () => {
+    const { results } = await logOf(documentWith({ rout: [] }, { upstream: 'orgin' }));
+    assert.deepEqual(
+      results.map(({ ruleId, level }) => [ruleId, level]),
+      [
+        ['invalid-document', 'error'],
+        ['invalid-document', 'error'],
+      ],
+    );
+  });
+
+  it('holds what the lint finds', async () => {
+    const { results } = await logOf(documentWith());
+    assert.deepEqual(
+      results.map(({ ruleId, level }) => [ruleId, level]),
+      [['unauthenticated-route', 'warning']],
+    );
+    const { region } = results[0].locations[0].physicalLocation;
+    assert.ok(region.startLine > 1 && region.startColumn > 1);
+  });
+
+  it('holds nothing of a document that is clean', async () => {
+    assert.deepEqual((await logOf(sound())).results, []);
   });
 });
 

@@ -20,21 +20,26 @@ export function renderIssues(
 }
 
 function renderIssue(issue: ConfigIssue, name: string, readSource: SourceReader, terminal: Terminal): string {
-  const file = issue.file ?? name;
-  const place = issue.line === undefined ? file : `${file}:${issue.line}:${issue.column ?? 1}`;
+  const place = placeText(issue, name);
   const path = issue.path === '' ? 'document' : issue.path;
   const message = `${paint(terminal, 'bold', printable(path))}: ${printable(issue.message)}`;
   const lines = [`${paint(terminal, 'cyan', printable(place))}`, `  ${message}`];
-  lines.push(...excerpt(issue, readSource(file), terminal));
+  lines.push(...excerpt(issue, readSource(issue.file ?? name), terminal));
   if (issue.suggestion !== undefined) {
     lines.push(`  ${paint(terminal, 'green', printable(issue.suggestion))}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
+/** `gateway.yaml:12:5`, or what of it is known. */
+export function placeText({ file, line, column }: ConfigIssue, name: string): string {
+  return line === undefined ? (file ?? name) : `${file ?? name}:${line}:${column ?? 1}`;
+}
+
 const MAX_WIDTH = 100;
 
-function excerpt(issue: ConfigIssue, source: string | undefined, terminal: Terminal): string[] {
+/** The line of an issue with a caret below it, and secrets in it hidden; empty where it cannot be shown. */
+export function excerpt(issue: ConfigIssue, source: string | undefined, terminal: Terminal): string[] {
   const { line, column } = issue;
   if (source === undefined || line === undefined || column === undefined) return [];
   const text = source.split('\n')[line - 1];

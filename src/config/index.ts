@@ -11,10 +11,18 @@ export { Capture, type Captured, readersOf } from './captured.ts';
 export { PolicyCatalog } from './catalog.ts';
 export { compile, type SnapshotDeps } from './compile/compile.ts';
 export { type FeedPlan, listsOf } from './compile/lists.ts';
+export { pemBlocks } from './compile/pem.ts';
 export { thumbprintOf } from './credentials/mtls.ts';
 export { type DeclaredConsumer, type DeclaredCredential, declaredConsumers } from './declared-consumers.ts';
 export { filesOnDisk, secretsOf } from './document-files.ts';
 export { type DocumentPath, formatPath, parsePath } from './document-path.ts';
+export {
+  type DocumentAttachment,
+  type DocumentPlace,
+  type DocumentPlaces,
+  placesOf,
+} from './document-places.ts';
+export { isObject, listOf, memberOf, textOf } from './json-shape.ts';
 export { type LoadedDocument, loadDocument } from './load.ts';
 export { Pacer } from './pacer.ts';
 export {
@@ -27,4 +35,11 @@ export {
 export { PolicyCache } from './policy-cache.ts';
 export { publishedSchema } from './published-schema.ts';
 export { revisionOf } from './revision.ts';
-export { type DocumentTest, type GatewayDocument, StructureSchema } from './schema/document.ts';
+export {
+  type DocumentTest,
+  type GatewayDocument,
+  type ListenerConfig,
+  type RouteConfig,
+  StructureSchema,
+} from './schema/document.ts';
+export { DEFAULT_LIMITS } from './schema/listener.ts';

@@ -6,6 +6,7 @@ export { faultInPartialHead, findHeadEnd, type SyntaxFault } from './fields.ts';
 export {
   HEAD_TOO_LARGE,
   type HeadLimits,
+  METHODS,
   parseRequestHead,
   RequestHead,
   refusal,

@@ -10,7 +10,7 @@ import { FieldKind, fieldKind } from './field-kinds.ts';
 import { parseFields, type SyntaxFault } from './fields.ts';
 
 /** Methods of the IANA registry that a gateway can carry. Others are answered 501, never guessed at. */
-const METHODS: ReadonlySet<string> = new Set(
+export const METHODS: ReadonlySet<string> = new Set(
   (
     'GET POST PUT PATCH DELETE HEAD OPTIONS TRACE CONNECT COPY LOCK UNLOCK MOVE MKCOL PROPFIND PROPPATCH SEARCH ' +
     'REPORT MKCALENDAR ACL BIND REBIND UNBIND LINK UNLINK MERGE CHECKOUT MKACTIVITY QUERY'
