@@ -1,12 +1,12 @@
 /**
  * `node bench/run.ts NAME [--json] [--rounds N] [--seconds S]`: measures one scenario of `bench/scenarios/`, or `all`
- * of them one after the other; prints each table and then one line `PASS|MISS bar value limit` per bar. Exits 1 on a
+ * of them one after the other; prints each table and then one line `PASS|MISS bar value limit` per bar, and its interval where there is one. Exits 1 on a
  * miss, 2 for usage.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isMet, tables } from './lib/report.ts';
+import { barLine, isMet, tables } from './lib/report.ts';
 import type { Bar, Outcome, Scenario } from './lib/scenario.ts';
 
 const FOLDER = join(import.meta.dirname, 'scenarios');
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     bars.push(...outcome.bars);
   }
   for (const bar of bars) {
-    console.log(`${isMet(bar) ? 'PASS' : 'MISS'} ${bar.name} ${Number(bar.value.toFixed(3))} ${bar.limit}`);
+    console.log(barLine(bar));
   }
   return bars.every(isMet) ? 0 : 1;
 }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import {
   createBundle,
   PolicyCache,
@@ -15,34 +17,61 @@ import { POLICIES } from '../../src/policies/index.ts';
 import { attachSharedCounters, createSharedCounters } from '../../src/state/index.ts';
 import { filesFrom } from '../../test/fixtures/config.ts';
 import { NOBODY_THERE } from '../../test/fixtures/nobody-there.ts';
+import { pinned } from '../peers/peer.ts';
+import { MEASURED_CORE } from './lanes.ts';
 import { LIMITED, limitedDocument } from './limited-routes.ts';
 import type { Row, RunOptions } from './scenario.ts';
-import { median } from './statistics.ts';
+import { median, type Spread, spreadOf } from './statistics.ts';
 
-const CALLS = 20_000;
-/** Rounds that are not counted: the code is compiled in them. */
-const WARM_ROUNDS = 8;
+/** Requests of one turn: some milliseconds, so that a slow spell meets a route and the bare one beside it alike. */
+const CALLS = 4_000;
+/** Turns that are not counted: the code is compiled in them. */
+const WARM_TURNS = 40;
+/** Turns of each route for each of the rounds that were asked for. */
+const TURNS_PER_ROUND = 40;
+const BARE = 'unlimited';
 /** Callers that take turns, so that no counter is always the last one used. */
 const CALLERS = 256;
 
-/** What judging costs on each route of `LIMITED`, in nanoseconds of CPU time in this process: one row each. */
-export async function judgeLimits(options: RunOptions): Promise<readonly Row[]> {
-  const judge = await Judge.create();
-  const names = Object.keys(LIMITED);
-  const figures = new Map(names.map((name): [string, number[]] => [name, []]));
-  for (let round = 0; round < WARM_ROUNDS; round++) for (const name of names) judge.run(name);
-  for (let round = 0; round < options.rounds * 4; round++)
-    for (const name of names) figures.get(name)?.push(judge.run(name));
-  const bare = figures.get('unlimited') ?? [];
-  return names.map((name) => {
-    const values = figures.get(name) ?? [];
-    return {
-      judged: name,
-      ns: Math.round(median(values)),
-      'over unlimited, ns': Math.round(median(values.map((ns, i) => ns - bare[i]))),
-    };
-  });
+/**
+ * What judging costs on each route of `LIMITED`, in nanoseconds of CPU time: one row each. In a process of its own, since
+ * what other scenarios have run would change how this code is compiled.
+ */
+export async function judgeLimitsApart({ rounds }: RunOptions): Promise<readonly Row[]> {
+  const [program, ...args] = pinned(MEASURED_CORE, [process.execPath, import.meta.filename, String(rounds)]);
+  const { stdout } = await promisify(execFile)(program, args);
+  return JSON.parse(stdout);
 }
+
+/** The same in this process. */
+export async function judgeLimits(rounds: number): Promise<readonly Row[]> {
+  const judge = await Judge.create();
+  const names = Object.keys(LIMITED).filter((name) => name !== BARE);
+  for (let turn = 0; turn < WARM_TURNS; turn++) for (const name of [BARE, ...names]) judge.run(name);
+  const bare = [judge.run(BARE)];
+  const rows = names.map((name) => ({ name, totals: [] as number[], differences: [] as number[] }));
+  for (let turn = 0; turn < rounds * TURNS_PER_ROUND; turn++) {
+    for (const { name, totals, differences } of rows) {
+      const total = judge.run(name);
+      const before = bare[bare.length - 1];
+      const after = judge.run(BARE);
+      totals.push(total);
+      differences.push(total - (before + after) / 2);
+      bare.push(after);
+    }
+  }
+  return [
+    { judged: BARE, ns: Math.round(median(bare)), 'over unlimited, ns': 0 },
+    ...rows.map(({ name, totals, differences }) => rowOf(name, median(totals), spreadOf(differences))),
+  ];
+}
+
+const rowOf = (name: string, ns: number, over: Spread): Row => ({
+  judged: name,
+  ns: Math.round(ns),
+  'over unlimited, ns': Math.round(over.value),
+  'of 95 in 100': `${Math.round(over.from)} to ${Math.round(over.to)}`,
+});
 
 class Judge {
   readonly #listener: ListenerPlan;
@@ -91,3 +120,5 @@ class Judge {
     if (verdict instanceof Promise || verdict.kind !== 'forward') throw new Error(`${target}: not let on`);
   }
 }
+
+if (import.meta.main) console.log(JSON.stringify(await judgeLimits(Number(process.argv[2]))));

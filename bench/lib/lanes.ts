@@ -7,7 +7,8 @@ export const MEASURED_CORE = 0;
 export const LOAD_CORE = 1;
 
 const WARM_UP_SECONDS = 2;
-const CONNECTIONS = 64;
+/** Connections that a load keeps open. */
+export const CONNECTIONS = 64;
 
 /** A peer under one kind of load. Two lanes may share a peer. */
 export interface Lane {

@@ -5,6 +5,13 @@ export function isMet(bar: Bar): boolean {
   return bar.value <= bar.limit;
 }
 
+/** `PASS|MISS bar value limit`, and between what the true value lies where that is known. */
+export function barLine(bar: Bar): string {
+  const { name, value, limit, spread } = bar;
+  const between = spread === undefined ? '' : ` (${spread.from.toFixed(2)} to ${spread.to.toFixed(2)})`;
+  return `${isMet(bar) ? 'PASS' : 'MISS'} ${name} ${Number(value.toFixed(3))} ${limit}${between}`;
+}
+
 /** Rows as a Markdown table. */
 export function table(rows: readonly Row[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];

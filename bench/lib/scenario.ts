@@ -13,6 +13,8 @@ export interface Bar {
   readonly value: number;
   /** The bar is met when `value <= limit`. */
   readonly limit: number;
+  /** Between these the true value lies in 95 of 100 measurements, where that is known. */
+  readonly spread?: { readonly from: number; readonly to: number };
 }
 
 export type Row = Readonly<Record<string, string | number>>;

@@ -10,6 +10,8 @@ export interface Load {
   readonly headers?: readonly string[];
   /** A wrk script (Lua) for anything but a plain GET. */
   readonly script?: string;
+  /** What the script is told. */
+  readonly arguments?: readonly string[];
   readonly connections: number;
   readonly seconds: number;
   readonly core: number;
@@ -21,6 +23,8 @@ export interface LoadResult {
   /** Milliseconds at the median and the 99th percentile. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** All that wrk and its script said. */
+  readonly output: string;
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
@@ -36,6 +40,7 @@ export async function runWrk(port: number, load: Load): Promise<LoadResult> {
   for (const header of load.headers ?? []) command.push('-H', header);
   if (load.script !== undefined) command.push('-s', load.script);
   const [program, ...args] = pinned(load.core, [...command, `http://127.0.0.1:${port}${load.path}`]);
+  if (load.arguments !== undefined) args.push('--', ...load.arguments);
   const { stdout } = await execute(program, args);
   const totals = /(\d+) requests in ([\d.]+)(s|m)/.exec(stdout);
   if (totals === null) throw new Error(`wrk said nothing of requests:\n${stdout}`);
@@ -48,5 +53,6 @@ export async function runWrk(port: number, load: Load): Promise<LoadResult> {
     seconds,
     p50Ms: milliseconds(stdout, '50'),
     p99Ms: milliseconds(stdout, '99'),
+    output: stdout,
   };
 }
