@@ -1,24 +1,10 @@
+import { SECRET_NAME, SECRET_SHAPES } from '../lib/secret-shapes.ts';
+
 /** What stands in place of a secret. */
 export const REDACTED = '[redacted]';
 
-const SECRET_NAME = /authorization|cookie|token|secret|passw|key|credential|private|signature|session/i;
-
 /** Field names that match {@link SECRET_NAME} and yet are needed to read a log; their values are checked by shape. */
 const PUBLIC_NAMES: ReadonlySet<string> = new Set(['keyId', 'credentialId', 'tokenPath', 'keyPath']);
-
-/**
- * Secrets by their shape. Each pattern has a fixed start and one repeated class, so that none of them
- * backtracks over a long text.
- */
-const SECRET_SHAPES: readonly RegExp[] = [
-  /\b(?:bearer|basic) +[\w.~+/=-]{16,}/gi,
-  /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)*/g,
-  /\b(?:sk|pk|rk|sp[kps]|ghp|gho|ghs|glpat|xox[abprs])[-_][\w-]{12,}/g,
-  /\bAKIA[0-9A-Z]{16}\b/g,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g,
-  /(?<=:\/\/)[^\s/@:]*:[^\s/@]*(?=@)/g,
-  /(?<=[?&;](?:(?:access|refresh|id|logout)_token|id_token_hint|client_(?:secret|assertion)|code_verifier|api_?key|auth|code|key|password|secret|sig|signature|token)=)[^&;\s"']+/gi,
-];
 
 const MAX_TEXT = 4096;
 const MAX_DEPTH = 6;

@@ -15,3 +15,5 @@ export type {
   RecordingRange,
   RecordingSummary,
 } from './recording.ts';
+export { type BodyForm, bodyHoldsSecret } from './redaction/body-secrets.ts';
+export { Redaction, type Unredacted } from './redaction/redaction.ts';

@@ -273,7 +273,7 @@ describe('a recorder', () => {
   it('lets refused requests push out none that passed, nor the other way', () =>
     withStage(
       async (stage) => {
-        for (let i = 0; i < 10; i++)
+        for (let i = 0; i < 5; i++)
           stage.record({ requestId: 'quiet' }, { stream: 'refused', group: 'acl', caller: 'a' });
         for (let i = 0; i < 5000; i++)
           stage.record({ requestId: 'flood' }, { stream: 'refused', group: 'rate-limit', caller: 'b' });

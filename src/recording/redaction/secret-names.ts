@@ -1,0 +1,42 @@
+import { SECRET_NAME } from '../../lib/secret-shapes.ts';
+
+/** Header fields that match and are none: their values are looked at as any other's. */
+const PUBLIC_FIELDS: ReadonlySet<string> = new Set([
+  'idempotency-key',
+  'sec-websocket-key',
+  'surrogate-key',
+  'access-control-request-private-network',
+]);
+
+const MORE_FIELDS = /(?:^|[-_])(?:auth|jwt|otp|pin|dpop|assertion)(?:$|[-_])/;
+
+/** Whether a header field is for secrets, by its name in lower case. */
+export const isSecretField = (name: string): boolean =>
+  (SECRET_NAME.test(name) && !PUBLIC_FIELDS.has(name)) || MORE_FIELDS.test(name);
+
+/**
+ * Names in bodies and queries. Narrower than those of header fields: `key`, `code` and `state` stand for much else in a
+ * body.
+ */
+const SECRET_MEMBER =
+  /passw|passphrase|passcode|secret|token|credential|authori[sz]ation|cookie|signature|assertion|csrf|xsrf|(?:private|api|access|auth|client|encryption|master|shared|signing|subscription|function)s?[-_.]?key|session[-_.]?(?:id|key)?$|(?:^|[-_.])(?:pwd|pass|jwt|otp|totp|mfa|pin|cvv|cvc|ssn)(?:$|[-_.])|sessid|card[-_.]?num/i;
+
+const SECRET_PARAMETER =
+  /^(?:key|code|state|nonce|sig|hmac|auth|sid|ticket|ott|pw|samlresponse|samlrequest)$/i;
+
+/** Of a member of JSON or a claim. */
+export const isSecretMember = (name: string): boolean => SECRET_MEMBER.test(name);
+
+/** Of a query, or of a form. */
+export const isSecretParameter = (name: string): boolean =>
+  SECRET_MEMBER.test(name) || SECRET_PARAMETER.test(name);
+
+/** `max_tokens` and its like hold numbers, and so does the type of a token a word that everybody knows. */
+const COUNTS_TOKENS = /tokens?$|tokens?[-_.]?(?:count|usage|limit|type|use|budget)/i;
+const NAMES_TOKEN_KIND = /token[-_.]?(?:type|use|endpoint_auth_method)$/i;
+
+/** Whether a number under a secret name is one. */
+export const isSecretNumber = (name: string): boolean => !COUNTS_TOKENS.test(name);
+
+/** Whether a text under a secret name is one. */
+export const isSecretText = (name: string): boolean => !NAMES_TOKEN_KIND.test(name);
