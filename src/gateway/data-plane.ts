@@ -24,7 +24,8 @@ import type { NodeCounts } from './connection-places.ts';
 import { CredentialUses } from './credential-uses.ts';
 import { HttpDate } from './http-date.ts';
 import { LimitNotices } from './limit-notices.ts';
-import { Listener, listenerKey } from './listener.ts';
+import { Listener } from './listener.ts';
+import { listenerKey } from './listener-key.ts';
 import { Shedder } from './overload/shedder.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
@@ -93,7 +94,7 @@ export class DataPlane {
       shedder: new Shedder(load, meter, log, now),
       uses: new CredentialUses(),
       witnesses: new Witnesses(),
-      trials: new Trials(),
+      trials: new Trials(meter),
       deadlines,
       date: new HttpDate(clock),
       io,
@@ -158,7 +159,7 @@ export class DataPlane {
       throw new InternalError(`revision ${trials.current.trial.revision} is tried already`);
     }
     for (const listener of prepared.opened) listener.turnAway();
-    trials.set(trial, prepared.serving);
+    trials.set(trial, this.#serving, prepared.serving);
   }
 
   /** From this moment on the active revision judges all new requests, and the candidate goes with its last one. */

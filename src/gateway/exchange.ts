@@ -15,6 +15,7 @@ import { type EndedExchange, finishRecord } from './recorder.ts';
 import { type BodySink, RequestBody } from './request-body.ts';
 import { problemAnswer } from './respond.ts';
 import type { Serving } from './serving.ts';
+import type { TrialPart } from './trial/index.ts';
 
 /** Trailer fields a request may have. */
 const MAX_TRAILERS = 32;
@@ -46,9 +47,10 @@ type BodyUse = 'later' | 'buffer' | 'forward' | 'discard';
 export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   readonly host: ExchangeHost;
   readonly head: RequestHead;
-  readonly serving: Serving;
-  /** The listener in that snapshot: a reload meanwhile changes nothing for this request. */
-  readonly plan: ListenerPlan;
+  /** Once it is judged it stays what it is: a reload meanwhile changes nothing for this request, nor does a trial. */
+  serving: Serving;
+  /** The listener in that snapshot. */
+  plan: ListenerPlan;
   readonly startedAtMs: number;
   readonly requestId: string;
   readonly traceparent: string;
@@ -62,6 +64,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   /** Why the gateway answered by itself or cut the answer. */
   error: PolicyRejection | RequestError | UpstreamError | undefined = undefined;
   status = 0;
+  #trialPart: TrialPart | undefined = undefined;
   #forwarding: Forwarding | undefined = undefined;
   /** Of a body that is not buffered, where somebody will look at it. */
   #kept: KeptBody | undefined = undefined;
@@ -127,6 +130,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     const unasked = refusalUnasked(head, view, services.evaluation);
     if (unasked !== undefined) return this.#refuseUnasked(unasked, view);
     const evaluation = new Evaluation(plan, view, services.evaluation);
+    if (services.trials.current !== undefined && this.#isTried(evaluation)) return this.start();
     this.judged = evaluation;
     const { match } = evaluation;
     // What no route takes is nobody's loss.
@@ -140,6 +144,22 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
       this.body = new RequestBody(head, maxBodyBytes, MAX_TRAILERS);
     this.#asked();
     this.#settle('request', evaluation.runRequest());
+  }
+
+  /** Asks once whether the candidate judges it. Then it is as if it had come while that was active. */
+  #isTried(evaluation: Evaluation): boolean {
+    if (this.#trialPart !== undefined) return false;
+    const { home } = this.host;
+    const { current } = home.services.trials;
+    this.#trialPart = current?.partOf(evaluation);
+    const plan = this.#trialPart?.candidatePlan;
+    if (current === undefined || plan === undefined) return false;
+    current.candidate.hold();
+    this.serving.release();
+    this.serving = current.candidate;
+    this.plan = home.seenBy(plan);
+    if (this.head.hasBody) this.body = new RequestBody(this.head, plan.limits.bodyBytes, MAX_TRAILERS);
+    return true;
   }
 
   /** Refused before anything was done for it. A proxy's connection is never left alone: it carries others too. */
@@ -445,11 +465,16 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     try {
       this.#tellPolicies();
       finishRecord(this);
+      if (this.#trialPart !== undefined) this.#endTrial(this.#trialPart);
       if (witnesses.count > 0) witnesses.ended(this, (cause) => this.defect(cause));
     } finally {
       this.buffered = undefined;
       this.serving.release();
     }
+  }
+
+  #endTrial(part: TrialPart): void {
+    part.ended(this, this.host.home.services.now() - this.startedAtMs);
   }
 
   /** Nobody waits for what policies do then. */

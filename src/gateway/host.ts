@@ -12,6 +12,8 @@ export interface ConnectionHome {
   readonly serving: Serving;
   /** This listener in it. */
   readonly plan: ListenerPlan;
+  /** A plan as this connection is judged by it: whom it may trust is not the plan's alone to say. */
+  seenBy(plan: ListenerPlan): ListenerPlan;
   /** No new requests are wanted: connections are leaving. */
   readonly draining: boolean;
   readonly services: DataPlaneServices;

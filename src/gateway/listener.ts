@@ -8,6 +8,7 @@ import { type Certificates, clientRules } from './certificates.ts';
 import { ClientConnection, type ConnectedClient, type ConnectionOwner } from './client-connection.ts';
 import { type ConnectionPlace, ConnectionPlaces } from './connection-places.ts';
 import { type Carrier, Handshakes } from './handshakes.ts';
+import { listenerKey } from './listener-key.ts';
 import { ProxyHeaders, type ReadHeader } from './proxy-headers.ts';
 import { type ConnectionRefusal, Refusals } from './refusals.ts';
 import { createSecureServer, type SecureServerOwner, shownCertificate } from './secure-server.ts';
@@ -17,15 +18,6 @@ import { UnnamedHome } from './unnamed-home.ts';
 
 /** Pending connections the kernel keeps for us. */
 const BACKLOG = 4096;
-
-/**
- * What makes a listening socket: two plans with the same key share one across revisions, whatever their certificates.
- * Where connections begin otherwise, or clients are to prove what they were not asked for, none is taken over.
- */
-export function listenerKey({ tls, host, port, proxyProtocol }: ListenerPlan): string {
-  const start = tls === undefined ? 'tcp' : `tls ${tls.clients?.mode ?? 'none'}`;
-  return `${proxyProtocol ? 'proxy ' : ''}${start} ${host} ${port}`;
-}
 
 /** An accepted socket that is read into `inlet`, or where there is none, by its events. */
 interface Reader {
@@ -93,6 +85,11 @@ export class Listener implements ConnectionOwner, SecureServerOwner {
 
   get plan(): ListenerPlan {
     return this.#plan;
+  }
+
+  /** It knows whose its connections are. */
+  seenBy(plan: ListenerPlan): ListenerPlan {
+    return plan;
   }
 
   get certificates(): Certificates | undefined {

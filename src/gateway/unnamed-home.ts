@@ -11,8 +11,8 @@ const trustsNobody = (): boolean => false;
  */
 export class UnnamedHome implements ConnectionOwner {
   readonly #home: ConnectionOwner;
-  #trusting: ListenerPlan | undefined = undefined;
-  #plan: ListenerPlan | undefined = undefined;
+  /** By the plans they were made of: of the active revision, and of one that is tried. */
+  readonly #plans = new WeakMap<ListenerPlan, ListenerPlan>();
 
   constructor(home: ConnectionOwner) {
     this.#home = home;
@@ -22,14 +22,17 @@ export class UnnamedHome implements ConnectionOwner {
     return this.#home.serving;
   }
 
-  /** Of each revision one, made once. */
   get plan(): ListenerPlan {
-    const { plan } = this.#home;
-    if (this.#plan === undefined || plan !== this.#trusting) {
-      this.#trusting = plan;
-      this.#plan = Object.freeze({ ...plan, trusts: trustsNobody });
-    }
-    return this.#plan;
+    return this.seenBy(this.#home.plan);
+  }
+
+  /** Of each plan one, made once. */
+  seenBy(plan: ListenerPlan): ListenerPlan {
+    const known = this.#plans.get(plan);
+    if (known !== undefined) return known;
+    const made = Object.freeze({ ...plan, trusts: trustsNobody });
+    this.#plans.set(plan, made);
+    return made;
   }
 
   get draining(): boolean {

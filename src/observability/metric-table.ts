@@ -98,6 +98,11 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'Requests refused since there were too many, by the priority of their route.',
     ['listener', 'priority'],
   ),
+  counter(
+    'sallyport_trial_requests_total',
+    'Requests that tell a candidate and the active revision apart, by which of them judged.',
+    ['arm'],
+  ),
   gauge('sallyport_connections', 'Open client connections.', ['listener']),
   counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
   counter('sallyport_records_written_total', 'Access records written.'),

@@ -1,4 +1,5 @@
 export type { CounterMemory } from './counters/counter-memory.ts';
+export { KeyHash } from './counters/key-hash.ts';
 export { createLocalCounters } from './counters/local-counters.ts';
 export { noteQuotas, type QuotaNote, QuotaNotes } from './counters/quota-notes.ts';
 export { type QuotaRelief, relieve } from './counters/quota-relief.ts';

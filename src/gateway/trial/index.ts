@@ -1,2 +1,2 @@
-export { CurrentTrial } from './current-trial.ts';
+export type { TrialPart } from './part.ts';
 export { Trials } from './trials.ts';

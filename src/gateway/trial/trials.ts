@@ -1,13 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Trial, TrialReport } from '../../contract/index.ts';
+import type { Meter, Trial, TrialReport } from '../../contract/index.ts';
 import type { Serving } from '../serving.ts';
-import { CurrentTrial } from './current-trial.ts';
+import { type ArmCounters, CurrentTrial } from './current-trial.ts';
 
 /** The trial of one worker. */
 export class Trials {
   /** Asked for every request, so that without a trial that is all it costs. */
   current: CurrentTrial | undefined = undefined;
+  readonly #counters: ArmCounters;
   #last: CurrentTrial | undefined = undefined;
+
+  constructor(meter: Meter) {
+    const counterOf = (arm: string) => meter.counter('sallyport_trial_requests_total', { arm });
+    this.#counters = { baseline: counterOf('baseline'), canary: counterOf('canary') };
+  }
 
   /** What the trial has shown so far, or the one that ended last. */
   get report(): TrialReport | undefined {
@@ -15,10 +21,12 @@ export class Trials {
   }
 
   /** Figures start anew with every other trial. */
-  set(trial: Trial, candidate: Serving): void {
+  set(trial: Trial, active: Serving, candidate: Serving): void {
     const { current } = this;
     if (current?.candidate === candidate && isDeepStrictEqual(current.trial, trial)) return;
-    this.current = new CurrentTrial(trial, candidate);
+    const isSameRollout = current?.candidate === candidate && current.trial.rollout === trial.rollout;
+    const known = isSameRollout ? current.callers : undefined;
+    this.current = new CurrentTrial(trial, active, candidate, this.#counters, known);
     this.#last = this.current;
   }
 
