@@ -30,6 +30,8 @@ export type Notice =
   | 'key-undecided'
   /** The cost of a request could not be told: the most it may cost was taken. */
   | 'cost-undecided'
+  /** How much a request matters could not be told: the route's priority was taken. */
+  | 'priority-undecided'
   /** The shared store did not answer, and the attachment's `onStateLoss` said what to do. */
   | 'state-lost'
   /** A limit that moves by itself became tighter, or wider again. */

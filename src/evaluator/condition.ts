@@ -149,13 +149,24 @@ export function compileTextExpression(source: string): (c: PolicyContext) => str
 }
 
 /** Whether an expression that compiles asks for nothing of the request, and so gives the same for each. */
-export function isConstantExpression(source: string): boolean {
+export const isConstantExpression = (source: string): boolean => constantOf(source) !== undefined;
+
+/**
+ * What such an expression gives for every request; its value is undefined where it fails for every one. Undefined for an
+ * expression that asks for something of the request.
+ */
+export function constantOf(source: string): { readonly value: unknown } | undefined {
+  let run: (variables: object) => unknown;
   try {
-    compileExpression(source, { variables: {} });
-    return true;
+    run = compileExpression(source, { variables: {} });
   } catch (error) {
-    if (error instanceof ExpressionError) return false;
+    if (error instanceof ExpressionError) return undefined;
     throw error;
+  }
+  try {
+    return { value: run({}) };
+  } catch {
+    return { value: undefined };
   }
 }
 

@@ -5,6 +5,7 @@ export {
   compileCondition,
   compileTextExpression,
   compileWholeExpression,
+  constantOf,
   isConstantExpression,
 } from './condition.ts';
 export { endOf, evaluate, type Judgement, judge, type WholeRequest } from './evaluate.ts';

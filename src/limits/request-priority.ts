@@ -1,6 +1,6 @@
-import { type PolicyContext, PRIORITIES, type Priority } from '../contract/index.ts';
+import { type CompileDeps, type PolicyContext, PRIORITIES, type Priority } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
-import { compileTextExpression } from '../evaluator/index.ts';
+import { compileTextExpression, constantOf } from '../evaluator/index.ts';
 import { Type } from '../lib/schema.ts';
 import { didYouMean } from '../lib/suggest.ts';
 import { expressionAt } from './expression-at.ts';
@@ -18,34 +18,50 @@ export const prioritySchema = (description: string) =>
 export type RequestPriority = (c: PolicyContext) => Priority;
 
 /**
- * One of the priorities, or a CEL expression that gives one. Left out, undecidable or another text: the route's. `path`
- * is where it stands in the config. Throws ConfigError for an expression that is wrong.
+ * One of the priorities, or a CEL expression that gives one. Left out: the route's; so is one that is undecidable or
+ * another text, which is counted as `priority-undecided`. `path` is where it stands in the config. Throws ConfigError for
+ * an expression that is wrong, or is the same for every request and no priority.
  */
-export function requestPriority(option: string | undefined, path = 'priority'): RequestPriority {
+export function requestPriority(
+  option: string | undefined,
+  { attachment }: Pick<CompileDeps, 'attachment'>,
+  path = 'priority',
+): RequestPriority {
   if (option === undefined) return routePriority;
   if (isPriority(option)) return () => option;
   const run = expressionAt(path, () => compiled(option));
   return (c) => {
     const text = textOf(run, c);
-    return isPriority(text) ? text : c.route.priority;
+    if (isPriority(text)) return text;
+    c.deps.notices.count(attachment, 'priority-undecided');
+    return c.route.priority;
   };
 }
 
-/** A single word was hardly meant as an expression. */
 function compiled(option: string): (c: PolicyContext) => string {
+  const run = compiledText(option);
+  const constant = constantOf(option);
+  if (constant === undefined || isPriority(constant.value)) return run;
+  throw ConfigError.at('', 'is no priority, whatever is asked for', wordFor(constant.value));
+}
+
+/** A single word was hardly meant as an expression. */
+function compiledText(option: string): (c: PolicyContext) => string {
   try {
     return compileTextExpression(option);
   } catch (error) {
     if (!(error instanceof ConfigError && /^[A-Za-z]+$/.test(option))) throw error;
-    const suggestion =
-      didYouMean(option, PRIORITIES) ?? `say ${PRIORITIES.join(', ')}, or an expression that gives one`;
-    throw ConfigError.at('', 'is neither a priority nor an expression', suggestion);
+    throw ConfigError.at('', 'is neither a priority nor an expression', wordFor(option));
   }
 }
 
+const wordFor = (text: unknown): string =>
+  (typeof text === 'string' ? didYouMean(text, PRIORITIES) : undefined) ??
+  `say ${PRIORITIES.join(', ')}, or an expression that gives one`;
+
 const routePriority: RequestPriority = (c) => c.route.priority;
 
-const isPriority = (text: string | undefined): text is Priority => PRIORITIES.some((one) => one === text);
+const isPriority = (text: unknown): text is Priority => PRIORITIES.some((one) => one === text);
 
 function textOf(run: (c: PolicyContext) => string, c: PolicyContext): string | undefined {
   try {

@@ -51,7 +51,7 @@ class ConcurrencyPolicy implements Policy {
     this.#settings = readSettings(config);
     this.#attachment = deps.attachment;
     this.#keys = callerKeys(config.by, deps);
-    this.#priority = requestPriority(config.priority);
+    this.#priority = requestPriority(config.priority, deps);
     this.#name = config.name ?? limitName(deps.attachment, deps.route);
     this.#told =
       config.headers === 'none' ? undefined : `"${this.#name}";q=${config.limit};qu="concurrent-requests"`;
