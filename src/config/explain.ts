@@ -1,5 +1,5 @@
 import { canonicalJson } from '../lib/canonical-json.ts';
-import { didYouMean } from '../lib/suggest.ts';
+import { didYouMean, nearest } from '../lib/suggest.ts';
 import type { DocumentPath } from './document-path.ts';
 import type { IssueList } from './issues.ts';
 import { isObject, textOf } from './json-shape.ts';
@@ -95,16 +95,27 @@ function choiceFaults(schema: Keywords, value: unknown, path: DocumentPath): Fau
 }
 
 function choiceFault(choices: readonly unknown[], value: unknown, path: DocumentPath): Fault {
+  return fault(path, `must be ${choiceWords(choices)}`, choiceMeant(choices, value));
+}
+
+function choiceWords(choices: readonly unknown[]): string {
   const words = choices.map((choice) => JSON.stringify(choice));
-  const message = words.length === 1 ? `must be ${words[0]}` : `must be one of ${words.join(', ')}`;
-  const near =
-    typeof value === 'string'
-      ? didYouMean(
-          value,
-          choices.filter((c) => typeof c === 'string'),
-        )
-      : undefined;
-  return fault(path, message, near);
+  return words.length === 1 ? words[0] : `one of ${words.join(', ')}`;
+}
+
+/** What other gateways call a choice. */
+const FOREIGN_CHOICES = new Map([
+  ['customer', 'consumer'],
+  ['user', 'consumer'],
+  ['ip', 'address'],
+]);
+
+function choiceMeant(choices: readonly unknown[], value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const ours = choices.filter((choice) => typeof choice === 'string');
+  const theirs = [...FOREIGN_CHOICES.keys()].filter((word) => ours.includes(FOREIGN_CHOICES.get(word) ?? ''));
+  const near = nearest(value, [...ours, ...theirs]);
+  return near === undefined ? undefined : didYouMean(FOREIGN_CHOICES.get(near) ?? near, ours);
 }
 
 /** The faults of the branch that was most probably meant. */
@@ -128,6 +139,11 @@ function unionFaults(
   if (choices.length === possible.length && !choices.includes(value)) {
     return [choiceFault(choices, value, path)];
   }
+  if (constants.length > 0 && isObject(value) && isStrange(possible, value)) {
+    const keys = [...new Set(possible.flatMap(keysOf))].map((key) => `"${key}"`);
+    const named = keys.length === 1 ? `the key ${keys[0]}` : `one of the keys ${keys.join(', ')}`;
+    return [fault(path, `must be ${choiceWords(constants)}, or have ${named}`)];
+  }
   let best: Fault[] | undefined;
   for (const branch of possible) {
     const faults = faultsOf(branch, value, path);
@@ -135,6 +151,16 @@ function unionFaults(
     if (best === undefined || distance(faults) < distance(best)) best = faults;
   }
   return best ?? [];
+}
+
+const keysOf = (branch: unknown): string[] =>
+  isObject(branch) && isObject(branch.properties) ? Object.keys(branch.properties) : [];
+
+/** Whether it has no key of any of these objects, nor one like it. */
+function isStrange(branches: readonly unknown[], value: Keywords): boolean {
+  const known = branches.flatMap(keysOf);
+  if (known.length === 0) return false;
+  return Object.keys(value).every((key) => nearest(key, known) === undefined);
 }
 
 const constantsOf = (branches: readonly unknown[]): unknown[] =>
