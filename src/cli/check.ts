@@ -14,12 +14,13 @@ import {
   readersOf,
   secretsOf,
 } from '../config/index.ts';
-import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { ConfigError, type ConfigIssue, InternalError } from '../errors.ts';
 import { didYouMean } from '../lib/suggest.ts';
 import { type Finding, loadLint } from '../lifecycle/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { LiveState } from '../state/index.ts';
 import { loadOfflineLists } from './offline-lists.ts';
+import { counted } from './options.ts';
 import { countFindings, renderFindings, summaryOf } from './render-findings.ts';
 import { renderIssues } from './render-issues.ts';
 import { type CheckResult, resultsOf, sarifOf } from './sarif.ts';
@@ -30,13 +31,6 @@ export type OutputFormat = 'text' | 'json';
 
 /** Exit codes of the commands that judge a document. */
 export const EXIT = Object.freeze({ ok: 0, failed: 1, usage: 2 });
-
-export const EXIT_CODES_HELP = `
-Exit codes:
-  0  all is well
-  1  the document has errors, or a test failed
-  2  the command was used wrongly
-`;
 
 /** How results are printed. */
 export interface FormatOptions<F = OutputFormat> {
@@ -147,7 +141,7 @@ async function findingsOf(
 ): Promise<readonly Finding[]> {
   const { lint } = await loadLint();
   const catalog = new PolicyCatalog(POLICIES);
-  if (!catalog.isDocument(document)) return [];
+  if (!catalog.isDocument(document)) throw new InternalError('a document that compiled is none');
   const { files } = readersOf(bundle);
   return lint({ document, snapshot, catalog, files, nowMs }, { ignore, locate: loaded.locate });
 }
@@ -250,8 +244,4 @@ function readSource(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-export function counted(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
 }

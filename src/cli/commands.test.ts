@@ -9,7 +9,7 @@ import { Type } from '../lib/schema.ts';
 import { matches } from '../lib/schema-check.ts';
 import { addCheckCommand, type CheckFormat, type CheckOptions, check } from './check.ts';
 import type { Terminal } from './terminal.ts';
-import { test } from './test.ts';
+import { type TestOptions, test } from './test.ts';
 import { addVersionCommand, packageVersion } from './version.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
@@ -51,8 +51,11 @@ async function run(
 
 const checked = (document: unknown, format: CheckFormat = 'text') =>
   run(document, (file, terminal) => check(file, { format }, terminal, NOW_MS));
-const tested = (document: unknown, format: 'text' | 'json' = 'text') =>
-  run(document, (file, terminal) => test(file, format, terminal, NOW_MS));
+const tested = (
+  document: unknown,
+  format: 'text' | 'json' = 'text',
+  more: Omit<TestOptions, 'format'> = {},
+) => run(document, (file, terminal) => test(file, { format, ...more }, terminal, NOW_MS));
 
 describe('sallyport check', () => {
   it('refuses with every error, its place and its fix, and no stack', async () => {
@@ -276,7 +279,9 @@ describe('sallyport test', () => {
       'ok a stranger gets 401 (route:all/api-key)\n' +
         'not ok a stranger gets 403 (route:all/api-key)\n' +
         '    status: expected 403, got 401\n' +
-        '2 tests, 1 failed\n',
+        '2 tests, 1 failed\n' +
+        'coverage: 0 of 1 policy (0%), 1 of 1 route (100%)\n' +
+        '  route:all/api-key  no test sees it let on\n',
     );
   });
 
@@ -294,12 +299,43 @@ describe('sallyport test', () => {
 
   it('passes', async () => {
     const { code, stdout } = await tested(sound(stranger(401)));
-    assert.deepEqual([code, stdout.split('\n').at(-2)], [0, '1 test, all passed']);
+    assert.deepEqual([code, stdout.split('\n')[1]], [0, '1 test, all passed']);
   });
 
   it('says when there are none', async () => {
     const { code, stdout, file } = await tested(sound());
-    assert.deepEqual([code, stdout], [0, `${file} has no tests\n`]);
+    assert.deepEqual(
+      [code, stdout],
+      [
+        0,
+        `${file} has no tests\ncoverage: 0 of 1 policy (0%), 0 of 1 route (0%)\n` +
+          '  route:all/api-key  no test sees it decide\n  route:all          no test comes to it\n',
+      ],
+    );
+  });
+
+  it('fails below the coverage asked for, of policies or of routes', async () => {
+    const letOn = {
+      name: 'somebody is let on',
+      request: { path: '/', identity: { consumer: 'app' } },
+      expect: { forwarded: true },
+    };
+    const one = sound(stranger(401));
+    const whole = sound(stranger(401), letOn);
+    const cases: readonly [document: Members, minCoverage: number, code: number][] = [
+      [one, 0, 0],
+      [one, 1, 1],
+      [whole, 100, 0],
+      [documentWith({}), 1, 1],
+    ];
+    for (const [document, minCoverage, code] of cases) {
+      const { stderr, ...got } = await tested(document, 'text', { minCoverage });
+      assert.equal(got.code, code, JSON.stringify(document));
+      assert.equal(stderr === '', code === 0);
+      const { passed, coverage } = JSON.parse((await tested(document, 'json', { minCoverage })).stdout);
+      assert.equal(passed, code === 0);
+      assert.equal(coverage.routes.total, 1);
+    }
   });
 });
 

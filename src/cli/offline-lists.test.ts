@@ -32,7 +32,7 @@ async function run(document: unknown, command: 'check' | 'test', format: 'text' 
   const nowMs = Date.UTC(2026, 10, 23, 15);
   const code = await (command === 'check'
     ? check(file, { format }, terminal, nowMs)
-    : test(file, format, terminal, nowMs));
+    : test(file, { format }, terminal, nowMs));
   return { code, out, err };
 }
 

@@ -86,3 +86,15 @@ export function parseDurationMs(text: string): number {
   if (match === null) throw new InvalidArgumentError(`"${text}" is no duration, such as 30s.`);
   return Number(match[1]) * UNIT_MS[match[2]];
 }
+
+/** A share in percent, `80%` or `80`. */
+export function parsePercent(text: string): number {
+  const match = /^(100|[1-9]?[0-9])%?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError(`"${text}" is no share from 0% to 100%.`);
+  return Number(match[1]);
+}
+
+/** `1 route`, `2 routes`. */
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

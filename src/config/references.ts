@@ -1,3 +1,4 @@
+import { EXPIRY_PATTERN, parseMoment } from '../lib/expiry.ts';
 import { didYouMean } from '../lib/suggest.ts';
 import type { DocumentPath } from './document-path.ts';
 import type { IssueList } from './issues.ts';
@@ -29,12 +30,18 @@ export function checkReferences(document: unknown, issues: IssueList): void {
   checkTests(document, listenerNames, issues);
 }
 
+/** Other forms are told of by the schema. */
+const DAY = new RegExp(EXPIRY_PATTERN);
+
 function checkTests(document: unknown, listenerNames: ReadonlySet<string>, issues: IssueList): void {
   for (const [i, test] of listOf(memberOf(document, 'tests')).entries()) {
     const check = (step: unknown, path: DocumentPath): void => {
       const name = memberOf(memberOf(step, 'request'), 'listener');
       checkKnown(name, listenerNames, 'listener', [...path, 'request', 'listener'], issues);
     };
+    const at = textOf(memberOf(test, 'at'));
+    if (at !== undefined && DAY.test(at) && parseMoment(at) === undefined)
+      issues.add(['tests', i, 'at'], 'is not a day of the calendar');
     check(test, ['tests', i]);
     for (const [j, step] of listOf(memberOf(test, 'steps')).entries()) check(step, ['tests', i, 'steps', j]);
   }

@@ -122,6 +122,11 @@ export interface PolicyOutline<S extends TSchema = TSchema> {
   readonly needs?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
   /** Facts that it establishes for those behind it, or that this config does. */
   readonly provides?: readonly FactKey[] | Asked<Static<S>, readonly FactKey[]>;
+  /**
+   * Whether a document's test can see it refuse or answer; by default it can. Not where it never does, nor where it does
+   * so only for what happens outside of a document: a service that fails, requests that are under way.
+   */
+  readonly refuses?: boolean | Asked<Static<S>, boolean>;
 }
 
 /** A kind of rule: what a document may say of it, and how that becomes a Policy. */

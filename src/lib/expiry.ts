@@ -17,6 +17,12 @@ export function parseExpiry(text: string): number | undefined {
   return Number.isNaN(time) || !isRealDay(text.slice(0, 10)) ? undefined : time;
 }
 
+/** Milliseconds since the epoch of the same forms, as the moment itself: a day is its first (UTC). */
+export function parseMoment(text: string): number | undefined {
+  if (parseExpiry(text) === undefined) return undefined;
+  return Date.parse(text.length === 10 ? `${text}T00:00:00Z` : text);
+}
+
 /** Date.parse rolls 30 February over to March. */
 function isRealDay(day: string): boolean {
   const time = Date.parse(`${day}T00:00:00Z`);

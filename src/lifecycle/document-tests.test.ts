@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bundleDeps, documentWith, KEY, type Members, parsed } from '../../test/fixtures/config.ts';
+import { bundleDeps, documentWith, issuesOf, KEY, type Members, parsed } from '../../test/fixtures/config.ts';
 import { createBundle, PolicyCatalog } from '../config/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { createLocalCounters } from '../state/index.ts';
@@ -223,6 +223,45 @@ describe('a document’s test', () => {
       ],
     });
     assert.deepEqual(unmet, []);
+  });
+
+  it('has a time of its own', async () => {
+    const hours = {
+      acl: { allow: { times: [{ days: ['mon-fri'], from: '08:00', to: '18:00', zone: 'Europe/Berlin' }] } },
+    };
+    const under = documentWith({}, { policies: [hours] });
+    const at = (time: string, status?: number): Members => ({
+      at: time,
+      request: { path: '/' },
+      expect: status === undefined ? { forwarded: true } : { status },
+    });
+    const results = await runIn(under, [
+      at('2026-12-24T07:30:00Z'),
+      at('2026-12-24T06:59:00Z', 403),
+      at('2026-12-24T12:00:00+01:00'),
+      at('2026-12-26T12:00:00Z', 403),
+      at('2026-12-24', 403),
+      { at: '2026-12-24', steps: [{ request: { path: '/' }, after: '9h', expect: { forwarded: true } }] },
+    ]);
+    assert.deepEqual(
+      results.flatMap(({ unmet }) => unmet),
+      [],
+    );
+  });
+
+  it('is refused on a day that no calendar has, and in another form', async () => {
+    const faults = await issuesOf(() =>
+      run(
+        ...['2026-02-30', '24.12.2026', '2026-12-24T12:00:00'].map((at) => ({
+          at,
+          ...call({}, { status: 401 }),
+        })),
+      ),
+    );
+    assert.deepEqual(
+      faults.map(({ path }) => path),
+      ['tests[0].at', 'tests[1].at', 'tests[2].at'],
+    );
   });
 
   it('says what the upstream answers, for rules that go by it', async () => {

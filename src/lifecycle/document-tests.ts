@@ -19,10 +19,12 @@ import {
 import { applyEdits, evaluate, type Judgement, type WholeRequest } from '../evaluator/index.ts';
 import { fieldLines } from '../http1/index.ts';
 import { parseDuration } from '../lib/duration.ts';
+import { parseMoment } from '../lib/expiry.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
 import { OFFLINE } from '../outbound/index.ts';
 import { CurrentBans } from '../state/index.ts';
+import type { Coverage } from './coverage.ts';
 
 /** What the tests of a document run with. */
 export interface DocumentTestDeps {
@@ -30,8 +32,10 @@ export interface DocumentTestDeps {
   readonly createState: () => CounterState;
   /** Resolves header values that are `env:NAME` or `file:PATH`. */
   readonly secrets: Secrets;
-  /** The time of every test, in milliseconds since the epoch. It stands still but for `after`. */
+  /** The time of every test that says none, in milliseconds since the epoch. It stands still but for `after`. */
   readonly startMs: number;
+  /** Told of every request that policies judged. */
+  readonly coverage?: Coverage;
 }
 
 /** Something a test expected and did not find. */
@@ -99,7 +103,7 @@ async function runTest(
   deps: DocumentTestDeps,
 ): Promise<DocumentTestResult> {
   const steps: readonly Step[] = 'steps' in test ? test.steps : [test];
-  const clock = new TestClock(deps.startMs);
+  const clock = new TestClock((test.at === undefined ? undefined : parseMoment(test.at)) ?? deps.startMs);
   const state = deps.createState();
   // Emergencies are no part of a document: banned is whom its own policies ban.
   const bans = new CurrentBans({ protects: (address) => snapshot.listeners.some((l) => l.trusts(address)) });
@@ -110,7 +114,7 @@ async function runTest(
     clock.advance(parseDuration(step.after ?? '0s') ?? 0);
     const number = 'steps' in test ? i : undefined;
     try {
-      const observed = await send(snapshot, step, world, deps.secrets);
+      const observed = await send(snapshot, step, world, deps);
       decidedBy = observed.decidedBy;
       for (const u of compare(step.expect ?? {}, observed)) unmet.push({ step: number, ...u });
     } catch (error) {
@@ -155,7 +159,7 @@ async function send(
   snapshot: Snapshot,
   { request, answer }: Step,
   world: EvaluationDeps,
-  secrets: Secrets,
+  { secrets, coverage }: DocumentTestDeps,
 ): Promise<Observed> {
   const listener = listenerOf(snapshot, request.listener);
   const peer = parseIpAddress(request.client ?? '192.0.2.1');
@@ -170,6 +174,10 @@ async function send(
       { id: `test-${n + 1}`, scheme, peer, caller, upstreamStatus: answer?.status, ...message },
       world,
     );
+    if (judgement.kind === 'judged') {
+      const { route, entries } = judgement.evaluation;
+      coverage?.note({ route: route.name, entries });
+    }
     observed = judgement.kind === 'refused' ? refusedEarly(judgement.error) : observe(judgement);
   }
   if (observed === undefined) throw new InternalError('a test sends at least one request');

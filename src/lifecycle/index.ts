@@ -1,5 +1,12 @@
 export * from './activation.ts';
 export {
+  type AttachmentCoverage,
+  Coverage,
+  type CoverageReport,
+  type CoverageShare,
+  type RouteCoverage,
+} from './coverage.ts';
+export {
   type DocumentTestDeps,
   type DocumentTestResult,
   runDocumentTests,

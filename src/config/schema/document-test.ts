@@ -1,3 +1,4 @@
+import { EXPIRY_MESSAGE, EXPIRY_PATTERN } from '../../lib/expiry.ts';
 import { Type } from '../../lib/schema.ts';
 import { patterned } from './text.ts';
 
@@ -96,6 +97,13 @@ const ExpectSchema = Type.Object(
 );
 
 const name = Type.String({ description: 'What the test shows.', minLength: 1, maxLength: 200 });
+const at = Type.Optional(
+  patterned(EXPIRY_PATTERN, EXPIRY_MESSAGE, {
+    description:
+      'When it happens: a time with its zone, or a day for its first moment (UTC). The beginning of the day on which it is run by default.',
+    examples: ['2026-12-24T18:00:00Z'],
+  }),
+);
 const step = {
   request: RequestSchema,
   answer: Type.Optional(AnswerSchema),
@@ -104,10 +112,11 @@ const step = {
 
 /** One request and what becomes of it, or several in a row that share their counters. */
 export const DocumentTestSchema = Type.Union([
-  Type.Object({ name, ...step }, { additionalProperties: false }),
+  Type.Object({ name, at, ...step }, { additionalProperties: false }),
   Type.Object(
     {
       name,
+      at,
       steps: Type.Array(
         Type.Object(
           {

@@ -22,6 +22,7 @@ export const acl: PolicyDefinition<typeof aclSchema> = {
     'Lets on only the consumers, groups, scopes, claims, methods, paths, addresses and times that are allowed.',
   schema: aclSchema,
   body: 'none',
+  refuses: ({ allow, deny }) => allow !== 'everyone' || deny !== undefined,
   needs: (config) =>
     [...blocksOf(config.allow), ...blocksOf(config.deny)].some(needsIdentity) ? ['identity'] : [],
   compile(config, deps): Policy {

@@ -21,6 +21,7 @@ export const anonymous: PolicyDefinition<typeof anonymousSchema> = {
   summary: 'Lets callers without a credential on as a named consumer.',
   schema: anonymousSchema,
   body: 'none',
+  refuses: false,
   provides: ['identity'],
   compile(config, deps): Policy {
     checkGroups(config, deps);

@@ -87,5 +87,6 @@ export const concurrencyOutline: PolicyOutline<typeof concurrencySchema> = {
     'Limits how many requests of a consumer, credential, group, address, route, header value or claim are under way at the same time.',
   schema: concurrencySchema,
   body: 'none',
+  refuses: false,
   needs: ({ by }) => (needsIdentity(by) ? ['identity'] : []),
 };

@@ -16,6 +16,7 @@ export const headers: PolicyDefinition<typeof headersSchema> = {
   summary: 'Sets, removes and renames headers of requests and responses.',
   schema: headersSchema,
   body: 'none',
+  refuses: false,
   compile(config): Policy {
     const issues: ConfigIssue[] = [];
     const request = compileEdits(config.request ?? {}, 'request', issues);

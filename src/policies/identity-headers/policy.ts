@@ -8,6 +8,7 @@ export const identityHeaders: PolicyDefinition<typeof identityHeadersSchema> = {
   summary: 'Names the headers in which an upstream is told who calls, and keeps clients from setting them.',
   schema: identityHeadersSchema,
   body: 'none',
+  refuses: false,
   provides: ['identityFields'],
   compile(config): Policy {
     const fields = identityFields(config);

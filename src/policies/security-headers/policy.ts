@@ -17,6 +17,7 @@ export const securityHeaders: PolicyDefinition<typeof securityHeadersSchema> = {
     'Adds the headers that make browsers careful and removes those that tell about the software behind.',
   schema: securityHeadersSchema,
   body: 'none',
+  refuses: false,
   compile(config): Policy {
     return new SecurityHeadersPolicy(config);
   },

@@ -123,6 +123,7 @@ export const upstreamAuthOutline: PolicyOutline<typeof upstreamAuthSchema> = {
   summary: 'Takes the client’s credentials out of the request and puts the gateway’s own in.',
   schema: upstreamAuthSchema,
   body: 'none',
+  refuses: false,
   needs: ({ jwt }) => (jwt !== undefined && needsCaller(jwt) ? ['identity'] : []),
 };
 
