@@ -36,22 +36,45 @@ export function verifyChain(
   kept: AuditHead,
   known: AuditHead = GENESIS,
 ): AuditVerification {
-  let head = GENESIS;
-  let holdsKnown = known.number === 0;
+  const check = new ChainCheck(known);
   for (const link of links) {
-    const number = head.number + 1;
+    const fault = check.take(link);
+    if (fault !== undefined) return fault;
+  }
+  return check.end(kept);
+}
+
+/** As `verifyChain`, for links that come a few at a time. */
+export class ChainCheck {
+  readonly #known: AuditHead;
+  #head = GENESIS;
+  #holdsKnown: boolean;
+
+  constructor(known: AuditHead = GENESIS) {
+    this.#known = known;
+    this.#holdsKnown = known.number === 0;
+  }
+
+  /** Takes the next link; what is wrong with it, or undefined. */
+  take(link: AuditLink): AuditVerification | undefined {
+    const number = this.#head.number + 1;
     if (link.number !== number) return { intact: false, number, fault: 'removed' };
-    if (linkHash(head.hash, number, link.entry) !== link.hash)
+    if (linkHash(this.#head.hash, number, link.entry) !== link.hash)
       return { intact: false, number, fault: 'edited' };
-    if (number === known.number) {
-      if (link.hash !== known.hash) return { intact: false, number, fault: 'edited' };
-      holdsKnown = true;
+    if (number === this.#known.number) {
+      if (link.hash !== this.#known.hash) return { intact: false, number, fault: 'edited' };
+      this.#holdsKnown = true;
     }
-    head = { number, hash: link.hash };
+    this.#head = { number, hash: link.hash };
+    return undefined;
   }
-  if (head.number < kept.number || !holdsKnown) {
-    return { intact: false, number: head.number + 1, fault: 'truncated' };
+
+  end(kept: AuditHead): AuditVerification {
+    const head = this.#head;
+    if (head.number < kept.number || !this.#holdsKnown) {
+      return { intact: false, number: head.number + 1, fault: 'truncated' };
+    }
+    const isKept = head.number === kept.number && head.hash === kept.hash;
+    return isKept ? { intact: true, head } : { intact: false, number: head.number, fault: 'edited' };
   }
-  const isKept = head.number === kept.number && head.hash === kept.hash;
-  return isKept ? { intact: true, head } : { intact: false, number: head.number, fault: 'edited' };
 }

@@ -5,6 +5,14 @@ export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export type * from './list-store.ts';
+export {
+  openPostgresStore,
+  type PostgresAddress,
+  type PostgresSettings,
+  type PostgresTls,
+  parsePostgresAddress,
+  postgresText,
+} from './postgres/index.ts';
 export type * from './quota-usage-store.ts';
 export type * from './rollout-store.ts';
 export { openSqliteStore } from './sqlite.ts';
@@ -17,10 +25,14 @@ export {
   type Page,
   type RevisionEntry,
   type RevisionSummary,
+  STORE_TOPICS,
   type Store,
+  type StoreChange,
   type StoredActivation,
   type StoredAuditEntry,
   type StoredRevision,
   StoreError,
   type StoreErrorCode,
+  type StoreListener,
+  type StoreTopic,
 } from './store.ts';

@@ -1,6 +1,6 @@
 import type { Ban, ImposedBan } from '../contract/index.ts';
+import { parseBan, parseImposed, placeOf } from './ban-rows.ts';
 import type { BanStore } from './ban-store.ts';
-import { textOf, wholeOf } from './rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 /** Bans in the embedded store. */
@@ -64,31 +64,3 @@ export class SqliteBans implements BanStore {
       .run(...placeOf(ban), id, sinceMs, untilMs, forgetMs, reason, by, strike, round);
   }
 }
-
-const placeOf = ({ shadow, network, caller }: ImposedBan): [number, string, string] =>
-  network === undefined ? [Number(shadow), 'caller', caller] : [Number(shadow), 'network', network];
-
-function parseImposed(row: Record<string, unknown>): ImposedBan {
-  const banned = textOf(row.banned);
-  return {
-    id: textOf(row.id),
-    ...(row.kind === 'network' ? { network: banned } : { caller: banned }),
-    sinceMs: wholeOf(row.since),
-    untilMs: wholeOf(row.until),
-    forgetMs: wholeOf(row.forget),
-    reason: textOf(row.reason),
-    by: textOf(row.imposed_by),
-    strike: wholeOf(row.strike),
-    round: wholeOf(row.round),
-    shadow: wholeOf(row.in_shadow) === 1,
-  };
-}
-
-const parseBan = (row: Record<string, unknown>): Ban => ({
-  id: textOf(row.id),
-  network: textOf(row.network),
-  sinceMs: wholeOf(row.since),
-  untilMs: wholeOf(row.until),
-  reason: textOf(row.reason),
-  by: textOf(row.banned_by),
-});

@@ -1,6 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
+import { parseUsage } from './quota-rows.ts';
 import type { QuotaUsageEntry, QuotaUsageQuery, QuotaUsageStore } from './quota-usage-store.ts';
-import { textOf, wholeOf } from './rows.ts';
+import { textOf } from './rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { StoreError } from './store.ts';
 
@@ -103,21 +104,3 @@ const columnsOf = (one: QuotaUsageEntry): SQLInputValue[] => [
   one.carryOver,
   one.keptUntilMs,
 ];
-
-const parseUsage = (row: Record<string, unknown>): QuotaUsageEntry => ({
-  id: textOf(row.id),
-  scope: textOf(row.scope),
-  key: textOf(row.key),
-  attachment: textOf(row.attachment),
-  name: textOf(row.name),
-  by: textOf(row.keys_are),
-  shadow: wholeOf(row.in_shadow) === 1,
-  unproven: wholeOf(row.unproven) === 1,
-  limit: wholeOf(row.most),
-  startMs: wholeOf(row.started),
-  endMs: wholeOf(row.ends),
-  used: wholeOf(row.used),
-  carried: wholeOf(row.carried),
-  carryOver: wholeOf(row.carry_over),
-  keptUntilMs: wholeOf(row.kept_until),
-});

@@ -1,5 +1,5 @@
+import { parseRollout } from './rollout-rows.ts';
 import type { RolloutRow, RolloutStore, StoredRollout } from './rollout-store.ts';
-import { parseObject, textOf, wholeOf } from './rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 const MAX_PAGE = 1000;
@@ -76,14 +76,3 @@ export class SqliteRollouts implements RolloutStore {
     });
   }
 }
-
-const parseRollout = (row: Record<string, unknown>): StoredRollout => ({
-  number: wholeOf(row.number),
-  id: textOf(row.id),
-  revision: textOf(row.revision),
-  base: textOf(row.base),
-  isOpen: wholeOf(row.is_open) === 1,
-  startedAt: wholeOf(row.started_at),
-  state: parseObject(row.state),
-  version: wholeOf(row.version),
-});

@@ -176,6 +176,11 @@ class SqliteStore implements Store {
     );
   }
 
+  /** One program has it at a time: nobody else changes anything. */
+  async watch(): Promise<() => void> {
+    return () => {};
+  }
+
   close(): Promise<void> {
     return this.#connection.close();
   }

@@ -88,6 +88,29 @@ export type AuditVerification =
       readonly fault: 'edited' | 'removed' | 'truncated';
     };
 
+/** What several nodes share, and tell each other of. */
+export const STORE_TOPICS = [
+  'activations',
+  'bans',
+  'consumers',
+  'credentials',
+  'imposed-bans',
+  'lists',
+  'revocations',
+  'rollouts',
+] as const;
+
+export type StoreTopic = (typeof STORE_TOPICS)[number];
+
+export interface StoreChange {
+  readonly topic: StoreTopic;
+  /** Id or name of what has changed; '' for several. */
+  readonly subject: string;
+}
+
+/** `unknown`: so much has changed that nobody knows what any more. Called in order; must not throw. */
+export type StoreListener = (changes: readonly StoreChange[] | 'unknown') => void;
+
 /**
  * Revisions, audit, callers, lists, bans and usage of quotas of the control side. The data side never waits for it. Every method may reject with
  * {@link StoreError}; the caller goes on serving.
@@ -116,6 +139,11 @@ export interface Store {
   listAudit(page: Page): Promise<readonly StoredAuditEntry[]>;
   /** Checks the whole chain and, where given, that it still holds `known`, a head kept elsewhere. */
   verifyAudit(known?: AuditHead): Promise<AuditVerification>;
+  /**
+   * Tells what others have changed since this resolved, until the function it gives is called: at once where the store
+   * can say so, within a second otherwise. What this program itself changed is not told.
+   */
+  watch(listener: StoreListener): Promise<() => void>;
   close(): Promise<void>;
 }
 

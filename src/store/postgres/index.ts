@@ -1,0 +1,16 @@
+import type { Store } from '../store.ts';
+import type { PostgresSettings } from './settings.ts';
+
+export {
+  type PostgresAddress,
+  type PostgresSettings,
+  type PostgresTls,
+  parsePostgresAddress,
+  postgresText,
+} from './settings.ts';
+
+/** See the module, which is loaded by the first who asks for it: most gateways have their store on disk. */
+export async function openPostgresStore(settings: PostgresSettings): Promise<Store> {
+  const { openPostgresStore: open } = await import('./store.ts');
+  return await open(settings);
+}
