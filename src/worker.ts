@@ -146,6 +146,12 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'addresses':
       return plane.addresses();
+    case 'record-to':
+      await plane.recordTo(body.place);
+      return undefined;
+    case 'flush-recording':
+      await plane.flushRecording();
+      return undefined;
     case 'reopen-records':
       records.reopen();
       return undefined;

@@ -2,6 +2,7 @@
 import type { ImposedBan, LiveUpdate, Trial, TrialReport } from '../contract/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
+import type { RecordingPlace } from '../recording/index.ts';
 import type { CounterMemory, CredentialBuffers, QuotaNote, StoreSettings } from '../state/index.ts';
 
 /** What a worker thread is started with. All of it survives `structuredClone`. */
@@ -46,7 +47,11 @@ export type WorkerOrder<B> =
   /** Takes effect at once, before any order that is still under way. */
   | { readonly kind: 'live'; readonly update: LiveUpdate }
   | { readonly kind: 'addresses' }
-  | { readonly kind: 'reopen-records' };
+  | { readonly kind: 'reopen-records' }
+  /** Records what is served there, as far as the document says so. */
+  | { readonly kind: 'record-to'; readonly place: RecordingPlace }
+  /** Writes what was recorded so far; answered when it is written. */
+  | { readonly kind: 'flush-recording' };
 
 export interface OrderMessage<B> {
   /** Ties the answer to its order. */

@@ -2,6 +2,7 @@ import type { ImposedBan, LiveUpdate, Trial, TrialReport } from '../contract/ind
 import { ConfigError, InternalError } from '../errors.ts';
 import type { Activatable, WorkerPort } from '../lifecycle/index.ts';
 import type { MeterSnapshot } from '../observability/index.ts';
+import type { RecordingPlace } from '../recording/index.ts';
 import type { QuotaNote } from '../state/index.ts';
 import {
   type AnswerMessage,
@@ -100,6 +101,15 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
 
   async reopenRecords(): Promise<void> {
     await this.#order({ kind: 'reopen-records' });
+  }
+
+  async recordTo(place: RecordingPlace): Promise<void> {
+    await this.#order({ kind: 'record-to', place });
+  }
+
+  /** Resolves when all that was recorded so far is written. */
+  async flushRecording(): Promise<void> {
+    await this.#order({ kind: 'flush-recording' });
   }
 
   async metrics(isScrape: boolean): Promise<MeterSnapshot> {

@@ -9,6 +9,7 @@ import type {
 } from '../contract/index.ts';
 import { type Activatable, type Activation, type Deadline, withDeadline } from '../lifecycle/index.ts';
 import type { MeterSnapshot, MetricTotals } from '../observability/index.ts';
+import type { RecordingPlace } from '../recording/index.ts';
 import type { QuotaNote } from '../state/index.ts';
 import { TrialLedger } from './trial-ledger.ts';
 import { RestartBackoff } from './worker-backoff.ts';
@@ -75,6 +76,7 @@ export class WorkerPool<B extends Activatable> {
   #toldQuotas: QuotaNote[] = [];
   readonly #trials = new TrialLedger();
   #lastAddresses: readonly BoundAddress[] = [];
+  #recordingPlace: RecordingPlace | undefined = undefined;
   #nextThreadId = 1;
   #isStopping = false;
 
@@ -215,6 +217,18 @@ export class WorkerPool<B extends Activatable> {
     await deadline(told, METRICS_TIMEOUT_MS, 'collecting quotas');
   }
 
+  /** Has every worker record what it serves, and each that is started later. Resolves when those that are up do. */
+  async recordTo(place: RecordingPlace): Promise<void> {
+    this.#recordingPlace = place;
+    await this.#each((thread) => thread.recordTo(place));
+  }
+
+  /** Has every worker write what it has recorded so far. One that does not answer in time is not waited for. */
+  async flushRecording(): Promise<void> {
+    const deadline = this.#deps.deadline ?? withDeadline;
+    await this.#each((thread) => deadline(thread.flushRecording(), LIVE_TIMEOUT_MS, 'writing records'));
+  }
+
   /** Has every worker open its record file by its name again (after a rotation). */
   async reopenRecords(): Promise<void> {
     await this.#each((thread) => thread.reopenRecords());
@@ -242,6 +256,7 @@ export class WorkerPool<B extends Activatable> {
     const thread = new WorkerThread<B>(threadId, spawn(threadId), onBan);
     this.#threads.add(thread);
     for (const update of this.#live.values()) void thread.live(update).catch(() => {});
+    if (this.#recordingPlace !== undefined) void thread.recordTo(this.#recordingPlace).catch(() => {});
     void thread.ended.then((why) => this.#onEnd(slot, thread, why, clock.monotonic() - startedMs));
     return thread;
   }

@@ -18,6 +18,7 @@ import { InternalError } from '../errors.ts';
 import { Deadlines } from '../lib/deadlines.ts';
 import type { IpAddress } from '../lib/ip-address.ts';
 import { createSharedIo } from '../lib/shared-io.ts';
+import type { RecordingPlace } from '../recording/index.ts';
 import { UpstreamRegistry } from '../upstream/index.ts';
 import { Certificates } from './certificates.ts';
 import type { NodeCounts } from './connection-places.ts';
@@ -27,6 +28,7 @@ import { LimitNotices } from './limit-notices.ts';
 import { Listener } from './listener.ts';
 import { listenerKey } from './listener-key.ts';
 import { Shedder } from './overload/shedder.ts';
+import type { RecordingWitness } from './recording/index.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
 import { Trials } from './trial/index.ts';
@@ -72,6 +74,7 @@ export class DataPlane {
   #active = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
   #serving: Serving | undefined = undefined;
+  #recording: RecordingWitness | undefined = undefined;
   /** Of every listener name so far. */
   readonly #connections = new Map<string, Gauge>();
 
@@ -202,6 +205,7 @@ export class DataPlane {
       if (!prepared.listeners.has(key)) this.#drainListener(listener);
     this.#active = new Map(prepared.listeners);
     this.#services.shedder.configure(prepared.serving.snapshot.overload);
+    this.#recording?.configure(prepared.serving.snapshot.recording);
     const before = this.#serving;
     this.#serving = prepared.serving;
     before?.retire();
@@ -233,6 +237,19 @@ export class DataPlane {
     const nowMs = clock.now();
     const isBanned = (address: IpAddress): boolean => bans.find(address, nowMs) !== undefined;
     for (const listener of [...this.#active.values(), ...this.#draining]) listener.cutIf(isBanned);
+  }
+
+  /** Records from now on what is served, there, as far as the revision in service says so. */
+  async recordTo(place: RecordingPlace): Promise<void> {
+    const { RecordingWitness } = await import('./recording/index.ts');
+    await this.#recording?.close();
+    this.#recording = new RecordingWitness(this.#services, place);
+    this.#recording.configure(this.#serving?.snapshot.recording);
+  }
+
+  /** Writes what was recorded so far. */
+  async flushRecording(): Promise<void> {
+    await this.#recording?.flush();
   }
 
   /** Ids of the credentials that were used since this was last asked. */
@@ -269,6 +286,7 @@ export class DataPlane {
     }
     for (const listener of this.#draining) listener.cut();
     this.#serving?.retire();
+    await this.#recording?.close();
     this.#services.deadlines.stop();
   }
 

@@ -110,7 +110,10 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   get keptBody(): Uint8Array | undefined {
     if (this.body === undefined) return NO_BYTES;
     if (!this.body.done) return undefined;
-    return this.buffered?.bytes ?? this.#kept?.bytes;
+    const { received } = this.body;
+    const { buffered } = this;
+    // One that is thrown away is not buffered any more.
+    return buffered?.bytes.length === received ? buffered.bytes : this.#kept?.whole(received);
   }
 
   get receivedBytes(): number {
@@ -217,7 +220,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     else if (this.#bodyUse === 'forward') {
       this.#kept?.append(bytes, from, to);
       this.#forwarding?.piece(bytes, from, to);
-    }
+    } else if (this.#bodyUse === 'discard') this.#kept?.append(bytes, from, to);
   }
 
   /** All bytes that arrived together were taken. */

@@ -20,9 +20,9 @@ export class KeptBody {
     this.#buffer.append(bytes, from, to);
   }
 
-  /** What has passed by; undefined where it was too long. */
-  get bytes(): Buffer | undefined {
-    if (this.#length > this.#limit) return undefined;
+  /** All of a body of so many bytes; undefined where it was too long, or not all of it has passed by. */
+  whole(size: number): Buffer | undefined {
+    if (this.#length > this.#limit || this.#length !== size) return undefined;
     return this.#buffer?.bytes ?? Buffer.alloc(0);
   }
 }

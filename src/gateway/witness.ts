@@ -27,6 +27,11 @@ export class Witnesses {
     this.#set(this.#present.filter((w) => w !== witness));
   }
 
+  /** One of them asks for more or less than before. */
+  changed(): void {
+    this.#set(this.#present);
+  }
+
   ended(exchange: EndedExchange, onDefect: (cause: unknown) => void): void {
     for (const witness of this.#present) {
       try {

@@ -107,8 +107,18 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
   counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
   counter('sallyport_records_written_total', 'Access records written.'),
   counter('sallyport_records_dropped_total', 'Access records dropped since their sink was slow or failed.'),
+  counter('sallyport_recording_kept_total', 'Requests recorded.'),
+  counter('sallyport_recording_sampled_out_total', 'Requests that recorded ones stand for.'),
+  counter(
+    'sallyport_recording_withheld_bodies_total',
+    'Bodies that were not recorded since they may hold a secret.',
+  ),
+  counter('sallyport_recording_dropped_total', 'Requests that were to be recorded, and could not be.'),
+  gauge('sallyport_recording_bytes', 'Size of the recording on disk.'),
   info('sallyport_config_info', 'Revision that is served; the value is always 1.', ['revision']),
   counter('sallyport_config_reloads_total', 'Documents offered for serving.', ['result']),
+  counter('sallyport_rollouts_total', 'Rollouts that ended, by how.', ['result']),
+  gauge('sallyport_rollout_open', '1 while a rollout is under way.'),
   gauge('sallyport_list_entries', 'Networks of an address list, those in the document among them.', ['list']),
   gauge('sallyport_list_age_seconds', 'Time since the source of a list was last read without a fault.', [
     'list',

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
@@ -11,6 +11,8 @@ const TAG_BYTES = 16;
 const KEY_ID_BYTES = 6;
 const CIPHER = 'aes-256-gcm';
 const VERSION = 'v1';
+/** Master keys are random already. */
+const NO_SALT = new Uint8Array();
 
 /** Why an encrypted secret cannot be read. The message tells which key it needs, never what is in it. */
 export class SealError extends Error {
@@ -28,6 +30,20 @@ export interface MasterKeys {
   open(sealed: string, id: string): string;
   /** Whether it was sealed with the first key. */
   isCurrent(sealed: string): boolean;
+  /**
+   * Keys for another purpose, of all master keys (HKDF, RFC 5869), the current one first: what they encrypt, and who has
+   * them, tells nothing of the master keys.
+   * @throws SealError for a key that cannot be read or made
+   */
+  derived(purpose: string): readonly DerivedKey[];
+}
+
+/** A key that comes of a master key. */
+export interface DerivedKey {
+  /** Of the master key. */
+  readonly id: string;
+  /** 256 bits. */
+  readonly key: Uint8Array;
 }
 
 export interface MasterKeySource {
@@ -96,6 +112,13 @@ class GivenKeys implements MasterKeys {
     return sealed.split('.')[1] === this.#current;
   }
 
+  derived(purpose: string): readonly DerivedKey[] {
+    return [...this.#keys].map(([id, key]) => ({
+      id,
+      key: new Uint8Array(hkdfSync('sha256', key, NO_SALT, `sallyport ${purpose}`, KEY_BYTES)),
+    }));
+  }
+
   #key(id: string): Buffer {
     const key = this.#keys.get(id);
     if (key === undefined)
@@ -125,6 +148,10 @@ class KeyInFile implements MasterKeys {
 
   isCurrent(sealed: string): boolean {
     return this.#load().isCurrent(sealed);
+  }
+
+  derived(purpose: string): readonly DerivedKey[] {
+    return this.#load().derived(purpose);
   }
 
   #load(): GivenKeys {
