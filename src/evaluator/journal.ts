@@ -69,9 +69,7 @@ export class Journal implements EditJournal {
 
   appendResponseField(field: NumberedField, numbers: readonly number[]): void {
     const sound = field instanceof SoundField ? field : new SoundField(field);
-    const line = sound.line(numbers);
-    if (this.#response === undefined) this.#response = ['line', sound.name, line];
-    else this.#response.push('line', sound.name, line);
+    this.#response = withEdit(this.#response, 'line', sound.name, sound.line(numbers));
   }
 
   removeResponseHeader(name: string): void {
@@ -127,6 +125,14 @@ export class Journal implements EditJournal {
     if (this.#response !== undefined) this.#response.length = headers % PLACES;
     if (this.#parameters !== undefined) this.#parameters.length = mark % PLACES;
   }
+}
+
+/** Most have few: two make lists of their size, where a list that grows would take room for many more. */
+function withEdit(edits: string[] | undefined, edit: string, name: string, value: string): string[] {
+  if (edits === undefined) return [edit, name, value];
+  if (edits.length === 3) return [edits[0], edits[1], edits[2], edit, name, value];
+  edits.push(edit, name, value);
+  return edits;
 }
 
 function askToRemove(edits: readonly string[], at: number, into: EditJournal): void {

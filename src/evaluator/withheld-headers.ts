@@ -1,4 +1,4 @@
-import type { HeaderList } from '../lib/header-list.ts';
+import type { HeaderList, REPEATED } from '../lib/header-list.ts';
 
 /**
  * The fields of a recorded request of which some values were left out. A look at one of those is told; that it was sent,
@@ -29,6 +29,12 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
   get(name: string): string | undefined {
     const value = this.#list.get(name);
     if (value !== undefined && this.#withheld.has(name)) this.#onLook();
+    return value;
+  }
+
+  sole(name: string): string | typeof REPEATED | undefined {
+    const value = this.#list.sole(name);
+    if (typeof value === 'string' && this.#withheld.has(name)) this.#onLook();
     return value;
   }
 
@@ -73,17 +79,16 @@ export class WithheldHeaders implements Pick<HeaderList, keyof HeaderList> {
     }
   }
 
+  /** What was left out is recorded as ''. */
   #watchedFlat(): string[] {
     const flat = [...this.#list.flat];
-    for (let i = 0; i < flat.length; i += 2) {
-      if (!this.#withheld.has(flat[i].toLowerCase())) continue;
-      const value = flat[i + 1];
-      const get = (): string => {
-        this.#onLook();
-        return value;
-      };
-      Object.defineProperty(flat, i + 1, { enumerable: true, configurable: true, get });
-    }
+    const get = (): string => {
+      this.#onLook();
+      return '';
+    };
+    const watched = { enumerable: true, configurable: true, get };
+    for (let i = 0; i < flat.length; i += 2)
+      if (this.#withheld.has(flat[i].toLowerCase())) Object.defineProperty(flat, i + 1, watched);
     return flat;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { differsInMarks, HeaderList, sameName } from './header-list.ts';
+import { differsInMarks, HeaderList, REPEATED, sameName } from './header-list.ts';
 
 const list = (): HeaderList => new HeaderList(['A', '1', 'b', '2', 'a', '3', 'C', '']);
 
@@ -12,6 +12,7 @@ it('look-ups know no case', () => {
   );
   assert.deepEqual([headers.getAll('a'), headers.getAll('d')], [['1', '3'], []]);
   assert.deepEqual([headers.count('a'), headers.count('c'), headers.count('d')], [2, 1, 0]);
+  assert.deepEqual([headers.sole('a'), headers.sole('b'), headers.sole('d')], [REPEATED, '2', undefined]);
   assert.deepEqual([headers.has('c'), headers.has('d'), headers.size], [true, false, 4]);
 });
 

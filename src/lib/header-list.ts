@@ -1,3 +1,6 @@
+/** A field that occurs more than once: two readers may believe different ones. */
+export const REPEATED: unique symbol = Symbol('repeated');
+
 /**
  * Header fields as they came: order, case and repetition kept (RFC 9110 §5.3). One flat array of
  * name, value, name, value; look-ups compare names without case. Lists are short, so a scan beats a map.
@@ -19,6 +22,18 @@ export class HeaderList {
     const { flat } = this;
     for (let i = 0; i < flat.length; i += 2) if (sameName(flat[i], name)) return flat[i + 1];
     return undefined;
+  }
+
+  /** The value of `name` (lower case) where it occurs once; undefined where it does not, `REPEATED` where it does again. */
+  sole(name: string): string | typeof REPEATED | undefined {
+    const { flat } = this;
+    let value: string | undefined;
+    for (let i = 0; i < flat.length; i += 2) {
+      if (!sameName(flat[i], name)) continue;
+      if (value !== undefined) return REPEATED;
+      value = flat[i + 1];
+    }
+    return value;
   }
 
   /** Every value of `name` (lower case), in order. */

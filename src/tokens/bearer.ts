@@ -1,7 +1,7 @@
 import { type Decision, reject } from '../contract/index.ts';
 import { PolicyFailure, PolicyRejection } from '../errors.ts';
 import { challenge, parseAuthorization, REPEATED_CREDENTIAL } from '../identity/index.ts';
-import { type HeaderList, sameName } from '../lib/header-list.ts';
+import { type HeaderList, REPEATED, sameName } from '../lib/header-list.ts';
 
 /** Longer tokens are not looked at: hashing or parsing them would be work for an attacker's asking. */
 export const MAX_TOKEN_LENGTH = 16 * 1024;
@@ -33,15 +33,11 @@ export function readBearer(
 
 /** As `readBearer`, where what the token is made of is looked at later: a remembered token was looked at before. */
 export function findBearer(
-  { flat }: HeaderList,
+  headers: HeaderList,
   schemes: readonly string[] = BEARER,
 ): PresentedToken | string | undefined {
-  let value: string | undefined;
-  for (let i = 0; i < flat.length; i += 2) {
-    if (!sameName(flat[i], 'authorization')) continue;
-    if (value !== undefined) return REPEATED_CREDENTIAL;
-    value = flat[i + 1];
-  }
+  const value = headers.sole('authorization');
+  if (value === REPEATED) return REPEATED_CREDENTIAL;
   if (value === undefined) return undefined;
   for (const scheme of schemes) {
     const end = scheme.length;

@@ -15,6 +15,8 @@ import type { Judging } from './judging.ts';
 
 /** So many counters that hang on unknown answers are told apart; with more, all do. */
 const MAX_NAMES = 100_000;
+/** Samples are of stretches of time of this length: what was left out may have come so much later. */
+const SAMPLED_MS = 10_000;
 
 /**
  * Counters of one revision's replay: empty at its start, in the recording's time, and nobody else's. They note what the
@@ -23,8 +25,8 @@ const MAX_NAMES = 100_000;
 export class ReplayCounters implements CounterState {
   readonly #counters = createLocalCounters();
   readonly #places = new FuturePlaces();
-  /** Scopes that have counted one of a sample. What was left out may have come before and after. */
-  readonly #sampled = new Set<string>();
+  /** Scopes that have counted one of a sample, and until when that still tells in what they count. */
+  readonly #sampled = new Map<string, number>();
   /** Counters that would be others if answers were known that are not. */
   readonly #unknown = new Set<string>();
   #areAllUnknown = false;
@@ -44,7 +46,8 @@ export class ReplayCounters implements CounterState {
     cost: number,
     nowMs: number,
   ): LimitOutcome | Promise<LimitOutcome> {
-    this.#asked(scope, key, nowMs - (rule.windowMs * rule.burst) / rule.limit);
+    const memoryMs = (rule.windowMs * rule.burst) / rule.limit;
+    this.#asked(scope, key, nowMs - memoryMs, nowMs + memoryMs);
     return this.#counters.gcra(scope, key, rule, cost, nowMs);
   }
 
@@ -55,7 +58,7 @@ export class ReplayCounters implements CounterState {
     cost: number,
     nowMs: number,
   ): LimitOutcome | Promise<LimitOutcome> {
-    this.#asked(scope, key, nowMs - 2 * rule.windowMs);
+    this.#asked(scope, key, nowMs - 2 * rule.windowMs, nowMs + 2 * rule.windowMs);
     return this.#counters.slidingWindow(scope, key, rule, cost, nowMs);
   }
 
@@ -63,7 +66,10 @@ export class ReplayCounters implements CounterState {
     charges: readonly Charge[],
     nowMs: number,
   ): readonly LimitOutcome[] | Promise<readonly LimitOutcome[]> {
-    for (const charge of charges) this.#asked(charge.scope, charge.key, sinceOf(charge, nowMs));
+    for (const charge of charges) {
+      const { fromMs, untilMs } = memoryOf(charge, nowMs);
+      this.#asked(charge.scope, charge.key, fromMs, untilMs);
+    }
     return this.#counters.charge(charges, nowMs);
   }
 
@@ -72,12 +78,12 @@ export class ReplayCounters implements CounterState {
   }
 
   tally(scope: string, key: string, rule: SumRule, amount: number, nowMs: number): Sum | Promise<Sum> {
-    this.#asked(scope, key, nowMs - 2 * rule.windowMs);
+    this.#asked(scope, key, nowMs - 2 * rule.windowMs, nowMs + 2 * rule.windowMs);
     return this.#counters.tally(scope, key, rule, amount, nowMs);
   }
 
   acquire(scope: string, key: string, rule: SlotRule, nowMs: number): SlotOutcome {
-    this.#asked(scope, key, this.#startMs);
+    this.#asked(scope, key, this.#startMs, nowMs);
     const { judging } = this;
     const record = judging?.head.record;
     const { outcome, waitedMs, isUncertain } = this.#places.acquire(`${scope}\n${key}`, rule, nowMs, {
@@ -100,24 +106,33 @@ export class ReplayCounters implements CounterState {
     else for (const [by, name] of judging.counters) if (by === asker) this.#unknown.add(name);
   }
 
-  #asked(scope: string, key: string, sinceMs: number): void {
+  /** `fromMs`: how far back the counter remembers; `untilMs`: how long what is counted now is remembered. */
+  #asked(scope: string, key: string, fromMs: number, untilMs: number): void {
     const { judging } = this;
     if (judging === undefined) return;
-    if (judging.head.record.weight > 1) this.#sampled.add(scope);
+    if (judging.head.record.weight > 1) this.#isSampled(scope, untilMs + SAMPLED_MS);
     const { asker } = judging;
     if (asker === undefined) return;
-    if (this.#sampled.size > 0 && this.#sampled.has(scope)) judging.note(asker, 'sampled');
-    if (sinceMs < this.#startMs) judging.note(asker, 'past');
+    const sampledUntilMs = this.#sampled.size === 0 ? undefined : this.#sampled.get(scope);
+    if (sampledUntilMs !== undefined && sampledUntilMs > judging.head.record.atMs)
+      judging.note(asker, 'sampled');
+    if (fromMs < this.#startMs) judging.note(asker, 'past');
     const name = `${scope}\n${key}`;
     judging.counters.push([asker, name]);
     if (this.#areAllUnknown || (this.#unknown.size > 0 && this.#unknown.has(name)))
       judging.note(asker, 'upstream');
   }
+
+  #isSampled(scope: string, untilMs: number): void {
+    const known = this.#sampled.get(scope);
+    if (known === undefined || known < untilMs) this.#sampled.set(scope, untilMs);
+  }
 }
 
-/** How far back a counter remembers. */
-function sinceOf(charge: Charge, nowMs: number): number {
-  if (charge.kind === 'fixed-window' || charge.kind === 'quota') return charge.rule.startMs;
-  if (charge.kind === 'sliding-window') return nowMs - 2 * charge.rule.windowMs;
-  return nowMs - (charge.rule.windowMs * charge.rule.burst) / charge.rule.limit;
+/** When a counter began, and when it will have forgotten what is charged now. */
+function memoryOf(charge: Charge, nowMs: number): { readonly fromMs: number; readonly untilMs: number } {
+  const { kind, rule } = charge;
+  if (kind === 'fixed-window' || kind === 'quota') return { fromMs: rule.startMs, untilMs: rule.endMs };
+  const memoryMs = kind === 'gcra' ? (rule.windowMs * rule.burst) / rule.limit : 2 * rule.windowMs;
+  return { fromMs: nowMs - memoryMs, untilMs: nowMs + memoryMs };
 }

@@ -2,7 +2,7 @@ import type { CredentialFields, EditJournal, RequestView } from '../../contract/
 import { ConfigError } from '../../errors.ts';
 import { credentialFields } from '../../identity/index.ts';
 import { cookieValues } from '../../lib/cookie.ts';
-import { type HeaderList, sameName } from '../../lib/header-list.ts';
+import { type HeaderList, REPEATED } from '../../lib/header-list.ts';
 import { parameterValues } from '../../lib/query-string.ts';
 import type { ApiKeyConfig } from './schema.ts';
 
@@ -64,15 +64,10 @@ export class KeyPlaces {
     else edits.removeRequestCookie(this.#cookie);
   }
 
-  /** In one pass: this is asked of every request. */
-  #inHeader({ flat }: HeaderList): PresentedKey | Repeated | undefined {
-    let value: string | undefined;
-    for (let i = 0; i < flat.length; i += 2) {
-      if (!sameName(flat[i], this.#header)) continue;
-      if (value !== undefined) return 'repeated';
-      value = flat[i + 1];
-    }
+  #inHeader(headers: HeaderList): PresentedKey | Repeated | undefined {
+    const value = headers.sole(this.#header);
     if (value === undefined) return undefined;
+    if (value === REPEATED) return 'repeated';
     const key = this.#scheme === '' ? value : afterScheme(value, this.#scheme);
     return key === undefined ? undefined : { place: 'header', key };
   }
