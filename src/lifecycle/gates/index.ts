@@ -1,0 +1,1 @@
+export { type GateFinding, type GateName, type GateVerdict, GateWatch } from './gate-watch.ts';
