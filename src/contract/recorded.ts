@@ -27,9 +27,20 @@ export type Flip = 'allowed-to-denied' | 'denied-to-allowed' | 'other-reason' | 
  * Why a second judgement of a request would be a guess. `credential`: it asked for one that is not kept. `body`: it
  * asked for a body that is not kept, or not whole. `network`: a policy had to ask somebody outside. `sampled`: a limit
  * counted where only a sample of the requests is kept. `upstream`: it goes by an answer that there was none of.
- * `failed`: a policy failed in it.
+ * `failed`: a policy failed in it. `unknown`: it asked for a part of the request that an import does not tell of.
  */
-export type Undecidable = 'credential' | 'body' | 'network' | 'sampled' | 'upstream' | 'failed';
+export type Undecidable = 'credential' | 'body' | 'network' | 'sampled' | 'upstream' | 'failed' | 'unknown';
+
+/** Parts of a request of which an import does not say whether they were there. */
+export interface UnknownParts {
+  /** Names of header fields in lower case; `all`: every one that is not listed. */
+  readonly headers: readonly string[] | 'all';
+  readonly query: boolean;
+  /** The other end of the connection, and whoever it may have forwarded for. */
+  readonly peer: boolean;
+  /** What the client proved itself with in a TLS handshake. */
+  readonly certificate: boolean;
+}
 
 /** The body of a recorded request. */
 export type RecordedBody =
@@ -68,6 +79,8 @@ export interface RecordedRequest {
     readonly path?: true;
     /** Names of claims of the identity that were secrets, or too large. Left out where there is none. */
     readonly claims?: readonly string[];
+    /** Only of an import: what it does not tell of, so that nobody knows whether it was there. */
+    readonly unknown?: UnknownParts;
   };
   readonly body: RecordedBody;
   readonly certificate: ClientCertificate | undefined;

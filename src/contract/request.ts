@@ -45,6 +45,13 @@ export interface Withheld {
   readonly recordedQuery: string;
   /** To be called where a decision hangs on what was left out. */
   note(): void;
+  /** Whether nobody knows if there was a field of that name (lower case), or any parameter that is not recorded. */
+  isUnknown(field: string): boolean;
+  /** Whether there may have been fields that are not recorded. */
+  readonly areFieldsUnknown: boolean;
+  readonly isQueryUnknown: boolean;
+  /** To be called where a decision hangs on something of which nobody knows whether it was there. */
+  noteUnknown(): void;
 }
 
 /** A client's certificate (RFC 5280), as far as rules look at it. */

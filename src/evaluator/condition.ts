@@ -32,18 +32,16 @@ class RequestVariables {
   /** Query parameters, decoded. */
   get query(): Map<string, unknown> {
     const { withheld } = this.#request;
-    const text = withheld === undefined ? this.#request.query : withheld.recordedQuery;
-    const values = onlyValues(new URLSearchParams(text), asItIs);
-    if (withheld !== undefined) leaveOut(values, withheld.query, withheld);
-    return values;
+    if (withheld === undefined) return onlyValues(new URLSearchParams(this.#request.query), asItIs);
+    const values = onlyValues(new URLSearchParams(withheld.recordedQuery), asItIs);
+    return watchedValues(values, withheld, withheld.query, () => withheld.isQueryUnknown);
   }
   /** Headers by lower-case name. */
   get headers(): Map<string, unknown> {
     const { headers, withheld } = this.#request;
     if (withheld === undefined) return onlyValues(headers, inLowerCase);
     const values = onlyValues(withheld.recordedHeaders, inLowerCase);
-    leaveOut(values, withheld.headers, withheld);
-    return values;
+    return watchedValues(values, withheld, withheld.headers, (name) => withheld.isUnknown(name));
   }
 }
 
@@ -207,27 +205,42 @@ const REPEATED: unknown = Object.freeze(Object.create(null));
 /** In place of a value that a recording does not hold: as with those that repeat, to ask for it cannot be decided. */
 const LEFT_OUT: unknown = Object.freeze(Object.create(null));
 
-/** Whoever compares all of them, and not one by its name, looks at every value. */
-function leaveOut(
+/**
+ * Values as far as they are recorded. One that was left out gives what cannot be decided, which is noted there. Whoever
+ * compares all of them looks at each.
+ */
+function watchedValues(
   values: Map<string, unknown>,
+  withheld: Withheld,
   names: ReadonlySet<string>,
-  { note }: Pick<Withheld, 'note'>,
-): void {
+  isUnknown: (name: string) => boolean,
+): Map<string, unknown> {
   const left = new Set([...names].filter((name) => values.has(name)));
-  if (left.size === 0) return;
   for (const name of left) values.set(name, LEFT_OUT);
-  const [all, has] = [values[Symbol.iterator].bind(values), values.has.bind(values)];
-  Object.defineProperties(values, {
+  const all = values[Symbol.iterator].bind(values);
+  const has = values.has.bind(values);
+  const get = values.get.bind(values);
+  const asked = (name: string): void => {
+    if (!has(name) && isUnknown(name)) withheld.noteUnknown();
+  };
+  return Object.defineProperties(values, {
     [Symbol.iterator]: {
       value: () => {
-        note();
+        if (left.size > 0) withheld.note();
+        asked('');
         return all();
       },
     },
     has: {
       value: (name: string) => {
-        if (left.has(name)) note();
+        if (left.has(name)) withheld.note();
         return has(name);
+      },
+    },
+    get: {
+      value: (name: string) => {
+        asked(name);
+        return get(name);
       },
     },
   });

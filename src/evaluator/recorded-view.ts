@@ -1,4 +1,10 @@
-import type { ListenerPlan, RecordedRequest, RequestView } from '../contract/index.ts';
+import type {
+  ListenerPlan,
+  RecordedRequest,
+  RequestView,
+  UnknownParts,
+  Withheld,
+} from '../contract/index.ts';
 import { RequestError } from '../errors.ts';
 import { FieldKind, fieldKind } from '../http1/index.ts';
 import { HeaderList } from '../lib/header-list.ts';
@@ -8,6 +14,8 @@ import type { Unanswered } from './unanswered.ts';
 import { WithheldHeaders } from './withheld-headers.ts';
 
 const LENGTH = /^[0-9]{1,15}$/;
+/** An address of nobody (RFC 5737). */
+const NOBODY = '192.0.2.0';
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 /** A recorded request as far as it is the same for every revision that judges it. */
@@ -29,10 +37,17 @@ export class RecordedHead {
     const { headers, query } = record.withheld;
     this.record = record;
     this.headers = new HeaderList([...record.headers]);
-    this.peer = parseIpAddress(record.peer);
+    // Who that was an import may not tell: whoever looks is noted.
+    this.peer = parseIpAddress(record.withheld.unknown?.peer === true ? NOBODY : record.peer);
     this.withheldHeaders = headers.length === 0 ? NO_NAMES : new Set(headers);
     this.withheldQuery = query.length === 0 ? NO_NAMES : new Set(query);
     this.#read();
+  }
+
+  /** Whether all of it is at hand. */
+  get isWhole(): boolean {
+    const { unknown } = this.record.withheld;
+    return this.withheldHeaders.size + this.withheldQuery.size === 0 && unknown === undefined;
   }
 
   get method(): string {
@@ -64,54 +79,92 @@ export class RecordedHead {
 }
 
 /**
- * The view that a listener has of a recorded request, or why it refuses it. What was left out of it is noted when it is
- * looked at. Undefined for a record that is of no connection: its peer is no address.
+ * The view that a listener has of a recorded request, or why it refuses it. What was left out of it, or is not known, is
+ * noted when it is looked at. Undefined for a record that is of no connection: its peer is no address.
  */
 export function recordedView(
   head: RecordedHead,
   listener: ListenerPlan,
   unanswered: Unanswered,
 ): RequestView | RequestError | undefined {
-  const { record, headers, peer, authority, methodOverride, withheldHeaders, withheldQuery } = head;
+  const { record, headers, peer, authority, methodOverride } = head;
   if (peer === undefined) return undefined;
   const { requestId: id, method, scheme, target, httpVersion, certificate, withheld } = record;
   const view = viewOf(
     { id, method, methodOverride, scheme, authority, target, headers, httpVersion, peer, certificate },
     listener,
   );
-  if (isForwarderUnknown(head, listener, peer)) unanswered.note('credential');
   // Which routes and rules it would have fitted nobody can tell.
   if (withheld.path === true) unanswered.note('credential');
-  if (view instanceof RequestError || withheldHeaders.size + withheldQuery.size === 0) return view;
-  const look = (): void => unanswered.look();
-  const watched =
-    withheldHeaders.size === 0 ? view.headers : new WithheldHeaders(headers, withheldHeaders, look);
-  const seen: RequestView = {
-    ...view,
-    headers: watched,
-    withheld: {
-      headers: withheldHeaders,
-      query: withheldQuery,
-      recordedHeaders: headers,
-      recordedQuery: view.query,
-      note: look,
-    },
-  };
-  return withheldQuery.size === 0 ? seen : watchQuery(seen, look);
+  if (view instanceof RequestError || head.isWhole) return view;
+  const left = new LeftOut(head, view.query, unanswered);
+  const isForwarded = listener.trusts(peer);
+  if (isForwarded && left.headers.has(FORWARDED_FOR)) unanswered.note('credential');
+  if (isForwarded && left.isUnknown(FORWARDED_FOR)) unanswered.note('unknown');
+  const seen: RequestView = { ...view, headers: new WithheldHeaders(headers, left), withheld: left };
+  return watched(seen, head, left);
 }
 
-/** Who called is then anybody's guess. */
-const isForwarderUnknown = ({ withheldHeaders }: RecordedHead, listener: ListenerPlan, peer: IpAddress) =>
-  withheldHeaders.has('x-forwarded-for') && listener.trusts(peer);
+const FORWARDED_FOR = 'x-forwarded-for';
 
-function watchQuery(view: RequestView, look: () => void): RequestView {
-  const { query, target } = view;
-  const watched = (text: string) => ({
-    enumerable: true,
-    get: () => {
-      look();
-      return text;
-    },
-  });
-  return Object.defineProperties(view, { query: watched(query), target: watched(target) });
+class LeftOut implements Withheld {
+  readonly headers: ReadonlySet<string>;
+  readonly query: ReadonlySet<string>;
+  readonly recordedHeaders: HeaderList;
+  readonly recordedQuery: string;
+  readonly #unanswered: Unanswered;
+  readonly #unknown: UnknownParts | undefined;
+
+  constructor(head: RecordedHead, recordedQuery: string, unanswered: Unanswered) {
+    this.headers = head.withheldHeaders;
+    this.query = head.withheldQuery;
+    this.recordedHeaders = head.headers;
+    this.recordedQuery = recordedQuery;
+    this.#unanswered = unanswered;
+    this.#unknown = head.record.withheld.unknown;
+  }
+
+  note(): void {
+    this.#unanswered.look();
+  }
+
+  noteUnknown(): void {
+    this.#unanswered.note('unknown');
+  }
+
+  isUnknown(field: string): boolean {
+    if (this.#unknown === undefined) return false;
+    const { headers } = this.#unknown;
+    const isListed = headers !== 'all' && !headers.includes(field);
+    return !isListed && this.recordedHeaders.count(field) === 0;
+  }
+
+  get areFieldsUnknown(): boolean {
+    return this.#unknown !== undefined && this.#unknown.headers.length > 0;
+  }
+
+  get isQueryUnknown(): boolean {
+    return this.#unknown?.query === true;
+  }
+}
+
+/** Properties that note a look. Few requests have any: most credentials are in fields. */
+function watched(view: RequestView, head: RecordedHead, left: LeftOut): RequestView {
+  const { unknown } = head.record.withheld;
+  const properties: PropertyDescriptorMap = {};
+  const watch = (name: keyof RequestView, note: () => void): void => {
+    const value: unknown = view[name];
+    const get = (): unknown => {
+      note();
+      return value;
+    };
+    properties[name] = { enumerable: true, get };
+  };
+  const unknownTo = (): void => left.noteUnknown();
+  if (left.isQueryUnknown) for (const name of ['query', 'target'] as const) watch(name, unknownTo);
+  else if (left.query.size > 0)
+    for (const name of ['query', 'target'] as const) watch(name, () => left.note());
+  if (unknown?.peer === true) for (const name of ['client', 'peer'] as const) watch(name, unknownTo);
+  if (unknown?.certificate === true) watch('certificate', unknownTo);
+  return Object.keys(properties).length === 0 ? view : Object.defineProperties(view, properties);
 }

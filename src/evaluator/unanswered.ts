@@ -1,8 +1,6 @@
 import type { Attachment, Network, Undecidable } from '../contract/index.ts';
 import { NetworkError } from '../errors.ts';
-import { HeaderList } from '../lib/header-list.ts';
 import type { Evaluation } from './evaluation.ts';
-import { WithheldHeaders } from './withheld-headers.ts';
 
 /**
  * What a judgement asked for that is not there the second time: whatever came of it then would be a guess. One for each
@@ -46,7 +44,9 @@ export class Unanswered {
     };
   }
 
-  /** Somebody looks at what was left out. Throws where that is to end what it is asked for (`interrupted`). */
+  /**
+   * Somebody looks at a credential that was left out. Throws where that is to end what it is asked for (`interrupted`).
+   */
   look(): void {
     if (!this.#interrupts) return this.note('credential');
     this.#wasInterrupted = true;
@@ -80,12 +80,6 @@ export class Unanswered {
   #resumed(): boolean {
     this.#interrupts = false;
     return this.#wasInterrupted;
-  }
-
-  /** The fields of a recorded request. To look at one whose value is withheld is noted; that it was sent is known. */
-  headers(flat: readonly string[], withheld: readonly string[]): HeaderList {
-    const list = new HeaderList([...flat]);
-    return withheld.length === 0 ? list : new WithheldHeaders(list, new Set(withheld), () => this.look());
   }
 }
 

@@ -116,4 +116,5 @@ const UNDECIDABLE: readonly Undecidable[] = [
   'sampled',
   'upstream',
   'failed',
+  'unknown',
 ];
