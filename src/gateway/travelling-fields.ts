@@ -18,7 +18,8 @@ export function travelTable(kinds: readonly FieldKind[]): TravelTable {
   return table;
 }
 
-const MARKS = /[^a-z0-9]/g;
+/** In lower case; `-` is one of them, and stays. */
+const OTHER_MARKS = /[^a-z0-9-]/g;
 /** No names that only the gateway may say, beside those of known kinds. */
 export const NO_NAMES: ReadonlySet<string> = new Set();
 
@@ -48,7 +49,7 @@ export function travellingFields(
     if (table[kinds[i >> 1]] !== 1) continue;
     const name = flat[i].toLowerCase();
     // Servers of CGI's kind read every mark in a name as `_`: all its spellings are one name to them.
-    if (owned.size > 0 && owned.has(name.replace(MARKS, '-'))) continue;
+    if (owned.size > 0 && owned.has(name.replace(OTHER_MARKS, '-'))) continue;
     if (dropped?.has(name) !== true && !isEditedOtherwise(name, edits)) kept.push(flat[i], flat[i + 1]);
   }
   for (const text of added) kept.push(text);
@@ -84,7 +85,7 @@ export function travellingTrailers(
   for (let i = 0; i < trailers.length; i += 2) {
     const name = trailers[i].toLowerCase();
     if (dropped.has(name) || name.includes('_') || isEditedOtherwise(name, edits)) continue;
-    if (!owned.has(name.replace(MARKS, '-'))) kept.push(trailers[i], trailers[i + 1]);
+    if (!owned.has(name.replace(OTHER_MARKS, '-'))) kept.push(trailers[i], trailers[i + 1]);
   }
   return kept;
 }

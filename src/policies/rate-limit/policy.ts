@@ -108,19 +108,27 @@ class OneLimit implements Policy {
   }
 
   request(c: PolicyContext): Awaitable<Decision> {
-    const caller = this.#parts.keys(c);
-    const use = { caller, cost: this.#parts.cost.of(c), atMs: countingTime(c, this.#parts.shortestMs) };
-    const outcome = this.#count(c, use);
-    if (outcome instanceof Promise) return this.#decideLater(c, use, outcome);
-    return this.#decide(c, use, outcome);
+    const { keys, cost: costs, shortestMs, counts } = this.#parts;
+    const caller = keys(c);
+    const cost = costs.of(c);
+    const atMs = countingTime(c, shortestMs);
+    const outcome = this.#count(c, caller, cost, atMs);
+    if (outcome instanceof Promise) return this.#decideLater(c, { caller, cost, atMs }, outcome);
+    const decision = this.#decide(c, outcome);
+    if (counts !== undefined) this.#watch(c, counts, { caller, cost, atMs }, outcome);
+    return decision;
   }
 
   /** Apart, so that what it keeps for later is not made for a request that is decided at once. */
-  async #decideLater(c: PolicyContext, use: Use, outcome: Promise<LimitOutcome>): Promise<Decision> {
-    return this.#decide(c, use, await outcome);
+  async #decideLater(c: PolicyContext, use: Use, counted: Promise<LimitOutcome>): Promise<Decision> {
+    const { counts } = this.#parts;
+    const outcome = await counted;
+    const decision = this.#decide(c, outcome);
+    if (counts !== undefined) this.#watch(c, counts, use, outcome);
+    return decision;
   }
 
-  #count(c: PolicyContext, { caller, cost, atMs }: Use): Awaitable<LimitOutcome> {
+  #count(c: PolicyContext, caller: CallerKey, cost: number, atMs: number): Awaitable<LimitOutcome> {
     const { state } = c.deps;
     const { scope, key } = caller;
     const limit = caller.unproven ? this.#parts.strangers[0] : this.#limit;
@@ -130,17 +138,18 @@ class OneLimit implements Policy {
     return outcomes instanceof Promise ? outcomes.then(only) : only(outcomes);
   }
 
-  #decide(c: PolicyContext, use: Use, outcome: LimitOutcome): Decision {
-    const { attachment, headers, counts } = this.#parts;
-    noteLoss(c, attachment, outcome);
+  #decide(c: PolicyContext, outcome: LimitOutcome): Decision {
+    const { attachment, headers } = this.#parts;
+    if (outcome.lost) noteLoss(c, attachment, outcome);
     if (isUnknown(this.#limit, outcome)) return reject(limitsUnavailable(this.#limit.name));
     headers?.append(c, outcome);
-    if (!outcome.allowed) return this.#refuse(outcome);
-    if (counts !== undefined && !outcome.lost) this.#watch(c, counts, use);
-    return CONTINUE;
+    return outcome.allowed ? CONTINUE : this.#refuse(outcome);
   }
 
-  #watch(c: PolicyContext, counts: CountedAnswers, { caller: { scope, key }, cost, atMs }: Use): void {
+  #watch(c: PolicyContext, counts: CountedAnswers, use: Use, { allowed, lost }: LimitOutcome): void {
+    if (!allowed || lost) return;
+    const { cost, atMs } = use;
+    const { scope, key } = use.caller;
     giveBackAtEnd(c, counts, atMs, () => [chargeOf(this.#limit, scope, key, cost, atMs)]);
   }
 

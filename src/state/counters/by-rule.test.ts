@@ -56,6 +56,10 @@ describe('what is kept by rule', () => {
     for (const scope of ['b', 'c']) of.of('gcra', scope, 1, 10, 1);
     assert.equal(of.of('gcra', 'a', 1, 10, 1), first);
     assert.equal(made.length, 7, 'all scopes');
+    assert.equal(of.of('gcra', 'a', 1, 10, 1), first);
+    assert.equal(made.length, 7, 'what was asked for last is still there');
+    for (const scope of ['d', 'e', 'a']) of.of('gcra', scope, 1, 10, 1);
+    assert.equal(made.length, 10, 'and no longer than the others');
   });
 
   it('throws at a rule that cannot be counted, and keeps nothing of it', () => {

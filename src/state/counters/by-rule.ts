@@ -3,6 +3,7 @@ import { assertRule } from './rule.ts';
 
 /** Something that is kept for each counter rule of each scope. */
 interface Entry<T> {
+  readonly scope: string;
   readonly kind: string;
   readonly limit: number;
   readonly windowMs: number;
@@ -27,6 +28,8 @@ export class ByRule<T> {
   readonly #maxScopes: number;
   readonly #maxRules: number;
   readonly #scopes = new Map<string, Entry<T>[]>();
+  /** What was asked for last: mostly the next is of the same. Never one that was made anew since. */
+  #last: Entry<T> | undefined;
 
   /** `make` is given a name that no two of them share. */
   constructor(make: (name: string) => T, bounds: ByRuleBounds = {}) {
@@ -37,15 +40,20 @@ export class ByRule<T> {
 
   /** Throws InternalError for a rule that cannot be counted. */
   of(kind: string, scope: string, limit: number, windowMs: number, most: number): T {
+    const last = this.#last;
+    if (last !== undefined && last.scope === scope && isOf(last, kind, limit, windowMs, most))
+      return last.value;
+    this.#last =
+      this.#known(kind, scope, limit, windowMs, most) ?? this.#learn(kind, scope, limit, windowMs, most);
+    return this.#last.value;
+  }
+
+  #known(kind: string, scope: string, limit: number, windowMs: number, most: number): Entry<T> | undefined {
     const entries = this.#scopes.get(scope);
-    if (entries !== undefined) {
-      for (let i = 0; i < entries.length; i++) {
-        const entry = entries[i];
-        const isSame = entry.kind === kind && entry.limit === limit && entry.windowMs === windowMs;
-        if (isSame && entry.most === most) return entry.value;
-      }
-    }
-    return this.#learn(kind, scope, limit, windowMs, most);
+    if (entries === undefined) return undefined;
+    for (let i = 0; i < entries.length; i++)
+      if (isOf(entries[i], kind, limit, windowMs, most)) return entries[i];
+    return undefined;
   }
 
   ofCharge(charge: Charge): T {
@@ -70,21 +78,24 @@ export class ByRule<T> {
     return this.of('quota', scope, 1, 1, 1);
   }
 
-  #learn(kind: string, scope: string, limit: number, windowMs: number, most: number): T {
+  #learn(kind: string, scope: string, limit: number, windowMs: number, most: number): Entry<T> {
     assertRule(limit, windowMs, most);
     const value = this.#make(ruleName(kind, scope, limit, windowMs, most));
-    const entry = { kind, limit, windowMs, most, value };
+    const entry = { scope, kind, limit, windowMs, most, value };
     const entries = this.#scopes.get(scope);
     if (entries !== undefined) {
       if (entries.length >= this.#maxRules) entries.shift();
       entries.push(entry);
-      return value;
+      return entry;
     }
     if (this.#scopes.size >= this.#maxScopes) this.#scopes.clear();
     this.#scopes.set(scope, [entry]);
-    return value;
+    return entry;
   }
 }
+
+const isOf = (entry: Entry<unknown>, kind: string, limit: number, windowMs: number, most: number): boolean =>
+  entry.kind === kind && entry.limit === limit && entry.windowMs === windowMs && entry.most === most;
 
 /** Unambiguous: everything before the scope is of fixed form. */
 const ruleName = (kind: string, scope: string, limit: number, windowMs: number, most: number): string =>

@@ -15,15 +15,33 @@ export function askGcra(
   cost: number,
   nowMs: number,
 ): LimitOutcome {
-  const { limit, windowMs, burst } = rule;
-  const timeMs = effectiveTime(cells[at + TIME], nowMs, windowMs);
-  const level = drain(cells, at, limit, timeMs);
+  const timeMs = effectiveTime(cells[at + TIME], nowMs, rule.windowMs);
+  const level = drain(cells, at, rule.limit, timeMs);
   keep(cells, at, rule, timeMs, level);
+  return outcomeAt(level, rule, cost, timeMs - nowMs);
+}
+
+/** `askGcra`, and `addGcra` where it admits: for a counter that is charged alone, whose cells are written but once. */
+export function chargeGcra(
+  cells: Float64Array,
+  at: number,
+  rule: GcraRule,
+  cost: number,
+  nowMs: number,
+): LimitOutcome {
+  const timeMs = effectiveTime(cells[at + TIME], nowMs, rule.windowMs);
+  const level = drain(cells, at, rule.limit, timeMs);
+  const outcome = outcomeAt(level, rule, cost, timeMs - nowMs);
+  keep(cells, at, rule, timeMs, outcome.allowed ? level + cost * rule.windowMs : level);
+  return outcome;
+}
+
+function outcomeAt(level: number, rule: GcraRule, cost: number, behindMs: number): LimitOutcome {
+  const { limit, windowMs, burst } = rule;
   const capacity = burst * windowMs;
   const wanted = level + cost * windowMs;
   const allowed = wanted <= capacity;
   const kept = allowed ? wanted : level;
-  const behindMs = timeMs - nowMs;
   return outcomeOf(
     allowed,
     Math.floor((capacity - kept) / windowMs),

@@ -13,7 +13,7 @@ import { LocalSlots } from '../slots/local-slots.ts';
 import { ByRule } from './by-rule.ts';
 import { CELLS_PER_KEY, isIdle } from './cells.ts';
 import { addCharge, askCharge, refundCharge } from './charges.ts';
-import { addGcra, askGcra } from './gcra.ts';
+import { chargeGcra } from './gcra.ts';
 import { assertAmount, assertCharge, assertTime, assertUse } from './rule.ts';
 import { addSlidingWindow, applyTally, askSlidingWindow } from './sliding-window.ts';
 
@@ -38,9 +38,7 @@ class LocalCounterState implements CounterState {
     const wholeMs = Math.floor(nowMs);
     const counter = this.#counters.of('gcra', scope, rule.limit, rule.windowMs, rule.burst);
     const cells = counter.cellsOf(key, wholeMs);
-    const outcome = askGcra(cells, 0, rule, cost, wholeMs);
-    if (outcome.allowed) addGcra(cells, 0, rule, cost);
-    return outcome;
+    return chargeGcra(cells, 0, rule, cost, wholeMs);
   }
 
   slidingWindow(

@@ -20,7 +20,7 @@ import { refundCharge } from './charges.ts';
 import type { CounterMemory } from './counter-memory.ts';
 import { CounterNames } from './counter-names.ts';
 import { CounterTable, NONE } from './counter-table.ts';
-import { addGcra, askGcra } from './gcra.ts';
+import { askGcra, chargeGcra } from './gcra.ts';
 import {
   changeQuota,
   type QuotaChange,
@@ -145,9 +145,7 @@ class SharedCounterState implements NodeCounters {
         return cost === 0
           ? askGcra(table.fresh(), 0, rule, 0, wholeMs)
           : table.refuse(bucket, wholeMs, isUnproven);
-      const outcome = askGcra(table.cells, at, rule, cost, wholeMs);
-      if (outcome.allowed) addGcra(table.cells, at, rule, cost);
-      return outcome;
+      return chargeGcra(table.cells, at, rule, cost, wholeMs);
     } finally {
       table.unlock(bucket);
     }
