@@ -30,6 +30,7 @@ import {
   Publisher,
   publishFirst,
   type QuotaDesk,
+  Recordings,
   Reload,
   RevisionRecord,
   refuseTaken,
@@ -129,6 +130,8 @@ class Gateway {
   #beforeEnd: () => Promise<void> = async () => {};
   /** What is done when they have ended, and the store is still open. */
   #afterWorkers: () => Promise<void> = async () => {};
+  /** Started once all is served: no start waits for it. */
+  readonly #recordings: Recordings;
   /** Undefined until a first revision is served. */
   #reload: Reload | undefined;
 
@@ -164,6 +167,13 @@ class Gateway {
         this.#live.apply(update);
         await this.#pool.update(update, whole);
       },
+    });
+    this.#recordings = new Recordings({
+      ...parts,
+      store: () => this.#store,
+      masterKeys: this.#masterKeys,
+      workers: this.#pool,
+      size: this.#meter.gauge('sallyport_recording_bytes'),
     });
     const record = new RevisionRecord<OfferedBundle>({
       clock: systemClock,
@@ -208,6 +218,8 @@ class Gateway {
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
     this.#outliveDefects();
+    void this.#recordings.desk();
+    this.#open.push(() => this.#recordings.close());
     releaseMemory();
   }
 
@@ -290,18 +302,18 @@ class Gateway {
         randomBytes,
       },
       () => this.#activation.active,
-      {
-        references: this.#options.masterKey,
-        dataDir: this.#options.data,
-        environment: process.env,
-        randomBytes,
-      },
+      this.#masterKeys,
     );
     await callers.load();
     const collect = setInterval(() => void callers.uses.collect(), COLLECT_USES_MS);
     this.#beforeEnd = () => callers.uses.collect();
     this.#open.push(() => clearInterval(collect));
     return callers;
+  }
+
+  get #masterKeys() {
+    const { masterKey: references, data: dataDir } = this.#options;
+    return { references, dataDir, environment: process.env, randomBytes };
   }
 
   /** Before the first request: a quota that was used up must not begin anew with the process. */
@@ -386,6 +398,7 @@ class Gateway {
       ...desks,
       metrics: () => this.#metrics(),
       workers: () => this.#pool.status(),
+      recordings: () => this.#recordings.desk(),
       bans: this.#addresses.bans,
       lists: this.#addresses.feeds,
       restartWorker: (id) => this.#pool.replace(id, this.#options.drain),

@@ -55,6 +55,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addCredentialCommands },
     { addListCommands },
     { addQuotaCommands },
+    { addRecordingCommands },
     { addTestCommand },
     { addTokenCommands },
     { addVersionCommand },
@@ -65,6 +66,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./credentials.ts'),
     import('./lists.ts'),
     import('./quotas.ts'),
+    import('./recordings.ts'),
     import('./test.ts'),
     import('./tokens.ts'),
     import('./version.ts'),
@@ -74,6 +76,7 @@ async function addOtherCommands(program: Command): Promise<void> {
   addBanCommands(program);
   addListCommands(program);
   addQuotaCommands(program);
+  addRecordingCommands(program);
   addConsumerCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);

@@ -12,6 +12,7 @@ export { PolicyCatalog } from './catalog.ts';
 export { compile, type SnapshotDeps } from './compile/compile.ts';
 export { type FeedPlan, listsOf } from './compile/lists.ts';
 export { pemBlocks } from './compile/pem.ts';
+export { recordingOf } from './compile/recording.ts';
 export { thumbprintOf } from './credentials/mtls.ts';
 export { type DeclaredConsumer, type DeclaredCredential, declaredConsumers } from './declared-consumers.ts';
 export { filesOnDisk, secretsOf } from './document-files.ts';

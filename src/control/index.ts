@@ -1,10 +1,12 @@
 import { createSystemRandom } from '../lib/system.ts';
 import { createMeter } from '../observability/index.ts';
+import type { Recording } from '../recording/index.ts';
 import { openSharedQuotas, type StoreSettings } from '../state/index.ts';
 import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 import type { Quotas, QuotasDeps } from './quotas/index.ts';
+import type { RecordingDesk, RecordingsDeps } from './recordings/index.ts';
 
 export {
   type AdminDeps,
@@ -25,6 +27,7 @@ export { NO_LISTS } from './live/feeds.ts';
 export { versionOf } from './live/list-shelf.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
 export type { QuotaDesk } from './quotas/index.ts';
+export type { RecordingDesk } from './recordings/index.ts';
 export { Reload } from './reload.ts';
 export { RevisionRecord } from './revision-record.ts';
 export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
@@ -61,6 +64,34 @@ export async function openQuotas(
   const open = (settings: StoreSettings) =>
     openSharedQuotas(settings, { clock, random: createSystemRandom(), meter: createMeter(), log });
   return quotas.openQuotas({ ...deps, shared: store === undefined ? undefined : () => open(store) });
+}
+
+/** The recording of a node. What it is made of is loaded once it is asked for, which is when all is served. */
+export class Recordings {
+  readonly #deps: RecordingsDeps;
+  #desk: Promise<RecordingDesk> | undefined;
+
+  constructor(deps: RecordingsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Who looks after it; with the first call workers begin to record. */
+  desk(): Promise<RecordingDesk> {
+    this.#desk ??= import('./recordings/index.ts').then(async ({ startRecordings }) => {
+      return await startRecordings(this.#deps);
+    });
+    return this.#desk;
+  }
+
+  async close(): Promise<void> {
+    (await this.#desk)?.stop();
+  }
+}
+
+/** The recording of a data folder, for commands that read it without a running gateway. Rejects with SealError. */
+export async function openRecordingIn(masterKeys: MasterKeySource): Promise<Recording> {
+  const { recordingIn } = await import('./recordings/index.ts');
+  return recordingIn(masterKeys);
 }
 
 /** Opens the ways a document comes. What compiles documents is loaded here, once the workers are on their way. */

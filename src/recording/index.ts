@@ -17,3 +17,4 @@ export type {
 } from './recording.ts';
 export { type BodyForm, bodyHoldsSecret } from './redaction/body-secrets.ts';
 export { Redaction, type Unredacted } from './redaction/redaction.ts';
+export { type Pruned, pruneRecording, type Retention } from './retention.ts';

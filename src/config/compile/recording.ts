@@ -1,6 +1,6 @@
 import type { Attachment, CredentialFields, RecordingPlan } from '../../contract/index.ts';
 import type { Static } from '../../lib/schema.ts';
-import type { IssueList } from '../issues.ts';
+import { IssueList } from '../issues.ts';
 import { DEFAULT_RECORDING, type RecordingSchema } from '../schema/recording.ts';
 import { positiveMs, sizeOf } from './listener.ts';
 
@@ -43,3 +43,10 @@ function credentialFieldsOf(attachments: readonly Attachment[]): CredentialField
   }
   return Object.freeze({ headers: Object.freeze([...headers]), query: Object.freeze([...query]) });
 }
+
+/** What a document that was found sound says of records, but for the credentials that its policies read. */
+export const recordingOf = ({
+  recording,
+}: {
+  readonly recording?: Static<typeof RecordingSchema>;
+}): RecordingPlan | undefined => compileRecording(recording, [], new IssueList());

@@ -5,6 +5,7 @@ import type { BanDesk } from '../live/ban-desk.ts';
 import type { Feeds } from '../live/feeds.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
 import type { QuotaDesk } from '../quotas/index.ts';
+import type { RecordingDesk } from '../recordings/index.ts';
 import type { AdminToken } from '../token.ts';
 import type { WorkerStatus } from '../workers.ts';
 
@@ -64,6 +65,8 @@ export interface AdminDeps {
   store(): Store | undefined;
   readonly callers: Callers;
   readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'isShared' | 'list' | 'reset'>;
+  /** Started when it is first asked for. */
+  recordings(): Promise<Pick<RecordingDesk, 'clear' | 'find' | 'summary'>>;
   readonly bans: Pick<BanDesk, 'ban' | 'lift' | 'list'>;
   readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
   /** Prometheus text. */

@@ -15,6 +15,7 @@ import { addCredentialRoutes } from './routes/credentials.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListRoutes } from './routes/lists.ts';
 import { addQuotaRoutes } from './routes/quotas.ts';
+import { addRecordingRoutes } from './routes/recordings.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
 import { addStatusRoutes } from './routes/status.ts';
@@ -66,6 +67,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addBanRoutes,
     addListRoutes,
     addQuotaRoutes,
+    addRecordingRoutes,
     addCatalogRoutes,
     addConsole,
   ]) {
