@@ -1,48 +1,89 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StoreHealth } from './health.ts';
 import { StoreError } from './store.ts';
 
-/** An open database: statements are prepared once, failures become StoreError. */
-export class SqliteConnection {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+/** How long a probe waits for one that has locked the database: it holds up the thread. */
+const PROBE_TIMEOUT_MS = 50;
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+/** A database: statements are prepared once, failures become StoreError. */
+export class SqliteConnection {
+  readonly #open: () => DatabaseSync;
+  readonly #health: StoreHealth | undefined;
+  readonly #statements = new Map<string, StatementSync>();
+  #opened: DatabaseSync | undefined;
+  #isClosed = false;
+
+  constructor(open: () => DatabaseSync, health?: StoreHealth) {
+    this.#open = open;
+    this.#health = health;
+    health?.probeBy(async () => guard(() => this.#probe()));
+  }
+
+  /** @throws StoreError */
+  open(): void {
+    guard(() => this.#database());
   }
 
   prepare(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql);
+    const statement = this.#database().prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
   }
 
   transaction<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
-    this.#database.exec(begin);
+    const database = this.#database();
+    database.exec(begin);
     try {
       const result = work();
-      this.#database.exec('COMMIT');
+      database.exec('COMMIT');
       return result;
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     }
   }
 
   /** Runs at once; the promise is there for stores that live elsewhere. */
   async run<T>(work: () => T): Promise<T> {
-    return guard(() => {
-      if (!this.#database.isOpen) throw new StoreError('closed', 'the store is closed');
-      return work();
-    });
+    if (this.#isClosed) throw new StoreError('closed', 'the store is closed');
+    this.#health?.admit();
+    try {
+      return guard(() => {
+        this.#database();
+        return work();
+      });
+    } catch (error) {
+      if (error instanceof StoreError) this.#health?.failed(error);
+      throw error;
+    }
   }
 
-  close(): Promise<void> {
-    return this.run(() => {
-      this.#statements.clear();
-      this.#database.close();
-    });
+  async close(): Promise<void> {
+    if (this.#isClosed) throw new StoreError('closed', 'the store is closed');
+    this.#isClosed = true;
+    this.#health?.end();
+    this.#statements.clear();
+    guard(() => this.#opened?.close());
+  }
+
+  #database(): DatabaseSync {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  /** Writes, and changes nothing. */
+  #probe(): void {
+    const database = this.#database();
+    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+    const patience = Number(database.prepare('PRAGMA busy_timeout').get()?.timeout);
+    database.exec(`PRAGMA busy_timeout = ${PROBE_TIMEOUT_MS}`);
+    try {
+      database.exec(`PRAGMA user_version = ${version}`);
+    } finally {
+      database.exec(`PRAGMA busy_timeout = ${patience}`);
+    }
   }
 }
 

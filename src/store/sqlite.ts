@@ -3,13 +3,14 @@ import { type AuditLink, GENESIS, nextLink, verifyChain } from './audit-chain.ts
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import { ensurePrivateFile } from './data-directory.ts';
+import type { StoreHealth } from './health.ts';
 import type { ListStore } from './list-store.ts';
 import { migrate } from './migrations.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
 import type { RolloutStore } from './rollout-store.ts';
 import { parseActivation, parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
 import { SqliteBans } from './sqlite-bans.ts';
-import { guard, SqliteConnection } from './sqlite-connection.ts';
+import { SqliteConnection } from './sqlite-connection.ts';
 import { SqliteConsumers } from './sqlite-consumers.ts';
 import { SqliteLists } from './sqlite-lists.ts';
 import { SqliteQuotas } from './sqlite-quotas.ts';
@@ -27,6 +28,7 @@ import type {
   StoredActivation,
   StoredAuditEntry,
   StoredRevision,
+  StoreListener,
 } from './store.ts';
 import { StoreError } from './store.ts';
 
@@ -48,26 +50,38 @@ const DOOMED = `SELECT id FROM revisions
 
 /**
  * Opens the embedded store. `path` is a file (made with mode 0600) or `:memory:`. The write-ahead log and a
- * sync per commit keep an acknowledged audit entry through a power cut.
+ * sync per commit keep an acknowledged audit entry through a power cut. With `health`, one that cannot be opened now is
+ * waited for: the store is given all the same, and refuses what is asked meanwhile.
  * @throws StoreError
  */
-export function openSqliteStore(path: string): Store {
-  return guard(() => {
-    if (path !== MEMORY) ensurePrivateFile(path);
-    const database = new DatabaseSync(path, {
-      timeout: BUSY_TIMEOUT_MS,
-      enableForeignKeyConstraints: true,
-      enableDoubleQuotedStringLiterals: false,
-    });
-    try {
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
-      migrate(database);
-      return new SqliteStore(database);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+export function openSqliteStore(path: string, health?: StoreHealth): Store {
+  const connection = new SqliteConnection(() => openDatabase(path), health);
+  try {
+    connection.open();
+  } catch (error) {
+    const canWait = error instanceof StoreError && error.code !== 'schema-too-new';
+    if (!canWait || health === undefined) throw error;
+    health.notOpened(error);
+    return new SqliteStore(connection, health);
+  }
+  return new SqliteStore(connection, undefined);
+}
+
+function openDatabase(path: string): DatabaseSync {
+  if (path !== MEMORY) ensurePrivateFile(path);
+  const database = new DatabaseSync(path, {
+    timeout: BUSY_TIMEOUT_MS,
+    enableForeignKeyConstraints: true,
+    enableDoubleQuotedStringLiterals: false,
   });
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 class SqliteStore implements Store {
@@ -77,9 +91,12 @@ class SqliteStore implements Store {
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
   readonly #connection: SqliteConnection;
+  /** Of a store that could not be opened at first. */
+  readonly #lateHealth: StoreHealth | undefined;
 
-  constructor(database: DatabaseSync) {
-    this.#connection = new SqliteConnection(database);
+  constructor(connection: SqliteConnection, lateHealth: StoreHealth | undefined) {
+    this.#connection = connection;
+    this.#lateHealth = lateHealth;
     this.consumers = new SqliteConsumers(this.#connection);
     this.lists = new SqliteLists(this.#connection);
     this.bans = new SqliteBans(this.#connection);
@@ -176,9 +193,9 @@ class SqliteStore implements Store {
     );
   }
 
-  /** One program has it at a time: nobody else changes anything. */
-  async watch(): Promise<() => void> {
-    return () => {};
+  /** One program has it at a time: nobody else changes anything. What one holds that opens late is news. */
+  async watch(listener: StoreListener): Promise<() => void> {
+    return this.#lateHealth?.onceBack(() => listener('unknown')) ?? (() => {});
   }
 
   close(): Promise<void> {

@@ -2,7 +2,8 @@ import type { Ban, ImposedBan } from '../../contract/index.ts';
 import { parseBan, parseImposed, placeOf } from '../ban-rows.ts';
 import type { BanStore } from '../ban-store.ts';
 import type { ChangeLog } from './changes.ts';
-import type { PostgresConnection, Session } from './connection.ts';
+import type { PostgresConnection } from './connection.ts';
+import type { Session } from './pool.ts';
 
 /** Bans in Postgres. */
 export class PostgresBans implements BanStore {

@@ -1,5 +1,5 @@
 import type { StoreTopic } from '../store.ts';
-import type { Session } from './connection.ts';
+import type { Session } from './pool.ts';
 
 /** So many are kept for nodes that were away; who missed more reads everything anew. */
 const KEPT = 10_000;

@@ -21,8 +21,9 @@ import type {
 import { textOf, wholeOf } from '../rows.ts';
 import { StoreError } from '../store.ts';
 import type { ChangeLog } from './changes.ts';
-import type { PostgresConnection, Session, Value } from './connection.ts';
+import type { PostgresConnection } from './connection.ts';
 import { pageOf } from './page.ts';
+import type { Session, Value } from './pool.ts';
 
 const MAX_PAGE = 10_000;
 

@@ -1,3 +1,4 @@
+import type { StoreHealth } from '../health.ts';
 import type { Store } from '../store.ts';
 import type { PostgresSettings } from './settings.ts';
 
@@ -10,7 +11,7 @@ export {
 } from './settings.ts';
 
 /** See the module, which is loaded by the first who asks for it: most gateways have their store on disk. */
-export async function openPostgresStore(settings: PostgresSettings): Promise<Store> {
+export async function openPostgresStore(settings: PostgresSettings, health?: StoreHealth): Promise<Store> {
   const { openPostgresStore: open } = await import('./store.ts');
-  return await open(settings);
+  return await open(settings, health);
 }

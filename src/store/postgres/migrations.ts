@@ -1,7 +1,7 @@
 import { GENESIS } from '../audit-chain.ts';
 import { wholeOf } from '../rows.ts';
 import { StoreError } from '../store.ts';
-import type { PostgresConnection, Session } from './connection.ts';
+import type { PostgresPool, Session } from './pool.ts';
 
 /**
  * Each step brings the schema from its index to the next version. Steps are never changed, only added. Names are those of
@@ -166,8 +166,8 @@ const LOCK = 7_233_920_411;
  * Makes the schema where it is missing and brings it up to date, in one transaction; nodes that start at once take
  * turns. Rejects with StoreError `schema-too-new` when a newer program wrote it; nothing is changed then.
  */
-export async function migratePostgres(connection: PostgresConnection, schema: string): Promise<void> {
-  await connection.transaction(
+export async function migratePostgres(pool: PostgresPool, schema: string): Promise<void> {
+  await pool.transaction(
     async (session) => {
       // Waits for as long as one step may take: another node is at it.
       await session.write(`SELECT pg_advisory_xact_lock($1)`, [LOCK]);

@@ -2,8 +2,9 @@ import { parseUsage } from '../quota-rows.ts';
 import type { QuotaUsageEntry, QuotaUsageQuery, QuotaUsageStore } from '../quota-usage-store.ts';
 import { textOf } from '../rows.ts';
 import { StoreError } from '../store.ts';
-import type { PostgresConnection, Session, Value } from './connection.ts';
+import type { PostgresConnection } from './connection.ts';
 import { pageOf } from './page.ts';
+import type { Session, Value } from './pool.ts';
 
 /** Columns by type, in the order of `columnsOf`. */
 const COLUMNS = {

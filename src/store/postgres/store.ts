@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ChainCheck, GENESIS, nextLink } from '../audit-chain.ts';
 import type { BanStore } from '../ban-store.ts';
 import type { ConsumerStore } from '../consumer-store.ts';
+import type { StoreHealth } from '../health.ts';
 import type { ListStore } from '../list-store.ts';
 import type { QuotaUsageStore } from '../quota-usage-store.ts';
 import type { RolloutStore } from '../rollout-store.ts';
@@ -24,11 +25,11 @@ import type {
 import { StoreError } from '../store.ts';
 import { PostgresBans } from './bans.ts';
 import { ChangeLog } from './changes.ts';
-import { PostgresConnection, type Session } from './connection.ts';
+import { PostgresConnection } from './connection.ts';
 import { PostgresConsumers } from './consumers.ts';
 import { PostgresLists } from './lists.ts';
-import { migratePostgres } from './migrations.ts';
 import { pageOf } from './page.ts';
+import { PostgresPool, type Session } from './pool.ts';
 import { PostgresQuotas } from './quotas.ts';
 import { PostgresRollouts } from './rollouts.ts';
 import type { PostgresSettings } from './settings.ts';
@@ -47,16 +48,23 @@ const DOOMED = `SELECT id FROM revisions
     AND id NOT IN (SELECT base FROM rollouts WHERE is_open = 1)
   ORDER BY number LIMIT 1000`;
 
-/** Opens the store in Postgres, and brings its tables up to date. Rejects with StoreError. */
-export async function openPostgresStore(settings: PostgresSettings): Promise<Store> {
-  const connection = await PostgresConnection.to(settings);
+/**
+ * Opens the store in Postgres, and brings its tables up to date. With `health`, one that cannot be reached now is waited
+ * for: the store is given all the same, and refuses what is asked meanwhile. Rejects with StoreError.
+ */
+export async function openPostgresStore(settings: PostgresSettings, health?: StoreHealth): Promise<Store> {
+  const connection = new PostgresConnection(await PostgresPool.to(settings), settings.schema, health);
   try {
-    await migratePostgres(connection, settings.schema);
-    return new PostgresStore(connection, settings.schema);
+    await connection.prepare();
   } catch (error) {
-    await connection.close();
-    throw error;
+    const canWait = error instanceof StoreError && error.code !== 'schema-too-new';
+    if (!canWait || health === undefined) {
+      await connection.close();
+      throw error;
+    }
+    health.notOpened(error);
   }
+  return new PostgresStore(connection, settings.schema);
 }
 
 class PostgresStore implements Store {

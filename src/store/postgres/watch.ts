@@ -1,11 +1,16 @@
 import { textOf, wholeOf } from '../rows.ts';
 import { STORE_TOPICS, type StoreChange, type StoreListener } from '../store.ts';
 import type { ChangeLog } from './changes.ts';
-import type { PostgresConnection, Session } from './connection.ts';
+import type { PostgresConnection } from './connection.ts';
+import type { Session } from './pool.ts';
 
 /** What is told by nobody (a connection that went silent) is found after so long. */
 const POLL_MS = 1000;
 const AT_ONCE = 1000;
+
+const SEEN = `SELECT h.number AS head, c.* FROM change_head h LEFT JOIN LATERAL
+  (SELECT number, topic, subject, origin FROM changes WHERE number > $1 ORDER BY number LIMIT ${AT_ONCE}) c ON true
+  ORDER BY c.number`;
 
 interface Seen {
   readonly position: number;
@@ -19,7 +24,8 @@ export class ChangeWatch {
   readonly #connection: PostgresConnection;
   readonly #changes: ChangeLog;
   readonly #listener: StoreListener;
-  #position: number;
+  /** Undefined until the store was reached: what was before is unknown then. */
+  #position: number | undefined;
   #notices: { release(): void } | undefined;
   #isConnecting = false;
   #isReading = false;
@@ -31,7 +37,7 @@ export class ChangeWatch {
     connection: PostgresConnection,
     changes: ChangeLog,
     listener: StoreListener,
-    position: number,
+    position: number | undefined,
   ) {
     this.#connection = connection;
     this.#changes = changes;
@@ -42,13 +48,13 @@ export class ChangeWatch {
     this.#poll();
   }
 
-  /** Resolves when nothing is missed any more. Rejects with StoreError. */
+  /** Resolves when nothing is missed any more; of a store that cannot be reached now, all is unknown when it can. */
   static async start(
     connection: PostgresConnection,
     changes: ChangeLog,
     listener: StoreListener,
   ): Promise<ChangeWatch> {
-    const position = await connection.run(positionOf);
+    const position = await connection.run(positionOf).catch(() => undefined);
     return new ChangeWatch(connection, changes, listener, position);
   }
 
@@ -104,20 +110,18 @@ export class ChangeWatch {
     if (changes.length > 0) this.#listener(changes);
   }
 
+  /** Head and changes of one moment: seen one after the other, what comes between them would be taken for a gap. */
   async #seen(session: Session): Promise<Seen> {
-    const rows = await session.rows(
-      `SELECT number, topic, subject, origin FROM changes WHERE number > $1 ORDER BY number LIMIT ${AT_ONCE}`,
-      [this.#position],
-    );
-    const head = rows.length === 0 ? await positionOf(session) : undefined;
+    const before = this.#position;
+    const rows = await session.rows(SEEN, [before ?? Number.MAX_SAFE_INTEGER]);
+    const head = wholeOf(rows[0]?.head);
+    const changes = rows.filter(({ number }) => number !== null);
+    const next = changes.length === 0 ? head + 1 : wholeOf(changes[0].number);
     // A store that was put back from a backup may count anew.
-    if (head !== undefined) return { position: head, changes: [], hasGap: head !== this.#position };
-    if (wholeOf(rows[0].number) !== this.#position + 1)
-      return { position: await positionOf(session), changes: [], hasGap: true };
-    this.#isDue ||= rows.length === AT_ONCE;
-    const position = wholeOf(rows[rows.length - 1].number);
-    const others = rows.filter(({ origin }) => origin !== this.#changes.origin);
-    return { position, changes: others.flatMap(changeOf), hasGap: false };
+    if (before === undefined || next !== before + 1) return { position: head, changes: [], hasGap: true };
+    this.#isDue ||= changes.length === AT_ONCE;
+    const others = changes.filter(({ origin }) => origin !== this.#changes.origin);
+    return { position: before + changes.length, changes: others.flatMap(changeOf), hasGap: false };
   }
 }
 
