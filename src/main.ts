@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { preflight, type RunOptions, runProgram, storeSettings } from './cli/index.ts';
-import type { Thread, WorkerSetup } from './control/index.ts';
+import type { ReplaySetup, Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
 import { CredentialTable, createSharedCounters } from './state/index.ts';
 
@@ -43,10 +43,13 @@ async function run(options: RunOptions): Promise<void> {
   await serve(
     options,
     { credentials, counters },
-    (threadId) => early.take(threadId) ?? start(threadId),
+    { worker: (threadId) => early.take(threadId) ?? start(threadId), replay: startReplay },
     store,
   );
 }
+
+const startReplay = (setup: ReplaySetup): Worker =>
+  new Worker(entryOf('replay-thread'), { workerData: setup, resourceLimits: WORKER_LIMITS });
 
 /** Threads that were started before there was somebody to look after them. */
 class EarlyThreads {

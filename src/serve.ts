@@ -19,20 +19,19 @@ import {
   documentFolder,
   type FirstRevision,
   isLoopback,
-  isSameBundle,
   loadAdminToken,
-  NO_LISTS,
   type OfferedBundle,
   obeySignals,
   openCallers,
   openDocumentSources,
   openQuotas,
-  Publisher,
-  publishFirst,
+  Publishing,
   type QuotaDesk,
   Recordings,
-  Reload,
-  RevisionRecord,
+  type ReplaySetup,
+  type ReplayThread,
+  type RolloutParts,
+  readinessOf,
   refuseTaken,
   type Thread,
   WorkerPool,
@@ -59,14 +58,7 @@ import {
   type StoreSettings,
   storeAddressText,
 } from './state/index.ts';
-import {
-  KeptRevocations,
-  LastGood,
-  lockDirectory,
-  openSqliteStore,
-  type Store,
-  StoreError,
-} from './store/index.ts';
+import { KeptRevocations, lockDirectory, openSqliteStore, type Store, StoreError } from './store/index.ts';
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
@@ -79,6 +71,12 @@ const COLLECT_QUOTAS_MS = 500;
 
 /** With a shared store only who came is. */
 const COLLECT_NAMES_MS = 10_000;
+
+/** Who starts threads. */
+interface Threads {
+  readonly worker: (threadId: number) => Thread;
+  readonly replay: (setup: ReplaySetup) => ReplayThread;
+}
 
 /** What all threads share, on the side that owns it. */
 interface OwnedMemory {
@@ -93,10 +91,10 @@ interface OwnedMemory {
 export async function serve(
   options: RunOptions,
   memory: OwnedMemory,
-  startThread: (threadId: number) => Thread,
+  threads: Threads,
   shared: StoreSettings | undefined,
 ): Promise<void> {
-  const gateway = new Gateway(options, memory, startThread, shared);
+  const gateway = new Gateway(options, memory, threads, shared);
   try {
     await gateway.start();
   } catch (error) {
@@ -107,15 +105,15 @@ export async function serve(
 
 class Gateway {
   readonly #options: RunOptions;
+  readonly #threads: Threads;
   readonly #shared: StoreSettings | undefined;
   readonly #memory: OwnedMemory;
   readonly #log = createLogger({ write: stderrWriter(), clock: systemClock });
   readonly #meter = createMeter();
   readonly #totals = new MetricTotals();
   readonly #pool: WorkerPool<OfferedBundle>;
-  readonly #publisher: Publisher<OfferedBundle>;
+  readonly #publishing: Publishing;
   readonly #activation = new Activation<OfferedBundle>();
-  readonly #lastGood: LastGood;
   /** As the tests of a document see it: a list that was never loaded is without entries there. */
   readonly #live = new LiveState(undefined, 'empty');
   readonly #addresses: AddressControl;
@@ -132,26 +130,19 @@ class Gateway {
   #afterWorkers: () => Promise<void> = async () => {};
   /** Started once all is served: no start waits for it. */
   readonly #recordings: Recordings;
-  /** Undefined until a first revision is served. */
-  #reload: Reload | undefined;
 
-  constructor(
-    options: RunOptions,
-    memory: OwnedMemory,
-    startThread: (threadId: number) => Thread,
-    shared: StoreSettings | undefined,
-  ) {
+  constructor(options: RunOptions, memory: OwnedMemory, threads: Threads, shared: StoreSettings | undefined) {
     this.#options = options;
+    this.#threads = threads;
     this.#shared = shared;
     this.#memory = memory;
-    this.#lastGood = new LastGood(join(options.data, 'last-good.json'));
     const parts = { clock: systemClock, log: this.#log, activation: this.#activation };
     this.#pool = new WorkerPool({
       ...parts,
       totals: this.#totals,
       serving: this.#meter.gauge('sallyport_workers'),
       restarts: this.#meter.counter('sallyport_worker_restarts_total'),
-      spawn: startThread,
+      spawn: threads.worker,
       onBan: (ban) => this.#addresses.policyBans.take(ban),
       schedule: (work, delayMs) => void setTimeout(work, delayMs),
     });
@@ -175,20 +166,13 @@ class Gateway {
       workers: this.#pool,
       size: this.#meter.gauge('sallyport_recording_bytes'),
     });
-    const record = new RevisionRecord<OfferedBundle>({
-      clock: systemClock,
-      lastGood: this.#lastGood,
-      store: async () => this.#store,
-    });
-    this.#publisher = new Publisher({
+    this.#publishing = new Publishing({
       ...parts,
       meter: this.#meter,
-      isSame: isSameBundle,
-      remember: async (request, bundle, result) => {
-        if (result.outcome === 'activated') await this.#reload?.follow();
-        this.#addresses.follow(this.#activation.active?.lists ?? NO_LISTS);
-        await record.keep(request, bundle, result);
-      },
+      config: options.config,
+      data: options.data,
+      store: () => this.#store,
+      follow: (lists) => this.#addresses.follow(lists),
     });
   }
 
@@ -209,9 +193,8 @@ class Gateway {
     const { sources, catalog } = await this.#openSources();
     const [callers, quotas] = await Promise.all([this.#openCallers(), this.#openQuotas()]);
     await workers;
-    const parts = { publisher: this.#publisher, sources, lastGood: this.#lastGood, log: this.#log };
-    this.#first = await publishFirst(parts);
-    await this.#watch(sources);
+    this.#open.push(() => this.#publishing.close());
+    this.#first = await this.#publishing.start(sources, this.#rolloutParts());
     const tokenPath =
       admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, { callers, quotas });
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
@@ -252,22 +235,22 @@ class Gateway {
   }
 
   #onHangUp(): void {
-    if (this.#reload === undefined) return;
-    this.#reload.fromDisk('signal');
+    this.#publishing.reload();
     void this.#pool.reopenRecords();
   }
 
-  async #watch(sources: DocumentSources): Promise<void> {
-    const reload = await Reload.start({
-      publisher: this.#publisher,
-      sources,
-      active: () => this.#activation.active,
-      path: this.#options.config,
-      log: this.#log,
-    });
-    this.#reload = reload;
-    this.#open.push(() => reload.close());
-    await reload.follow();
+  #rolloutParts(): RolloutParts {
+    const { data: dataDir, masterKey } = this.#options;
+    const credentials = this.#memory.credentials.buffers;
+    return {
+      figures: () => this.#pool.trialFigures(),
+      newId: () => randomBytes(8).toString('hex'),
+      replay: {
+        start: this.#threads.replay,
+        setup: () => ({ dataDir, masterKey, credentials, lists: this.#pool.lists }),
+        flush: () => this.#pool.flushRecording(),
+      },
+    };
   }
 
   async #openSources() {
@@ -393,7 +376,7 @@ class Gateway {
       token,
       host,
       allowedHosts: this.#options.adminName,
-      publisher: this.#offers(sources),
+      publisher: this.#publishing.offers(sources),
       store: () => this.#store,
       ...desks,
       metrics: () => this.#metrics(),
@@ -412,42 +395,15 @@ class Gateway {
     return token.path;
   }
 
-  #offers(sources: DocumentSources): AdminDeps['publisher'] {
-    const publisher = this.#publisher;
-    return {
-      publish: ({ text, actor, reason, expectedRevision }) =>
-        publisher.publish({
-          origin: 'api',
-          actor,
-          reason,
-          expectedRevision,
-          load: () => sources.fromText(text),
-        }),
-      get activatedAtMs() {
-        return publisher.activatedAtMs;
-      },
-      get refusal() {
-        return publisher.refusal;
-      },
-    };
-  }
-
   #readiness(): ReturnType<AdminDeps['readiness']> {
-    const revision = this.#activation.active?.revision;
-    const isServing = this.#pool.status().some((w) => w.state === 'serving');
-    const isFirst = this.#publisher.takenFrom === 'start';
-    return {
-      ready: isServing && revision !== undefined && !this.#isEnding,
-      reason: this.#isEnding ? 'ending' : isServing ? this.#caveat() : 'no worker serves',
-      revision,
-      source: isFirst ? this.#first?.source : 'document',
-    };
-  }
-
-  /** Also then it is ready: what counts meanwhile is said by the document. */
-  #caveat(): string | undefined {
-    if (this.#publisher.refusal !== undefined) return 'the latest document was refused';
-    return this.#sharedState() === 'lost' ? 'the shared store of counters does not answer' : undefined;
+    return readinessOf({
+      isServing: this.#pool.status().some((w) => w.state === 'serving'),
+      isEnding: this.#isEnding,
+      revision: this.#activation.active?.revision,
+      publisher: this.#publishing.publisher,
+      first: this.#first,
+      sharedState: this.#sharedState(),
+    });
   }
 
   #sharedState(): 'up' | 'lost' | undefined {
@@ -476,7 +432,7 @@ class Gateway {
     const { admin, config, records, workers } = this.#options;
     const bound = await this.#pool.addresses();
     const first = this.#first;
-    const issues = this.#publisher.refusal?.issues ?? [];
+    const issues = this.#publishing.publisher.refusal?.issues ?? [];
     const { tlsListeners } = sources;
     const worksWithKey = demoKey !== undefined && (await sources.letsOn(demoRequest('127.0.0.1')));
     const text = bannerText({

@@ -24,7 +24,7 @@ const TIERS: readonly (readonly string[])[] = [
   ['control'],
   ['cli'],
   ['serve'],
-  ['main', 'worker'],
+  ['main', 'worker', 'replay-thread'],
 ];
 
 /** Arrows that are wrong although they point to the left. */

@@ -9,13 +9,17 @@ export {
 } from './bundle.ts';
 export { Capture, type Captured, readersOf } from './captured.ts';
 export { PolicyCatalog } from './catalog.ts';
+export { certificateFiles } from './certificate-files.ts';
 export { compile, type SnapshotDeps } from './compile/compile.ts';
 export { type FeedPlan, listsOf } from './compile/lists.ts';
 export { pemBlocks } from './compile/pem.ts';
 export { recordingOf } from './compile/recording.ts';
+export { rolloutOf } from './compile/rollout.ts';
 export { thumbprintOf } from './credentials/mtls.ts';
 export { type DeclaredConsumer, type DeclaredCredential, declaredConsumers } from './declared-consumers.ts';
-export { filesOnDisk, secretsOf } from './document-files.ts';
+export type { ChangeKind, ChangeSubject, DiffSide, DocumentChange } from './diff/diff.ts';
+export type { ValueChange } from './diff/values.ts';
+export { fileKey, filesOnDisk, secretsOf } from './document-files.ts';
 export { type DocumentPath, formatPath, parsePath } from './document-path.ts';
 export {
   type DocumentAttachment,
@@ -35,7 +39,7 @@ export {
 } from './parse.ts';
 export { PolicyCache } from './policy-cache.ts';
 export { publishedSchema } from './published-schema.ts';
-export { revisionOf } from './revision.ts';
+export { documentHash, revisionOf } from './revision.ts';
 export {
   type DocumentTest,
   type GatewayDocument,
@@ -44,3 +48,6 @@ export {
   StructureSchema,
 } from './schema/document.ts';
 export { DEFAULT_LIMITS } from './schema/listener.ts';
+
+/** The difference of two documents, loaded when it is asked for. */
+export const loadDiff = (): Promise<typeof import('./diff/diff.ts')> => import('./diff/diff.ts');

@@ -9,6 +9,9 @@ export function revisionOf(document: unknown, files: Readonly<Record<string, str
   return revisionOfHashes(document, hashesOf(files));
 }
 
+/** Names a document by what is written in it alone, whatever its files hold. */
+export const documentHash = (document: unknown): string => sha256Hex(canonicalJson(document));
+
 /** As `revisionOf`, where the hashes are at hand. */
 export function revisionOfHashes(document: unknown, fileHashes: Readonly<Record<string, string>>): string {
   return sha256Hex(canonicalJson({ document, files: fileHashes }));

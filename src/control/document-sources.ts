@@ -2,7 +2,9 @@ import {
   type BinaryFiles,
   binariesOnDisk,
   type CheckedDocument,
+  certificateFiles,
   createBundle,
+  documentHash,
   type FeedPlan,
   filesOnDisk,
   listsOf,
@@ -13,13 +15,14 @@ import {
   type PolicyCatalog,
   parseDocument,
   readersOf,
+  rolloutOf,
   secretsOf,
 } from '../config/index.ts';
-import type { Clock, DocumentFiles, LiveData, Secrets, Snapshot } from '../contract/index.ts';
+import type { Clock, DocumentFiles, LiveData, RolloutPlan, Secrets, Snapshot } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type DocumentTestDeps, runDocumentTests, type TestRequest, testIssues } from '../lifecycle/index.ts';
 import { createLocalCounters } from '../state/index.ts';
-import type { LastGoodBundle } from '../store/index.ts';
+import type { LastGoodBundle, RevisionEntry } from '../store/index.ts';
 import { documentFolder } from './document-folder.ts';
 import { type ListenAddress, refuseTaken } from './listener-probe.ts';
 import type { ListsInService } from './live/feeds.ts';
@@ -41,6 +44,9 @@ export interface DocumentSourcesDeps {
   /** Loads the lists of a document that is about to be served (`Feeds.offer`). Rejects with ConfigError. */
   readonly loadLists?: (plans: readonly FeedPlan[], badFile: 'refuse' | 'go-on') => Promise<void>;
 }
+
+/** What the store has of a revision. */
+export type StoredTexts = Pick<RevisionEntry, 'document' | 'files'>;
 
 /** Where documents come from. Each way ends in a bundle that was compiled once, tested and found servable. */
 export class DocumentSources {
@@ -70,6 +76,34 @@ export class DocumentSources {
     const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
     // With a list that cannot be read most of it still serves; without it nothing does.
     return await this.#check(parseDocument(document, 'last good revision'), kept, document, 'go-on');
+  }
+
+  /**
+   * A revision that is gone back to, with the files as they were but for its certificates: those of that day may have
+   * expired, and their keys are gone. Where one was renewed it is another revision by its id. Throws ConfigError.
+   */
+  async fromStored({ document, files }: StoredTexts): Promise<OfferedBundle> {
+    const parsed = parseDocument(document, 'stored revision');
+    const renewed = certificateFiles(parsed.document);
+    const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
+    const onDisk = filesOnDisk(this.#folder);
+    const read = (name: string): string => (renewed.has(name) ? onDisk : kept).read(name);
+    return await this.#check(parsed, { read }, document);
+  }
+
+  /** Names a document that was served once by what is written in it. Throws ConfigError. */
+  documentHashOf(text: string): string {
+    return documentHash(parseDocument(text, 'stored revision').document);
+  }
+
+  /** Names the document on disk by what is written in it; undefined where it cannot be read. */
+  async diskDocument(): Promise<string | undefined> {
+    try {
+      return documentHash((await loadDocument(this.#deps.path)).document);
+    } catch (error) {
+      if (error instanceof ConfigError) return undefined;
+      throw error;
+    }
   }
 
   /** Names of the listeners that speak TLS in the document last found servable. */
@@ -124,7 +158,12 @@ export class DocumentSources {
     // The one before is let go only now: policies that did not change are not compiled again.
     await this.#checked?.dispose();
     this.#checked = checked.snapshot;
-    return { ...checked.bundle, text, lists };
+    const named = { documentHash: documentHash(checked.document), rollout: this.#planOf(checked) };
+    return { ...checked.bundle, text, lists, ...named };
+  }
+
+  #planOf({ document }: CheckedDocument): RolloutPlan | undefined {
+    return this.#deps.catalog.isDocument(document) ? rolloutOf(document) : undefined;
   }
 
   async #loadLists(

@@ -1,6 +1,6 @@
 import type { Logger } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
-import type { LastGood } from '../store/index.ts';
+import { type DiskMark, type LastGood, type Store, type StoredRevision, StoreError } from '../store/index.ts';
 import type { DocumentSources } from './document-sources.ts';
 import type { OfferedBundle } from './offered-bundle.ts';
 import type { Publisher } from './publisher.ts';
@@ -9,26 +9,34 @@ export interface FirstRevisionDeps {
   readonly publisher: Publisher<OfferedBundle>;
   readonly sources: DocumentSources;
   readonly lastGood: LastGood;
+  readonly diskMark: Pick<DiskMark, 'load'>;
+  /** Undefined while there is no usable store. */
+  readonly store: () => Store | undefined;
   readonly log: Logger;
 }
 
 export type FirstRevision =
-  | { readonly revision: string; readonly source: 'document' }
+  /** `store`: the document on disk has not changed since it was replaced. */
+  | { readonly revision: string; readonly source: 'document' | 'store' }
   /** `savedAtMs`: when it was last taken into service, in milliseconds since the epoch. */
   | { readonly revision: string; readonly source: 'last-good'; readonly savedAtMs: number };
 
+const ASK = { actor: 'system' } as const;
+
 /**
- * Brings the document on disk into service; when it cannot be served, the last good revision, loudly. Throws
- * ConfigError with the document's issues when there is neither.
+ * Brings a first revision into service: what the store says is active, unless the document on disk has changed since
+ * somebody decided of it; then that. When it cannot be served, the last good revision, loudly. Throws ConfigError with
+ * the document's issues when there is neither.
  */
 export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevision> {
   const { publisher, sources, log } = deps;
-  const ask = { origin: 'start', actor: 'system' } as const;
-  const result = await publisher.publish({ ...ask, load: () => sources.fromDisk() });
+  const stored = await publishStored(deps);
+  if (stored !== undefined) return stored;
+  const result = await publisher.publish({ ...ASK, origin: 'start', load: () => sources.fromDisk() });
   if (result.outcome !== 'refused') return { revision: result.revision ?? '', source: 'document' };
   const kept = keptRevision(deps);
   if (kept === undefined) throw new ConfigError(result.issues);
-  const second = await publisher.publish({ ...ask, load: () => sources.fromLastGood(kept) });
+  const second = await publisher.publish({ ...ASK, origin: 'start', load: () => sources.fromLastGood(kept) });
   if (second.outcome === 'refused') {
     log.error('last-good-refused', { revision: kept.revision, issues: second.issues });
     throw new ConfigError(result.issues);
@@ -38,6 +46,50 @@ export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevisi
   const savedAt = new Date(savedAtMs).toISOString();
   log.error('serving-last-good', { revision, savedAt, issues: result.issues });
   return { revision, source: 'last-good', savedAtMs };
+}
+
+/** With its files as they are now, as a running gateway would have taken them; where they cannot be served, as they were. */
+async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | undefined> {
+  const { publisher, sources, log } = deps;
+  const stored = await storedRevision(deps);
+  if (stored === undefined) return undefined;
+  const { id, document, files, createdAt: savedAt } = stored;
+  const loads = [
+    () => sources.fromText(document),
+    () => sources.fromLastGood({ revision: id, document, files, savedAt }),
+  ];
+  for (const load of loads) {
+    const result = await publisher.publish({ ...ASK, origin: 'store', load });
+    if (result.outcome !== 'refused') return { revision: result.revision ?? id, source: 'store' };
+    log.error('stored-revision-refused', { revision: id, issues: result.issues });
+  }
+  return undefined;
+}
+
+/** What is to be served in place of the document on disk; undefined where that is. */
+async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision | undefined> {
+  const { diskMark, sources, log } = deps;
+  const decided = diskMark.load();
+  const store = deps.store();
+  if (decided === undefined || store === undefined) return undefined;
+  try {
+    const id = await activeIn(store);
+    if (id === undefined || id === decided.revision) return undefined;
+    const onDisk = await sources.diskDocument();
+    if (onDisk !== decided.document) return undefined;
+    return await store.getRevision(id);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    log.error('store-unavailable', { error });
+    return undefined;
+  }
+}
+
+/** What is decided to go live is, although nobody could finish it. */
+async function activeIn(store: Store): Promise<string | undefined> {
+  const open = await store.rollouts.open();
+  const isDecided = open !== undefined && 'phase' in open.state && open.state.phase === 'activating';
+  return isDecided ? open.revision : (await store.active())?.id;
 }
 
 function keptRevision({ lastGood, log }: FirstRevisionDeps) {

@@ -19,17 +19,18 @@ export {
 } from './admin/index.ts';
 export type { Callers } from './callers/index.ts';
 export { documentFolder } from './document-folder.ts';
-export { type FirstRevision, publishFirst } from './first-revision.ts';
+export type { FirstRevision } from './first-revision.ts';
 export { AddressControl } from './live/address-control.ts';
 export { judgeRefresh } from './live/feed-guard.ts';
 export { createFeedReader, NO_MARK } from './live/feed-reader.ts';
 export { NO_LISTS } from './live/feeds.ts';
 export { versionOf } from './live/list-shelf.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
+export { Publishing, type RolloutParts } from './publishing.ts';
 export type { QuotaDesk } from './quotas/index.ts';
+export { readinessOf } from './readiness.ts';
 export type { RecordingDesk } from './recordings/index.ts';
-export { Reload } from './reload.ts';
-export { RevisionRecord } from './revision-record.ts';
+export type { ReplayMessage, ReplaySetup, ReplayThread } from './rollouts/index.ts';
 export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
 export type {
   AnswerMessage,

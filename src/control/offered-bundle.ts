@@ -1,4 +1,5 @@
 import type { Bundle } from '../config/index.ts';
+import type { RolloutPlan } from '../contract/index.ts';
 import type { ListsInService } from './live/feeds.ts';
 
 /** What is offered to the workers, with its text for the store. */
@@ -6,6 +7,10 @@ export interface OfferedBundle extends Bundle {
   /** The document as it was sent; of a folder, its parts as one JSON text. */
   readonly text: string;
   readonly lists: ListsInService;
+  /** How the document says that a revision of it goes live; undefined where it does not. */
+  readonly rollout: RolloutPlan | undefined;
+  /** Names what is written in the document, whatever its files hold. */
+  readonly documentHash: string;
 }
 
 /** The files a bundle was read from beside the document, those of its secrets included: content by name. */

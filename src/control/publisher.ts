@@ -3,8 +3,15 @@ import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type Activatable, type Activation, ActivationError } from '../lifecycle/index.ts';
 import { WorkerError } from './worker-protocol.ts';
 
-/** What asked for a revision: the start, a changed file, SIGHUP, or a caller of the admin API. */
-export type PublishOrigin = 'start' | 'file' | 'signal' | 'api';
+/**
+ * What asked for a revision: the document on disk at the start, a changed file, SIGHUP, a caller of the admin API, the
+ * store at the start, or somebody who goes back to an earlier one.
+ */
+export type PublishOrigin = 'start' | 'file' | 'signal' | 'api' | 'store' | 'rollback';
+
+/** Whether what came from there is the document on disk. */
+export const isFromDisk = (origin: PublishOrigin | undefined): boolean =>
+  origin === 'start' || origin === 'file' || origin === 'signal';
 
 export interface PublishRequest<B> {
   readonly origin: PublishOrigin;
@@ -14,12 +21,21 @@ export interface PublishRequest<B> {
   readonly reason?: string;
   /** Publish only while this revision is active. Looked at in turn, so that no other slips between. */
   readonly expectedRevision?: string | undefined;
+  /** It goes live at once, whatever its document says: it was decided elsewhere. */
+  readonly isDecided?: true;
+  /** It is what is live already, with a file of it as it is now. */
+  readonly isRenewal?: true;
   /** Reads and checks the document; called in its turn, so that the newest content wins. Throws ConfigError. */
   readonly load: () => Promise<B>;
 }
 
-/** What became of it. A refusal leaves everything as it was; `stale`: another revision than expected is active. */
+/**
+ * What became of it. A refusal leaves everything as it was; `stale`: another revision than expected is active. `rollout`:
+ * it has begun to go its way, step by step. `busy`: another has, and nothing was done.
+ */
 export type PublishResult =
+  | { readonly outcome: 'rollout'; readonly revision: string; readonly rollout: string }
+  | { readonly outcome: 'busy'; readonly revision: string | undefined; readonly rollout: string }
   | { readonly outcome: 'stale'; readonly revision: string | undefined }
   | { readonly outcome: 'activated'; readonly revision: string }
   | { readonly outcome: 'unchanged'; readonly revision: string }
@@ -37,6 +53,14 @@ export interface Refusal {
   readonly issues: readonly ConfigIssue[];
 }
 
+/** Whoever takes revisions on a longer way than at once. */
+export interface Diversion<B> {
+  /** Why an offer is not even read. */
+  refuses(request: PublishRequest<B>): PublishResult | undefined;
+  /** Takes what was found sound; undefined: it is for the publisher to activate. Rejects like an activation. */
+  take(request: PublishRequest<B>, bundle: B): Promise<PublishResult | undefined>;
+}
+
 export interface PublisherDeps<B extends Activatable> {
   readonly activation: Activation<B>;
   readonly clock: Clock;
@@ -44,6 +68,8 @@ export interface PublisherDeps<B extends Activatable> {
   readonly meter: Meter;
   /** Whether two bundles of one revision also hold the same files and secrets: then there is nothing to do. */
   readonly isSame: (a: B, b: B) => boolean;
+  /** Asked of every offer that is not decided yet; undefined: all go live at once. */
+  readonly diversion?: () => Diversion<B> | undefined;
   /** Told of every end: keeps the last good revision and the audit. A failure here is logged, never undone. */
   readonly remember: (
     request: PublishRequest<B>,
@@ -96,11 +122,14 @@ export class Publisher<B extends Activatable> {
     if (request.expectedRevision !== undefined && request.expectedRevision !== active) {
       return { outcome: 'stale', revision: active };
     }
+    const diversion = request.isDecided === true ? undefined : this.#deps.diversion?.();
+    const busy = diversion?.refuses(request);
+    if (busy !== undefined) return busy;
     let bundle: B | undefined;
     let result: PublishResult;
     try {
       bundle = await request.load();
-      result = await this.#activate(bundle);
+      result = (await diversion?.take(request, bundle)) ?? (await this.#activate(bundle));
     } catch (error) {
       result = { outcome: 'refused', revision: bundle?.revision, issues: issuesOf(error) };
     }
@@ -128,10 +157,11 @@ export class Publisher<B extends Activatable> {
     const { log, meter, clock } = this.#deps;
     const { origin, actor } = request;
     meter.counter('sallyport_config_reloads_total', { result: result.outcome }).add(1);
-    if (result.outcome === 'stale') return;
+    if (result.outcome === 'stale' || result.outcome === 'busy') return;
     if (result.outcome !== 'refused') {
       this.#refusal = undefined;
-      this.#takenFrom = origin;
+      // What is on its way is not taken yet.
+      if (result.outcome !== 'rollout') this.#takenFrom = origin;
       log.info(`revision-${result.outcome}`, { revision: result.revision, origin, actor });
       return;
     }

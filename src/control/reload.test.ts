@@ -16,6 +16,8 @@ const bundle = (revision: string, text: string): OfferedBundle => ({
   secrets: { 'file:key': 'a secret', 'env:TOKEN': 'no file' },
   binaries: {},
   lists: { feeds: [], inline: {}, proxies: [] },
+  rollout: undefined,
+  documentHash: '',
 });
 
 describe('reload after a file has changed', () => {
@@ -38,7 +40,7 @@ describe('reload after a file has changed', () => {
       const outcome = outcomes.shift();
       if (outcome === 'stale') served.shift();
       else resolve();
-      return { outcome: outcome ?? 'activated', revision: 'r', issues: [] };
+      return { outcome: outcome ?? 'activated', revision: 'r', rollout: 'x', issues: [] };
     };
     await writeFile(path.join(folder, 'deny.txt'), 'changed');
     const reload = await Reload.start({

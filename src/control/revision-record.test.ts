@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { LastGood, openSqliteStore, type Store } from '../store/index.ts';
-import type { PublishResult } from './publisher.ts';
+import { DiskMark, LastGood, openSqliteStore, type Store } from '../store/index.ts';
+import type { PublishOrigin, PublishResult } from './publisher.ts';
 import { RevisionRecord } from './revision-record.ts';
 
-const bundle = { revision: 'a'.repeat(64), text: 'sallyport: 1', files: { 'list.txt': '192.0.2.0/24' } };
+const bundle = {
+  revision: 'a'.repeat(64),
+  text: 'sallyport: 1',
+  files: { 'list.txt': '192.0.2.0/24' },
+  documentHash: 'd'.repeat(64),
+};
 const request = { origin: 'api', actor: 'alice', reason: 'because', load: async () => bundle } as const;
 const activated: PublishResult = { outcome: 'activated', revision: bundle.revision };
 const refused: PublishResult = {
@@ -22,8 +27,10 @@ describe('revision record', () => {
   let n = 0;
   const make = (store: Store | undefined) => {
     const lastGood = new LastGood(path.join(folder, `${n++}.json`));
+    const diskMark = new DiskMark(path.join(folder, `${n}-disk.json`));
     const clock = { now: () => 1000, monotonic: () => 0 };
-    return { lastGood, record: new RevisionRecord({ clock, lastGood, store: async () => store }) };
+    const record = new RevisionRecord({ clock, lastGood, diskMark, store: async () => store });
+    return { lastGood, diskMark, record };
   };
 
   it('keeps what was activated for the next start, in the store and in the audit', async () => {
@@ -67,5 +74,39 @@ describe('revision record', () => {
     await record.keep(request, bundle, { outcome: 'unchanged', revision: bundle.revision });
     assert.equal(lastGood.load(), undefined);
     assert.deepEqual(await store.listAudit({ limit: 10 }), []);
+  });
+
+  const MARK = { document: bundle.documentHash, revision: bundle.revision };
+  const onItsWay: PublishResult = { outcome: 'rollout', revision: bundle.revision, rollout: 'r1' };
+  const unchanged: PublishResult = { outcome: 'unchanged', revision: bundle.revision };
+  const marks: readonly [name: string, from: PublishOrigin, PublishResult, unknown][] = [
+    ['of one that was refused nothing is decided', 'file', refused, undefined],
+    ['of one of the API neither', 'api', activated, undefined],
+    ['of one that was gone back to neither', 'rollback', activated, undefined],
+    ['of one in service', 'file', activated, MARK],
+    ['of one at the start', 'start', unchanged, MARK],
+    ['of one on its way', 'signal', onItsWay, MARK],
+  ];
+  for (const [name, origin, result, mark] of marks) {
+    it(`remembers the document on disk: ${name}`, async () => {
+      const { diskMark, record } = make(openSqliteStore(':memory:'));
+      await record.keep({ ...request, origin }, result === refused ? undefined : bundle, result);
+      assert.deepEqual(diskMark.load(), mark);
+    });
+  }
+
+  it('tells a start from a change, and a change from going back', async () => {
+    const store = openSqliteStore(':memory:');
+    const { record } = make(store);
+    const other = { ...bundle, revision: 'b'.repeat(64) };
+    await record.keep(request, bundle, activated);
+    await record.keep({ ...request, origin: 'start' }, bundle, activated);
+    await record.keep(request, other, { outcome: 'activated', revision: other.revision });
+    await record.keep({ ...request, origin: 'rollback' }, bundle, activated);
+    const activations = await store.listActivations({ limit: 10 });
+    assert.deepEqual(
+      activations.map(({ id, how }) => `${id[0]} ${how}`),
+      ['a rollback', 'b publish', 'a publish'],
+    );
   });
 });

@@ -1,17 +1,20 @@
 import type { Clock } from '../contract/index.ts';
-import type { LastGood, Store } from '../store/index.ts';
-import type { PublishRequest, PublishResult } from './publisher.ts';
+import type { DiskMark, LastGood, Store } from '../store/index.ts';
+import { isFromDisk, type PublishRequest, type PublishResult } from './publisher.ts';
 
 /** The parts of a bundle that are kept. Secrets are not among them. */
 export interface KeptBundle {
   readonly revision: string;
   readonly text: string;
   readonly files: Readonly<Record<string, string>>;
+  /** Names what is written in the document. */
+  readonly documentHash: string;
 }
 
 export interface RevisionRecordDeps {
   readonly clock: Clock;
-  readonly lastGood: LastGood;
+  readonly lastGood: Pick<LastGood, 'save'>;
+  readonly diskMark: Pick<DiskMark, 'save'>;
   /** Undefined while there is no usable store. */
   readonly store: () => Promise<Store | undefined>;
 }
@@ -26,36 +29,50 @@ export class RevisionRecord<B extends KeptBundle> {
 
   /** Rejects with StoreError; what is served does not depend on it. */
   async keep(request: PublishRequest<B>, bundle: B | undefined, result: PublishResult): Promise<void> {
-    if (result.outcome === 'unchanged') return;
+    const { outcome } = result;
+    if (outcome === 'unchanged' || outcome === 'rollout') return this.#mark(request, bundle);
     const { clock, lastGood } = this.#deps;
     const at = clock.now();
-    const isActivated = result.outcome === 'activated' && bundle !== undefined;
+    const isActivated = outcome === 'activated' && bundle !== undefined;
     // First, and without the store: a node must be able to start without one.
     if (isActivated) {
       const { revision, text, files } = bundle;
       lastGood.save({ revision, document: text, files, savedAt: at });
     }
     const store = await this.#deps.store();
-    if (store === undefined) return;
-    if (isActivated) await putActive(store, request, bundle, at);
-    await store.appendAudit({
-      at,
-      actor: request.actor,
-      action: isActivated ? 'revision.activate' : 'revision.refuse',
-      subject: result.revision ?? '',
-      detail: detailOf(request, result),
-    });
+    if (store !== undefined) {
+      if (isActivated) await putActive(store, request, bundle, at);
+      const action = isActivated ? 'revision.activate' : 'revision.refuse';
+      const subject = result.revision ?? '';
+      await store.appendAudit({
+        at,
+        actor: request.actor,
+        action,
+        subject,
+        detail: detailOf(request, result),
+      });
+    }
+    // Last: after a crash before it the document on disk is taken again, and nothing of it is lost.
+    if (isActivated) this.#mark(request, bundle);
+  }
+
+  /** From now on a start leaves this document on disk alone, unless it is what is active. */
+  #mark({ origin }: PublishRequest<B>, bundle: B | undefined): void {
+    if (bundle === undefined || !isFromDisk(origin)) return;
+    this.#deps.diskMark.save({ document: bundle.documentHash, revision: bundle.revision });
   }
 }
 
 async function putActive<B extends KeptBundle>(
   store: Store,
-  { actor, reason = '' }: PublishRequest<B>,
+  { actor, reason = '', origin }: PublishRequest<B>,
   { revision, text, files }: B,
   at: number,
 ): Promise<void> {
   await store.putRevision({ id: revision, document: text, files, createdAt: at, author: actor, reason });
-  await store.setActive(revision, at);
+  // A start changes nothing: only what was active before tells what can be gone back to.
+  if ((await store.active())?.id === revision) return;
+  await store.setActive(revision, at, origin === 'rollback' ? 'rollback' : 'publish');
 }
 
 function detailOf<B>({ origin, reason = '' }: PublishRequest<B>, result: PublishResult) {

@@ -173,6 +173,11 @@ export class WorkerPool<B extends Activatable> {
     });
   }
 
+  /** What the address lists hold, as a thread that is started now would be told. */
+  get lists(): readonly LiveUpdate[] {
+    return [...this.#live.values()].filter(({ subject }) => subject === 'list');
+  }
+
   /** Ids of the credentials that were used since this was last asked; what a worker tells too late is lost. */
   async collectUses(): Promise<ReadonlySet<string>> {
     const deadline = this.#deps.deadline ?? withDeadline;

@@ -103,6 +103,12 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     'Requests that tell a candidate and the active revision apart, by which of them judged.',
     ['arm'],
   ),
+  counter(
+    'sallyport_shadow_judgements_total',
+    'Requests judged once more by another revision, and those left out since that would cost too much.',
+    ['result'],
+  ),
+  counter('sallyport_shadow_seconds_total', 'Time that it took to judge requests once more.'),
   gauge('sallyport_connections', 'Open client connections.', ['listener']),
   counter('sallyport_connections_refused_total', 'Client connections refused.', ['listener', 'reason']),
   counter('sallyport_records_written_total', 'Access records written.'),

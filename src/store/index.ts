@@ -2,6 +2,7 @@ export type * from './ban-store.ts';
 export type * from './consumer-store.ts';
 export { ensureDataDirectory } from './data-directory.ts';
 export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+export { type DiskDecision, DiskMark } from './disk-mark.ts';
 export { StoreHealth, type StoreHealthDeps, type StoreState } from './health.ts';
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';

@@ -331,7 +331,7 @@ async function bundleOf(port: number, url: string): Promise<OfferedBundle> {
   };
   const { bundle, snapshot } = await createBundle(parseDocument(text, 'test'), deps);
   await snapshot.dispose();
-  return { ...bundle, text, lists: NO_LISTS };
+  return { ...bundle, text, lists: NO_LISTS, rollout: undefined, documentHash: '' };
 }
 
 describe('what a worker held that is killed', () => {

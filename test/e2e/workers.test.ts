@@ -81,7 +81,7 @@ async function bundleOf(document: unknown): Promise<OfferedBundle> {
   };
   const { bundle, snapshot } = await createBundle(parseDocument(text, 'test'), deps);
   await snapshot.dispose();
-  return { ...bundle, text, lists: NO_LISTS };
+  return { ...bundle, text, lists: NO_LISTS, rollout: undefined, documentHash: '' };
 }
 
 describe('real worker threads', () => {

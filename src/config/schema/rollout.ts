@@ -90,18 +90,18 @@ const CohortSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, minProperties: 1, description: 'Whose requests: all that is given must hold.' },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    description: 'Whose requests: all that is given must hold.',
+  },
 );
 
 const StepSchema = Type.Object(
   {
-    canary: Type.Union(
-      [
-        shareText('Decides the requests of this share of callers.'),
-        CohortSchema,
-      ],
-      { description: 'Whose requests the new revision decides: a share of callers, or who they are.' },
-    ),
+    canary: Type.Union([shareText('Decides the requests of this share of callers.'), CohortSchema], {
+      description: 'Whose requests the new revision decides: a share of callers, or who they are.',
+    }),
     for: durationText('How long at least; longer where too little was seen to judge by the gates.'),
   },
   { additionalProperties: false, description: 'One step on the way to all requests.' },
@@ -110,7 +110,9 @@ const StepSchema = Type.Object(
 const GatesSchema = Type.Object(
   {
     denyRate: Type.Optional(
-      increaseText('How many more requests it may deny, relative to the revision in service: +20% of 2 % is 2.4 %.'),
+      increaseText(
+        'How many more requests it may deny, relative to the revision in service: +20% of 2 % is 2.4 %.',
+      ),
     ),
     errorRate: Type.Optional(
       increaseText('How many more of all requests may end in an error: +1% of 2 % is 3 %.'),

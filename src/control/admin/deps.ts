@@ -32,7 +32,7 @@ export interface Readiness {
   readonly reason: string | undefined;
   readonly revision: string | undefined;
   /** Where the active revision came from. */
-  readonly source: 'document' | 'last-good' | undefined;
+  readonly source: 'document' | 'store' | 'last-good' | undefined;
 }
 
 /** A policy as completion, docs and console forms need it. */

@@ -50,7 +50,9 @@ export const Problem = strict({
 
 export const Health = strict({ status: Type.Literal('ok') });
 
-const Source = orNull(Type.Union([Type.Literal('document'), Type.Literal('last-good')]));
+const Source = orNull(
+  Type.Union([Type.Literal('document'), Type.Literal('store'), Type.Literal('last-good')]),
+);
 
 export const Readiness = strict({
   ready: Type.Boolean(),

@@ -16,8 +16,8 @@ export type RolloutEvent = { readonly at: number } & (
   | { readonly kind: 'activated' }
   /** What this phase is for cannot be done: by a fault of the document, or of a worker. */
   | { readonly kind: 'failed'; readonly evidence: Evidence }
-  /** Its process began anew: nothing of the step's figures is left. */
-  | { readonly kind: 'restarted' }
+  /** Its process, or what it is compared with, began anew: nothing of the step's figures is left. `base`: what is live. */
+  | { readonly kind: 'restarted'; readonly base: string }
   /** Another revision takes its place. */
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'approve'; readonly actor: string; readonly reason: string; readonly evidence: string }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   after,
+  BASE,
   begin,
   CHECKED,
   cohort,
@@ -77,7 +78,7 @@ describe('a rollout', () => {
   const next: RolloutEvent = { kind: 'promote', at: 60_000, ...by('ann'), to: 'next' };
   const whole: RolloutEvent = { kind: 'promote', at: 60_000, ...by('ann'), to: 'active' };
   const superseded: RolloutEvent = { kind: 'superseded', at: 60_000, reason: 'another' };
-  const restarted: RolloutEvent = { kind: 'restarted', at: 60_000 };
+  const restarted: RolloutEvent = { kind: 'restarted', at: 60_000, base: BASE };
   const inForce: RolloutEvent = { kind: 'in-force', at: 60_000 };
   const activated: RolloutEvent = { kind: 'activated', at: 60_000 };
   const cases: readonly [stage: string, event: RolloutEvent, becomes: string][] = [
@@ -314,7 +315,7 @@ function eventFor(happening: string | readonly [string, string], rollout: Rollou
     case 'activated':
       return { kind: what, at };
     default:
-      return { kind: 'restarted', at };
+      return { kind: 'restarted', at, base: BASE };
   }
 }
 

@@ -149,10 +149,11 @@ const endOf = ({ phase }: Rollout): 'rolled-back' | 'refused' =>
   isDeciding(phase) ? 'rolled-back' : 'refused';
 
 /** The step begins anew, since its figures are gone; what was agreed to stands. */
-function restarted(rollout: Rollout, { at }: EventOf<'restarted'>): StepResult {
+function restarted(rollout: Rollout, { at, base }: EventOf<'restarted'>): StepResult {
   const { paused } = rollout;
   const anew: Rollout = {
     ...rollout,
+    base,
     since: at,
     deadline: undefined,
     paused: paused === undefined ? undefined : { ...paused, leftMs: undefined },

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import type { Clock, Logger, Meter } from '../contract/index.ts';
+import type { Activation } from '../lifecycle/index.ts';
+import { DiskMark, LastGood, type Store } from '../store/index.ts';
+import type { AdminDeps } from './admin/index.ts';
+import type { DocumentSources } from './document-sources.ts';
+import { type FirstRevision, publishFirst } from './first-revision.ts';
+import type { ListsInService } from './live/feeds.ts';
+import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
+import { Publisher, type PublishRequest, type PublishResult } from './publisher.ts';
+import { Reload } from './reload.ts';
+import { RevisionRecord } from './revision-record.ts';
+import type { ReplayerDeps, RolloutDesk, Rollouts, RolloutsDeps } from './rollouts/index.ts';
+
+export interface PublishingDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+  readonly activation: Activation<OfferedBundle>;
+  /** The document on disk, or a folder of documents. */
+  readonly config: string;
+  /** Folder of what is kept beside the store. */
+  readonly data: string;
+  /** Undefined while there is no usable store. */
+  readonly store: () => Store | undefined;
+  /** Told which lists are needed from now on. */
+  readonly follow: (lists: ListsInService) => void;
+}
+
+export interface RolloutParts extends Pick<RolloutsDeps, 'figures' | 'newId'> {
+  readonly replay: ReplayerDeps;
+}
+
+/** All ways of a document into service: the start, the disk, callers of the API, and those that take longer. */
+export class Publishing {
+  readonly publisher: Publisher<OfferedBundle>;
+  readonly #deps: PublishingDeps;
+  readonly #lastGood: LastGood;
+  readonly #diskMark: DiskMark;
+  readonly #record: RevisionRecord<OfferedBundle>;
+  #reload: Reload | undefined;
+  #rollouts: Rollouts | undefined;
+
+  constructor(deps: PublishingDeps) {
+    this.#deps = deps;
+    this.#lastGood = new LastGood(join(deps.data, 'last-good.json'));
+    this.#diskMark = new DiskMark(join(deps.data, 'disk-document.json'));
+    this.#record = new RevisionRecord({
+      clock: deps.clock,
+      lastGood: this.#lastGood,
+      diskMark: this.#diskMark,
+      store: async () => deps.store(),
+    });
+    this.publisher = new Publisher({
+      ...deps,
+      isSame: isSameBundle,
+      diversion: () => this.#rollouts?.diversion,
+      remember: (request, bundle, result) => this.#remember(request, bundle, result),
+    });
+  }
+
+  /** Brings a first revision into service, then goes on with what was under way. Throws ConfigError. */
+  async start(sources: DocumentSources, { replay, ...more }: RolloutParts): Promise<FirstRevision> {
+    const { activation, config, log } = this.#deps;
+    const { createReplayer, Rollouts } = await import('./rollouts/index.ts');
+    const publish: RolloutsDeps['publish'] = (request) => this.publisher.publish(request);
+    const onChange = () => this.#onRollout();
+    const parts = { ...this.#deps, publisher: this.publisher, sources };
+    const rollouts = new Rollouts({ ...parts, ...more, replay: createReplayer(replay), publish, onChange });
+    const first = await publishFirst({ ...parts, lastGood: this.#lastGood, diskMark: this.#diskMark });
+    this.#rollouts = rollouts;
+    const watch = { publisher: this.publisher, sources, active: () => activation.active };
+    this.#reload = await Reload.start({ ...watch, path: config, log });
+    await this.#reload.follow();
+    await rollouts.takeUp();
+    return first;
+  }
+
+  /** Offers the document on disk again. */
+  reload(): void {
+    this.#reload?.fromDisk('signal');
+  }
+
+  /** Undefined before the start. */
+  get rollouts(): RolloutDesk<OfferedBundle> | undefined {
+    return this.#rollouts?.desk;
+  }
+
+  /** What the admin API offers documents through. */
+  offers(sources: DocumentSources): AdminDeps['publisher'] {
+    const { publisher } = this;
+    return {
+      publish: ({ text, actor, reason, expectedRevision }) =>
+        publisher.publish({
+          origin: 'api',
+          actor,
+          reason,
+          expectedRevision,
+          load: () => sources.fromText(text),
+        }),
+      get activatedAtMs() {
+        return publisher.activatedAtMs;
+      },
+      get refusal() {
+        return publisher.refusal;
+      },
+    };
+  }
+
+  close(): void {
+    this.#rollouts?.close();
+    this.#reload?.close();
+  }
+
+  async #remember(
+    request: PublishRequest<OfferedBundle>,
+    bundle: OfferedBundle | undefined,
+    result: PublishResult,
+  ): Promise<void> {
+    if (result.outcome === 'activated') await this.#reload?.follow();
+    await this.#rollouts?.onPublished(request, result);
+    this.#follow();
+    await this.#record.keep(request, bundle, result);
+  }
+
+  #onRollout(): void {
+    this.#follow();
+    if (this.#rollouts?.isOpen === false) this.#reload?.offerAgain();
+  }
+
+  #follow(): void {
+    const lists = this.#rollouts?.lists() ?? this.#deps.activation.active?.lists;
+    this.#deps.follow(lists ?? { feeds: [], inline: {}, proxies: [] });
+  }
+}
