@@ -41,7 +41,8 @@ function thenOf({ outcome, decisions }: RecordedRequest): JudgedDetail | undefin
 const shownHeaders = (flat: readonly string[]): readonly string[] =>
   flat.map((text, i) => (i % 2 === 1 && SECRET.test(flat[i - 1]) ? HIDDEN : text));
 
-function shownTarget(target: string): string {
+/** A target without the values that are secrets, or might well be. */
+export function shownTarget(target: string): string {
   const question = target.indexOf('?');
   if (question === -1) return target;
   const pieces = target.slice(question + 1).split('&');
