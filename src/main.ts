@@ -12,6 +12,9 @@ import { CredentialTable, createSharedCounters } from './state/index.ts';
  */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 48 };
 
+/** Fewer than of live ones: judged is mostly a share, and what finds no room is not decided. */
+const SHADOW_COUNTERS = { maxKeys: 262_144, maxQuotas: 32_768 };
+
 /** Runs the command line `argv` and resolves when it is done; `run` is done when the gateway serves. */
 export async function main(argv: readonly string[]): Promise<void> {
   // A pattern that V8 would backtrack on for seconds goes on in its linear engine. For all threads.
@@ -29,13 +32,19 @@ async function run(options: RunOptions): Promise<void> {
     threads: options.workers,
     maxKeys: options.counterKeys,
   });
+  // What a candidate would count is not to take the place of what is counted.
+  const shadow = createSharedCounters({ random, threads: options.workers, ...SHADOW_COUNTERS });
   const credentials = new CredentialTable();
-  const shared = { counters: counters.memory, store, credentials: credentials.buffers };
+  const memory = { counters: counters.memory, shadowCounters: shadow.memory };
+  const shared = { ...memory, store, credentials: credentials.buffers };
   const start = (threadId: number): Worker => {
     const setup: WorkerSetup = { threadId, ...shared, records: options.records };
     const thread = new Worker(entryOf('worker'), { workerData: setup, resourceLimits: WORKER_LIMITS });
     const { threadId: owner } = thread;
-    thread.on('exit', () => counters.release(owner));
+    thread.on('exit', () => {
+      counters.release(owner);
+      shadow.release(owner);
+    });
     return thread;
   };
   const early = new EarlyThreads(options.workers, start);

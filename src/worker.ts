@@ -1,7 +1,7 @@
 /** A worker thread: the data side of the process. Serves what it is told to, and nothing before that. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
-import type { LiveUpdate } from './contract/index.ts';
+import type { LiveUpdate, Snapshot } from './contract/index.ts';
 import type {
   AnswerMessage,
   AnswerValue,
@@ -12,7 +12,7 @@ import type {
   WorkerSetup,
 } from './control/index.ts';
 import { ConfigError, InternalError } from './errors.ts';
-import { DataPlane } from './gateway/index.ts';
+import { DataPlane, type ShadowWorld } from './gateway/index.ts';
 import { releaseMemory } from './lib/release-memory.ts';
 import { createSystemRandom, systemClock } from './lib/system.ts';
 import {
@@ -29,6 +29,8 @@ import {
   attachCredentials,
   attachInFlight,
   attachSharedCounters,
+  type CounterMemory,
+  CurrentBans,
   LiveState,
   noteQuotas,
   openStoreCounters,
@@ -55,16 +57,22 @@ const network = createNetwork();
 const live = new LiveState(attachCredentials(setup.credentials), undefined, {
   report: (imposed) => port.postMessage({ imposed } satisfies BanMessage),
 });
-const resources = new ResourcePool({
-  network,
-  clock: systemClock,
-  random,
-  log,
-  schedule(work, delayMs) {
-    const timer = setTimeout(work, delayMs).unref();
-    return () => clearTimeout(timer);
-  },
-});
+const openResources = (): ResourcePool =>
+  new ResourcePool({
+    network,
+    clock: systemClock,
+    random,
+    log,
+    schedule(work, delayMs) {
+      const timer = setTimeout(work, delayMs).unref();
+      return () => clearTimeout(timer);
+    },
+  });
+const resources = openResources();
+/** Of a trial. */
+let trialBundles: readonly Bundle[] = [];
+/** What requests are judged by a second time shares nothing with what serves: what it asks there, it asks for itself. */
+const shadowResources = openResources();
 const quotaNotes = new QuotaNotes();
 const memory = attachSharedCounters(setup.counters);
 const shared =
@@ -89,6 +97,7 @@ const plane = new DataPlane({
   meter,
   log,
   records: setup.records === 'none' ? undefined : records,
+  shadow: setup.shadowCounters === undefined ? undefined : shadowWorld(setup.shadowCounters),
 });
 
 const LAG_INTERVAL_MS = 100;
@@ -108,8 +117,39 @@ port.on('message', ({ order, body }: OrderMessage<Bundle>) => {
   if (body.kind === 'trial-report') return answer({ order, ok: true, value: { report: plane.trialReport } });
   // Emergencies wait for no preparation of a revision. Nor does a trial, lest its start comes after its end.
   if (isUrgent(body)) return void take(order, body);
-  tail = tail.then(() => take(order, body));
+  void inTurn(() => take(order, body));
 });
+
+/** For what is judged a second time. */
+function shadowWorld(counters: CounterMemory): ShadowWorld {
+  return {
+    state: attachSharedCounters(counters),
+    bans: () => new CurrentBans({ protects: (address) => live.bans.isOwn(address) }),
+    // In turn: compiling holds the thread, and one at a time is enough.
+    compile: (revision) => inTurn(() => compileAgain(revision)),
+  };
+}
+
+async function compileAgain(revision: string): Promise<Snapshot> {
+  const bundle = trialBundles.find((b) => b.revision === revision);
+  if (bundle === undefined) throw new InternalError(`revision ${revision} is not tried any more`);
+  // Policies remember what they counted: each revision has its own.
+  return await compileBundle(bundle, {
+    catalog,
+    cache: new PolicyCache(),
+    resources: shadowResources,
+    live,
+  });
+}
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = tail.then(work);
+  tail = turn.then(
+    () => {},
+    () => {},
+  );
+  return turn;
+}
 
 async function take(order: number, body: WorkerOrder<Bundle>): Promise<void> {
   try {
@@ -128,15 +168,18 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return undefined;
     case 'activate':
       plane.activate(body.revision);
+      trialBundles = [];
       return undefined;
     case 'discard':
       await plane.discard(body.revision);
       return undefined;
     case 'set-trial':
       plane.setTrial(body.trial);
+      trialBundles = body.bundles;
       return undefined;
     case 'end-trial':
       plane.endTrial();
+      trialBundles = [];
       return undefined;
     case 'trial-report':
       return { report: plane.trialReport };

@@ -11,6 +11,8 @@ export interface WorkerSetup {
   readonly threadId: number;
   /** Memory of the counters that all workers share. */
   readonly counters: CounterMemory;
+  /** Memory for what is counted when requests are judged a second time; undefined: none is. */
+  readonly shadowCounters?: CounterMemory;
   /** The store that counts for several nodes; undefined where the memory does alone. */
   readonly store: StoreSettings | undefined;
   /** Memory of the consumers and credentials that are kept live. */
@@ -31,7 +33,7 @@ export type WorkerOrder<B> =
   | { readonly kind: 'activate'; readonly revision: string }
   | { readonly kind: 'discard'; readonly revision: string }
   /** Of a prepared revision. Takes effect at once, as its end does: what is said last holds. */
-  | { readonly kind: 'set-trial'; readonly trial: Trial }
+  | { readonly kind: 'set-trial'; readonly trial: Trial; readonly bundles: readonly B[] }
   /** Ends the trial, and drops its candidate. */
   | { readonly kind: 'end-trial' }
   /** What the trial has shown, be it one that has ended. */

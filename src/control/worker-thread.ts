@@ -82,8 +82,8 @@ export class WorkerThread<B extends Activatable> implements WorkerPort<B> {
     await this.#order({ kind: 'discard', revision });
   }
 
-  async setTrial(trial: Trial): Promise<void> {
-    await this.#order({ kind: 'set-trial', trial });
+  async setTrial(trial: Trial, bundles: readonly B[]): Promise<void> {
+    await this.#order({ kind: 'set-trial', trial, bundles });
   }
 
   async endTrial(): Promise<void> {

@@ -31,7 +31,8 @@ import { Shedder } from './overload/shedder.ts';
 import type { RecordingWitness } from './recording/index.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
-import { Trials } from './trial/index.ts';
+import type { ShadowWorld } from './shadow/index.ts';
+import { Shadowing, Trials } from './trial/index.ts';
 import { Witnesses } from './witness.ts';
 
 export interface DataPlaneDeps {
@@ -47,6 +48,8 @@ export interface DataPlaneDeps {
   readonly log: Logger;
   /** Undefined when records are off. */
   readonly records: RecordSink | undefined;
+  /** Without it nothing is judged a second time. */
+  readonly shadow?: ShadowWorld | undefined;
 }
 
 /** A snapshot with its listening sockets, before it serves. */
@@ -69,6 +72,7 @@ const DRAIN_TICK_MS = 20;
 export class DataPlane {
   readonly #services: DataPlaneServices;
   readonly #registry: UpstreamRegistry;
+  readonly #shadowing: Shadowing;
   readonly #prepared = new Map<string, Prepared>();
   /** Listeners of the serving revision, and those that still drain. */
   #active = new Map<string, Listener>();
@@ -104,6 +108,7 @@ export class DataPlane {
       now,
     };
     this.#registry = new UpstreamRegistry({ clock, deadlines, io, log });
+    this.#shadowing = new Shadowing(this.#services, deps.shadow);
   }
 
   get revision(): string | undefined {
@@ -162,7 +167,7 @@ export class DataPlane {
       throw new InternalError(`revision ${trials.current.trial.revision} is tried already`);
     }
     for (const listener of prepared.opened) listener.turnAway();
-    trials.set(trial, this.#serving, prepared.serving);
+    this.#shadowing.follow(trials.set(trial, this.#serving, prepared.serving), this.#serving);
   }
 
   /** From this moment on the active revision judges all new requests, and the candidate goes with its last one. */
@@ -170,6 +175,7 @@ export class DataPlane {
     const { trials } = this.#services;
     const { current } = trials;
     trials.end();
+    this.#shadowing.end();
     if (current !== undefined) void this.discard(current.trial.revision);
   }
 

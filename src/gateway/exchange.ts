@@ -13,6 +13,7 @@ import { KeptBody } from './kept-body.ts';
 import { type LocalAnswer, writeLocal } from './local-answer.ts';
 import { type EndedExchange, finishRecord } from './recorder.ts';
 import { type BodySink, RequestBody } from './request-body.ts';
+import { requestSource } from './request-source.ts';
 import { problemAnswer } from './respond.ts';
 import type { Serving } from './serving.ts';
 import type { TrialPart } from './trial/index.ts';
@@ -184,15 +185,7 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
   }
 
   #view(): RequestView | RequestError {
-    const { head, host } = this;
-    const { method, methodOverride, target, headers, authority } = head;
-    const { scheme, peer, certificate } = host;
-    const httpVersion = head.minor === 1 ? '1.1' : '1.0';
-    const { requestId: id } = this;
-    return viewOf(
-      { id, method, methodOverride, scheme, authority, target, headers, httpVersion, peer, certificate },
-      this.plan,
-    );
+    return viewOf(requestSource(this.requestId, this.head, this.host), this.plan);
   }
 
   // The client's side.

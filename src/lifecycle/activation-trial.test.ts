@@ -247,6 +247,21 @@ describe('the end of a trial', () => {
     });
   }
 
+  it('reaches a worker that is just being taken in, whenever it comes', async () => {
+    for (let afterTicks = 0; afterTicks < 60; afterTicks++) {
+      const { activation } = await serving([[]]);
+      await activation.try(bundle('r2'), trialOf('r2'));
+      const late = new FakeWorker(7);
+      const admitted = activation.admit(late);
+      await ticks(afterTicks);
+      const ended = activation.endTrial();
+      await Promise.all([admitted, ended]);
+      await ticks(DEADLINE_TICKS);
+      assert.deepEqual([late.trial, late.prepared.size, late.dead], [undefined, 0, false], `${afterTicks}`);
+      assert.deepEqual(activation.serving, [0, 7]);
+    }
+  });
+
   it('stops the candidate on its way to become active', async () => {
     const { activation, workers } = await serving([[]]);
     await activation.try(bundle('r2'), trialOf('r2'));

@@ -198,7 +198,8 @@ export class Activation<B extends Activatable> {
       await Promise.all(workers.map((w) => this.#orders.drop(w, bundle)));
       throw new TrialEndedError();
     }
-    const taken = workers.map((w) => this.#orders.setTrial(w, trial));
+    const bundles = this.#judgedBy(bundle, trial);
+    const taken = workers.map((w) => this.#orders.setTrial(w, trial, bundles));
     const failure = firstFailure(await Promise.allSettled(taken));
     // Whoever ended it has told the workers after this had.
     if (isOver()) throw new TrialEndedError();
@@ -208,9 +209,19 @@ export class Activation<B extends Activatable> {
       this.#lostTrial = undefined;
       return;
     }
-    if (before !== undefined) await Promise.all(workers.map((w) => this.#orders.resetTrial(w, before.trial)));
-    else await Promise.all(workers.map((w) => this.#dropTried(w, bundle)));
+    await Promise.all(
+      workers.map((w) => (before === undefined ? this.#dropTried(w, bundle) : this.#resetTrial(w, before))),
+    );
     throw failure.reason;
+  }
+
+  /** What a worker needs to judge requests a second time, by the revision that did not decide them. */
+  #judgedBy(candidate: B, { shadow }: Trial): readonly B[] {
+    return shadow === undefined || this.#active === undefined ? [] : [candidate, this.#active];
+  }
+
+  #resetTrial(worker: WorkerPort<B>, { bundle, trial }: Candidate<B>): Promise<boolean> {
+    return this.#orders.resetTrial(worker, trial, this.#judgedBy(bundle, trial));
   }
 
   async #prepareAll(workers: readonly WorkerPort<B>[], bundle: B): Promise<void> {
@@ -231,7 +242,9 @@ export class Activation<B extends Activatable> {
       await this.#orders.prepare(worker, candidate.bundle);
       // What is ended from here on is told to it, too.
       this.#joining.add(worker);
-      if (this.#candidate === candidate) await this.#orders.setTrial(worker, candidate.trial);
+      const { bundle, trial } = candidate;
+      if (this.#candidate === candidate)
+        await this.#orders.setTrial(worker, trial, this.#judgedBy(bundle, trial));
     } catch (cause) {
       if (this.#candidate === candidate) await this.#loseTrial(cause);
     }

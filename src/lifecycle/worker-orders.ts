@@ -38,9 +38,9 @@ export class WorkerOrders<B extends Activatable> {
   }
 
   /** Rejects with ActivationError. */
-  setTrial(worker: WorkerPort<B>, trial: Trial): Promise<void> {
+  setTrial(worker: WorkerPort<B>, trial: Trial, bundles: readonly B[]): Promise<void> {
     const { activateMs } = this.#timeouts;
-    return this.#order(worker, 'try', worker.setTrial(trial), activateMs, 'taking a trial');
+    return this.#order(worker, 'try', worker.setTrial(trial, bundles), activateMs, 'taking a trial');
   }
 
   /** Rejects where the worker cannot serve that revision, and then it is retired. */
@@ -67,9 +67,9 @@ export class WorkerOrders<B extends Activatable> {
   }
 
   /** Never rejects: a worker that cannot go back to the trial it had is retired. */
-  resetTrial(worker: WorkerPort<B>, trial: Trial): Promise<boolean> {
+  resetTrial(worker: WorkerPort<B>, trial: Trial, bundles: readonly B[]): Promise<boolean> {
     const { activateMs } = this.#timeouts;
-    return this.#orRetire(worker, worker.setTrial(trial), activateMs, 'going back to a trial');
+    return this.#orRetire(worker, worker.setTrial(trial, bundles), activateMs, 'going back to a trial');
   }
 
   async #order(

@@ -14,8 +14,11 @@ export interface WorkerPort<B extends Activatable> {
   activate(revision: string): Promise<void>;
   /** Drops a prepared revision that will not be activated. */
   discard(revision: string): Promise<void>;
-  /** Has a prepared revision judge part of the traffic from now on, or another part. Done at once. */
-  setTrial(trial: Trial): Promise<void>;
+  /**
+   * Has a prepared revision judge part of the traffic from now on, or another part. Done at once. `bundles`: the candidate
+   * and what is active, where requests are to be judged a second time; else none.
+   */
+  setTrial(trial: Trial, bundles: readonly B[]): Promise<void>;
   /** From now on the active revision alone judges, and the candidate is dropped. Done at once; without a trial it is nothing. */
   endTrial(): Promise<void>;
   /** Ends a worker whose state is unknown; its supervisor starts another in its place. */

@@ -28,6 +28,8 @@ const NOT_JUDGED: ShadowFigures = Object.freeze({
 export class CurrentTrial {
   readonly trial: Trial;
   readonly candidate: Serving;
+  /** Who judges its requests a second time; undefined where nobody does, or not yet. */
+  shadow: { readonly figures: ShadowFigures } | undefined = undefined;
   readonly #counters: ArmCounters;
   readonly #baseline = new Arm();
   readonly #canary = new Arm();
@@ -76,7 +78,8 @@ export class CurrentTrial {
     const { rollout, revision } = this.trial;
     const { figures: baseline } = this.#baseline;
     const { figures: canary } = this.#canary;
-    return { trial: this.trial, figures: { rollout, revision, baseline, canary, shadow: NOT_JUDGED } };
+    const shadow = this.shadow?.figures ?? NOT_JUDGED;
+    return { trial: this.trial, figures: { rollout, revision, baseline, canary, shadow } };
   }
 
   #placeIn(arm: 'baseline' | 'canary', key: string): Place {

@@ -21,13 +21,14 @@ export class Trials {
   }
 
   /** Figures start anew with every other trial. */
-  set(trial: Trial, active: Serving, candidate: Serving): void {
+  set(trial: Trial, active: Serving, candidate: Serving): CurrentTrial {
     const { current } = this;
-    if (current?.candidate === candidate && isDeepStrictEqual(current.trial, trial)) return;
+    if (current?.candidate === candidate && isDeepStrictEqual(current.trial, trial)) return current;
     const isSameRollout = current?.candidate === candidate && current.trial.rollout === trial.rollout;
     const known = isSameRollout ? current.callers : undefined;
     this.current = new CurrentTrial(trial, active, candidate, this.#counters, known);
     this.#last = this.current;
+    return this.current;
   }
 
   /** Every request from now on is the active revision's alone. Those that the candidate has begun it ends. */

@@ -84,7 +84,7 @@ export class CurrentBans implements BanList {
 
   impose(imposition: Imposition): ImpositionOutcome {
     const { address } = imposition;
-    if (address !== undefined && this.#isOwn(address)) return 'protected';
+    if (address !== undefined && this.isOwn(address)) return 'protected';
     const ban = imposedOf(imposition);
     const known = this.#imposed.get(banKey(ban));
     if (known !== undefined && known.round >= ban.round && known.forgetMs > ban.sinceMs) return 'known';
@@ -94,7 +94,8 @@ export class CurrentBans implements BanList {
     return 'imposed';
   }
 
-  #isOwn(address: IpAddress): boolean {
+  /** Whether no policy may ban it: it is the operator's own, or protected otherwise. */
+  isOwn(address: IpAddress): boolean {
     if (this.#protects(address)) return true;
     const network = readNetwork(networkTextOf(address), 'an address');
     return this.#own.some((own) => holdsNetwork(own, network) || holdsNetwork(network, own));
