@@ -17,8 +17,8 @@ async function run(): Promise<ReplayEvidence> {
   const live = new LiveState(attachCredentials(setup.credentials));
   for (const update of setup.lists) live.apply(update);
   const catalog = new PolicyCatalog(POLICIES);
-  const cache = new PolicyCache();
-  const compile = (bundle: Bundle) => compileBundle(bundle, { catalog, cache, live });
+  // Each of its own: policies keep some of what they see to themselves.
+  const compile = (bundle: Bundle) => compileBundle(bundle, { catalog, cache: new PolicyCache(), live });
   const [draft, against] = [await compile(candidate), await compile(active)];
   const { environment, randomBytes } = NO_NEW_KEYS;
   const recording = await openRecordingIn({ references, dataDir, environment, randomBytes });

@@ -6,8 +6,8 @@ import { type CallerProof, PROVED, type Unanswered } from '../../evaluator/index
 export interface KnownCallersOptions {
   /** What the revision declares. */
   readonly declared: readonly DeclaredConsumer[];
-  /** What revisions declare that the records may be of. */
-  readonly declaredBefore: readonly DeclaredConsumer[];
+  /** What the revision before it declares; undefined where that is not known. */
+  readonly declaredBefore: readonly DeclaredConsumer[] | undefined;
   /** Ids of credentials that are kept beside all revisions; undefined where nobody can tell. */
   readonly live: readonly string[] | undefined;
 }
@@ -19,8 +19,8 @@ const DECLARED_KINDS: ReadonlySet<string> = new Set(['api-key', 'basic-auth', 'h
 export class KnownCallers {
   readonly #consumers: ReadonlyMap<string, DeclaredConsumer>;
   readonly #credentials = new Map<string, { consumer: DeclaredConsumer; credential: DeclaredCredential }>();
-  /** Ids of credentials that were a document's. */
-  readonly #before: ReadonlySet<string>;
+  /** Ids of credentials that were the document's. */
+  readonly #before: ReadonlySet<string> | undefined;
   /** Groups that documents gave a consumer. */
   readonly #groupsBefore = new Map<string, Set<string>>();
   readonly #live: ReadonlySet<string> | undefined;
@@ -31,8 +31,9 @@ export class KnownCallers {
       for (const credential of consumer.credentials)
         this.#credentials.set(credential.id, { consumer, credential });
     }
-    this.#before = new Set(declaredBefore.flatMap(({ credentials }) => credentials.map(({ id }) => id)));
-    for (const { name, groups } of declaredBefore)
+    const ids = declaredBefore?.flatMap(({ credentials }) => credentials.map(({ id }) => id));
+    this.#before = ids === undefined ? undefined : new Set(ids);
+    for (const { name, groups } of declaredBefore ?? [])
       this.#groupsBefore.set(name, new Set([...(this.#groupsBefore.get(name) ?? []), ...groups]));
     this.#live = live === undefined ? undefined : new Set(live);
   }
@@ -52,8 +53,10 @@ export class KnownCallers {
     return isValid && own.consumer.name === identity.consumer ? this.#asDeclared(identity) : undefined;
   }
 
+  /** What neither this revision declares nor the one before it, this revision does not change. */
   #isLive(id: string): boolean {
-    return this.#live?.has(id) === true && !this.#before.has(id);
+    if (this.#before?.has(id) === true) return false;
+    return this.#live === undefined ? this.#before !== undefined : this.#live.has(id);
   }
 
   /** Of a consumer that a document declares, groups are what the document says. */

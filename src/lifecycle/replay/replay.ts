@@ -1,5 +1,6 @@
 import { type DeclaredConsumer, Pacer } from '../../config/index.ts';
 import type { Awaitable, RecordedRequest, Snapshot } from '../../contract/index.ts';
+import { InternalError } from '../../errors.ts';
 import { RecordedHead } from '../../evaluator/index.ts';
 import type { DecisionDiff, ReplayExample } from './decision-diff.ts';
 import { DiffTally } from './diff-tally.ts';
@@ -42,7 +43,8 @@ export interface ReplayDeps {
 
 /**
  * Judges recorded requests, which come in the order of their time, by a revision, in their own time: counters are empty
- * at the start, requests end when they did. Nobody is asked, nothing outlives it, and neither snapshot is disposed.
+ * at the start, requests end when they did. Nobody is asked, nothing outlives it, and neither snapshot is disposed; each
+ * is of its own, fresh from being compiled, since policies keep some of what they see to themselves.
  * Rejects with the reason of `signal`, and with what reading the records rejects with.
  */
 export async function replay(
@@ -161,6 +163,7 @@ class ReplayRun {
     this.#time.start(atMs);
     this.#draft = new Side(this.#snapshot, this.#time, atMs, knownTo(callers?.draft, callers));
     if (against === undefined) return;
+    mustBeApart(this.#snapshot, against);
     this.#against = new Side(against, this.#time, atMs, knownTo(callers?.against, callers));
   }
 
@@ -216,6 +219,13 @@ class ReplayRun {
   }
 }
 
+/** Policies keep some of what they have seen to themselves: one that both have would mix the two up. */
+function mustBeApart(draft: Snapshot, against: Snapshot): void {
+  const instances = new Set(draft.attachments.map(({ instance }) => instance));
+  if (against.attachments.some(({ instance }) => instances.has(instance)))
+    throw new InternalError('revisions that are compared are compiled each with a cache of its own');
+}
+
 const consumerOf = ({ identity }: RecordedRequest, after: Judged | undefined): string | undefined =>
   identity?.consumer ?? after?.consumer;
 
@@ -224,7 +234,7 @@ function knownTo(
   callers: ReplayCallers | undefined,
 ): KnownCallers | undefined {
   if (declared === undefined || callers === undefined) return undefined;
-  return new KnownCallers({ declared, declaredBefore: callers.against ?? [], live: callers.live });
+  return new KnownCallers({ declared, declaredBefore: callers.against, live: callers.live });
 }
 
 /** Why the gateway itself refused it then. */
