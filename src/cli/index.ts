@@ -53,6 +53,8 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addCheckCommand },
     { addConsumerCommands },
     { addCredentialCommands },
+    { addDiffCommand },
+    { addHistoryCommand },
     { addListCommands },
     { addQuotaCommands },
     { addRecordingCommands },
@@ -64,6 +66,8 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./check.ts'),
     import('./consumers.ts'),
     import('./credentials.ts'),
+    import('./diff.ts'),
+    import('./history.ts'),
     import('./lists.ts'),
     import('./quotas.ts'),
     import('./recordings.ts'),
@@ -73,6 +77,8 @@ async function addOtherCommands(program: Command): Promise<void> {
   ]);
   addCheckCommand(program);
   addTestCommand(program);
+  addDiffCommand(program);
+  addHistoryCommand(program);
   addBanCommands(program);
   addListCommands(program);
   addQuotaCommands(program);
