@@ -31,8 +31,8 @@ export * from './rollout/index.ts';
 
 /** The replay of recorded requests, loaded when it is asked for. */
 export const loadReplay = (): Promise<typeof import('./replay/index.ts')> => import('./replay/index.ts');
-export * from './gates/index.ts';
 export type * from './explain/index.ts';
+export * from './gates/index.ts';
 
 /** Why requests are decided as they are, loaded when it is asked for. */
 export const loadExplain = (): Promise<typeof import('./explain/index.ts')> => import('./explain/index.ts');

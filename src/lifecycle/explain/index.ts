@@ -1,0 +1,2 @@
+export { type ExplainOptions, explain } from './explain.ts';
+export type * from './explanation.ts';
