@@ -25,7 +25,7 @@ const ANY_SHAPE = new RegExp(SECRET_SHAPES.map(({ source }) => source).join('|')
 
 /** `password=…`, `"apiKey": "…"` and the like inside a text. */
 const ASSIGNED =
-  /(?:passwo?r?d|passphrase|pwd|secret|api[-_]?key|(?:access|refresh|auth|bearer|session)[-_]?token)["'\\\s]{0,4}[:=]["'\\\s]{0,4}[^\s"'\\&,;}{]{3}/i;
+  /(?:passwo?r?d|passphrase|pwd|secret|token|bearer|credentials?|authorization|cookie|(?:api|private|access)[-_ ]?key)["'\\\s]{0,4}[:=]["'\\\s]{0,4}[^\s"'\\&,;}{]/i;
 
 /** 32 and more characters of an alphabet for keys, of which capitals, small letters and digits are there. */
 const RANDOM_RUN = /(?<![\w+/=-])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{32}/;

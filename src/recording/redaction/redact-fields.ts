@@ -10,7 +10,7 @@ type Kind = 'secret' | 'random' | 'other' | 'unnameable';
 const MAX_KNOWN = 2000;
 
 const LOOKS_RANDOM =
-  /^(?:user-agent|accept(?:-.*)?|content-(?:type|digest|md5|disposition)|(?:repr-|want-)?digest|etag|if-(?:none-)?match|if-range|sec-.*|traceparent|tracestate|x-request-id|x-amzn-trace-id|idempotency-key)$/;
+  /^(?:user-agent|accept(?:-.*)?|content-(?:type|digest|md5|disposition)|(?:repr-|want-)?digest|etag|if-(?:none-)?match|if-range|sec-(?!websocket-protocol).*|traceparent|tracestate|x-request-id|x-amzn-trace-id|idempotency-key)$/;
 
 const NOTHING: readonly string[] = Object.freeze([]);
 

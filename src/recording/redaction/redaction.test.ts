@@ -53,6 +53,7 @@ describe('header fields whose values are never kept', () => {
     ],
     ['what is encoded too often', `https://a.example/?to=${'%25'.repeat(1)}${'2525252525'}41`],
     ['a pair', 'user=a; password=hunter2'],
+    ['a short pair', 'v=1,token: x'],
     ['what could be a key', 'Zk3vQ9xL1mN8pR4tW7yB2cD5fG6hJ0sA'],
     ['what could be a key, in base64', 'eyJ1c2VyIjoiYWRtaW4iLCJpZCI6MTIzNDU2Nzg5MCwibiI6Ing='],
   ];
@@ -62,6 +63,11 @@ describe('header fields whose values are never kept', () => {
       assert.deepEqual([headers, withheld.headers], [['X-Note', ''], ['x-note']]);
     });
   }
+
+  it('are those of a field in which browsers send tokens', () => {
+    const { withheld } = redact({ headers: ['Sec-WebSocket-Protocol', `v1, ${'aB3'.repeat(12)}`] });
+    assert.deepEqual(withheld.headers, ['sec-websocket-protocol']);
+  });
 
   it('are those of a field whose name is the secret', () => {
     const { headers, withheld } = redact({ headers: [`sk-live-abcdefghijklmnop`, 'x'] });
@@ -186,6 +192,9 @@ describe('a body is withheld', () => {
     ['with a name that is there twice', json, '{"password":"hunter2","password":null}'],
     ['with an object under such a name', json, '{"credentials":{"a":1}}'],
     ['with a PIN', json, '{"pin":1234}'],
+    ['with a name in one word', json, '{"dbPass":"x"}'],
+    ['with a code', json, '{"securityCode":123}'],
+    ['with a dump of a request', json, JSON.stringify({ dump: 'GET /\r\ncookie: a=x' })],
     ['with a card', json, '{"cardNumber":"4111","cvv":"123"}'],
     ['with a token', json, `{"a":"${JWT}"}`],
     ['with an escaped token', json, `{"a":"\\u0065${JWT.slice(1)}"}`],

@@ -19,17 +19,21 @@ export const isSecretField = (name: string): boolean =>
  * body.
  */
 const SECRET_MEMBER =
-  /passw|passphrase|passcode|secret|token|credential|authori[sz]ation|cookie|signature|assertion|csrf|xsrf|(?:private|api|access|auth|client|encryption|master|shared|signing|subscription|function)s?[-_.]?key|session[-_.]?(?:id|key)?$|(?:^|[-_.])(?:pwd|pass|jwt|otp|totp|mfa|pin|cvv|cvc|ssn)(?:$|[-_.])|sessid|card[-_.]?num/i;
+  /passw|passphrase|secret|token|bearer|credential|authori[sz]ation|cookie|signature|assertion|csrf|xsrf|mnemonic|(?:private|api|access|auth|client|encryption|master|shared|signing|subscription|function|ssh|licen[cs]e|webhook|hmac|storage|account|service)s?[-_.]?key|(?:pass|security|verification|auth|access|one[-_.]?time|backup|recovery|activation|sms)[-_.]?code|(?:seed|recovery)[-_.]?phrase|session[-_.]?(?:id|key)?$|(?:^|[-_.])(?:auth|pwd|pass|jwt|otp|totp|mfa|pin|cvv|cvc|ssn)(?:$|[-_.])|sessid|card[-_.]?num/i;
+
+/** `dbPass`. */
+const SECRET_LAST_WORD = /[a-z](?:Auth|Pwd|Pass|Jwt|Otp|Totp|Mfa|Pin|Cvv|Cvc|Ssn)(?:$|[A-Z])/;
 
 const SECRET_PARAMETER =
   /^(?:key|code|state|nonce|sig|hmac|auth|sid|ticket|ott|pw|samlresponse|samlrequest)$/i;
 
 /** Of a member of JSON or a claim. */
-export const isSecretMember = (name: string): boolean => SECRET_MEMBER.test(name);
+export const isSecretMember = (name: string): boolean =>
+  SECRET_MEMBER.test(name) || SECRET_LAST_WORD.test(name);
 
 /** Of a query, or of a form. */
 export const isSecretParameter = (name: string): boolean =>
-  SECRET_MEMBER.test(name) || SECRET_PARAMETER.test(name);
+  isSecretMember(name) || SECRET_PARAMETER.test(name);
 
 /** `max_tokens` and its like hold numbers, and so does the type of a token a word that everybody knows. */
 const COUNTS_TOKENS = /tokens?$|tokens?[-_.]?(?:count|usage|limit|type|use|budget)/i;
