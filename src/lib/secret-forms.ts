@@ -1,4 +1,7 @@
-/** Forms that makers of keys have given them, so that they can be found where they do not belong. */
+/**
+ * Forms that makers of keys have given them, so that they can be named where they do not belong. Told as faults, so
+ * they are narrow; `secret-shapes` has wider ones, for what is to be hidden.
+ */
 const FORMS: readonly (readonly [form: RegExp, what: string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'a private key'],
   [/(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10}/, 'a signed token (JWT)'],

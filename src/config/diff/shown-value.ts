@@ -1,4 +1,5 @@
 import { comparesSecret, isSecretField, isSecretReference, secretFormOf } from '../../lib/secret-forms.ts';
+import { holdsShape } from '../../lib/secret-shapes.ts';
 import type { DocumentPath } from '../document-path.ts';
 import { isObject } from '../json-shape.ts';
 
@@ -23,12 +24,18 @@ const PUBLIC_OF_CREDENTIAL: ReadonlySet<string> = new Set([
  * credentials are recognised by do not, nor do queries of URLs. `path` is where it stands in the document.
  */
 export function shownValue(value: unknown, path: DocumentPath): unknown {
-  if (typeof value === 'string') return isHidden(value, path) ? HIDDEN : withoutQuery(value);
+  if (typeof value === 'string') return shownText(value, path);
   if (Array.isArray(value)) return value.map((item, i) => shownValue(item, [...path, i]));
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => [key, shownValue(member, [...path, key])]),
   );
+}
+
+function shownText(text: string, path: DocumentPath): string {
+  if (isHidden(text, path)) return HIDDEN;
+  const shown = withoutQuery(text);
+  return isSecretReference(text) || !holdsShape(shown) ? shown : HIDDEN;
 }
 
 function isHidden(text: string, path: DocumentPath): boolean {
