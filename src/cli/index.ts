@@ -58,6 +58,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addListCommands },
     { addQuotaCommands },
     { addRecordingCommands },
+    { addReplayCommand },
     { addTestCommand },
     { addTokenCommands },
     { addVersionCommand },
@@ -71,12 +72,14 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./lists.ts'),
     import('./quotas.ts'),
     import('./recordings.ts'),
+    import('./replay.ts'),
     import('./test.ts'),
     import('./tokens.ts'),
     import('./version.ts'),
   ]);
   addCheckCommand(program);
   addTestCommand(program);
+  addReplayCommand(program);
   addDiffCommand(program);
   addHistoryCommand(program);
   addBanCommands(program);

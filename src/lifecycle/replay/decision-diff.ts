@@ -1,10 +1,10 @@
 import type { DecisionEntry, FlipCount, JudgedOutcome, Undecidable } from '../../contract/index.ts';
 
 /**
- * What the requests of a recording were compared with: what was decided `then`, what another revision decides on the same
+ * What the requests of a recording were compared with: what was decided then (`recorded`), what another revision decides on the same
  * recording (`revision`), or nothing, since an import does not tell (`nothing`).
  */
-export type Baseline = 'then' | 'revision' | 'nothing';
+export type Baseline = 'recorded' | 'revision' | 'nothing';
 
 /** How many requests; each record counts for as many as it stands for. */
 export interface DiffTotals {

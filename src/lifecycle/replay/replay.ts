@@ -138,7 +138,7 @@ class ReplayRun {
   diff(): DecisionDiff {
     const { against } = this.#deps;
     const tally = this.#tally;
-    const baseline = against !== undefined ? 'revision' : this.#isToldThen ? 'then' : 'nothing';
+    const baseline = against !== undefined ? 'revision' : this.#isToldThen ? 'recorded' : 'nothing';
     return {
       revision: this.#snapshot.revision,
       baseline,
