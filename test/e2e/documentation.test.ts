@@ -11,9 +11,10 @@ import {
   PolicyCache,
   PolicyCatalog,
   parseDocument,
+  readersOf,
   secretsOf,
 } from '../../src/config/index.ts';
-import { runDocumentTests } from '../../src/lifecycle/index.ts';
+import { loadLint, runDocumentTests } from '../../src/lifecycle/index.ts';
 import { POLICIES } from '../../src/policies/index.ts';
 import { createLocalCounters, LiveState } from '../../src/state/index.ts';
 import { LOCAL } from '../fixtures/certificates.ts';
@@ -133,19 +134,48 @@ function documentOf(snippet: unknown): Members {
   };
 }
 
+/** Which rule of the lint a snippet is about, and whether it shows what the rule finds or how it is done well. */
+interface Shown {
+  readonly rule: string;
+  readonly isFound: boolean;
+}
+
+/** In the sections of the page on the lint the first of two snippets is the bad one; one alone is good. */
+function shownIn(page: string, snippets: readonly Snippet[]): ReadonlyMap<Snippet, Shown> {
+  if (page !== 'docs/checks.md') return new Map();
+  const lines = readFileSync(path.join(ROOT, page), 'utf8').split('\n');
+  const bySection = Map.groupBy(snippets, ({ line }) =>
+    lines.slice(0, line).findLast((l) => l.startsWith('## ')),
+  );
+  return new Map(
+    [...bySection].flatMap(([heading, inside]) =>
+      inside.map((snippet, i): [Snippet, Shown] => [
+        snippet,
+        { rule: String(heading).slice(3), isFound: inside.length > 1 && i === 0 },
+      ]),
+    ),
+  );
+}
+
+/** Behind the day on which the certificates begin. */
+const LINTED_AT = Date.UTC(2026, 11, 1);
+
 /** Compiles a snippet as the gateway would, and runs its tests. */
-async function check({ text }: Snippet): Promise<void> {
+async function check({ text }: Snippet, shown: Shown | undefined): Promise<void> {
   const catalog = new PolicyCatalog(POLICIES);
   const secrets = secretsOf(ENVIRONMENT, FILES);
   const document = documentOf(parse(text));
-  const { snapshot } = await createBundle(parseDocument(JSON.stringify(document, null, 2), 'snippet.json'), {
-    catalog,
-    cache: new PolicyCache(),
-    files: FILES,
-    secrets,
-    binaries,
-    live: new LiveState(undefined, 'empty'),
-  });
+  const { snapshot, bundle } = await createBundle(
+    parseDocument(JSON.stringify(document, null, 2), 'snippet.json'),
+    {
+      catalog,
+      cache: new PolicyCache(),
+      files: FILES,
+      secrets,
+      binaries,
+      live: new LiveState(undefined, 'empty'),
+    },
+  );
   try {
     assert.ok(catalog.isDocument(document));
     const deps = { createState: createLocalCounters, secrets, startMs: Date.UTC(2026, 10, 23) };
@@ -154,6 +184,15 @@ async function check({ text }: Snippet): Promise<void> {
       results.flatMap(({ unmet }) => unmet),
       [],
     );
+    if (shown === undefined) return;
+    const { files } = readersOf(bundle);
+    const { lint } = await loadLint();
+    const findings = await lint({ document, snapshot, catalog, files, nowMs: LINTED_AT });
+    assert.equal(
+      findings.some(({ rule }) => rule === shown.rule),
+      shown.isFound,
+      JSON.stringify(findings),
+    );
   } finally {
     await snapshot.dispose();
   }
@@ -161,8 +200,10 @@ async function check({ text }: Snippet): Promise<void> {
 
 describe('the YAML that the documentation shows', () => {
   for (const page of PAGES) {
-    for (const snippet of snippetsOf(page)) {
-      it(`compiles: ${page}:${snippet.line}`, () => check(snippet));
+    const snippets = snippetsOf(page);
+    const shown = shownIn(page, snippets);
+    for (const snippet of snippets) {
+      it(`compiles: ${page}:${snippet.line}`, () => check(snippet, shown.get(snippet)));
     }
   }
 });
