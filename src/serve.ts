@@ -69,8 +69,8 @@ const COLLECT_USES_MS = 10_000;
 /** What was used of quotas is lost for so long when the process is killed, and for as long as it takes to write it. */
 const COLLECT_QUOTAS_MS = 500;
 
-/** With a shared store only who came is. */
-const COLLECT_NAMES_MS = 10_000;
+/** With a shared store only who came is. A flood of strangers is not to pile up in the workers meanwhile. */
+const COLLECT_NAMES_MS = 2000;
 
 /** Who starts threads. */
 interface Threads {
