@@ -28,6 +28,7 @@ import { LimitNotices } from './limit-notices.ts';
 import { Listener } from './listener.ts';
 import { listenerKey } from './listener-key.ts';
 import { Shedder } from './overload/shedder.ts';
+import { type RecordingCounters, recordingCounters } from './recording/counters.ts';
 import type { RecordingWitness } from './recording/index.ts';
 import type { DataPlaneServices } from './services.ts';
 import { Serving } from './serving.ts';
@@ -78,6 +79,7 @@ export class DataPlane {
   #active = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
   #serving: Serving | undefined = undefined;
+  readonly #recordingCounters: RecordingCounters;
   #recording: RecordingWitness | undefined = undefined;
   /** Of every listener name so far. */
   readonly #connections = new Map<string, Gauge>();
@@ -107,6 +109,7 @@ export class DataPlane {
       io,
       now,
     };
+    this.#recordingCounters = recordingCounters(meter);
     this.#registry = new UpstreamRegistry({ clock, deadlines, io, log });
     this.#shadowing = new Shadowing(this.#services, deps.shadow);
   }
@@ -249,7 +252,7 @@ export class DataPlane {
   async recordTo(place: RecordingPlace): Promise<void> {
     const { RecordingWitness } = await import('./recording/index.ts');
     await this.#recording?.close();
-    this.#recording = new RecordingWitness(this.#services, place);
+    this.#recording = new RecordingWitness(this.#services, this.#recordingCounters, place);
     this.#recording.configure(this.#serving?.snapshot.recording);
   }
 

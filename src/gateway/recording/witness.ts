@@ -1,4 +1,4 @@
-import type { Counter, RecordingPlan } from '../../contract/index.ts';
+import type { RecordingPlan } from '../../contract/index.ts';
 import {
   Recorder,
   type RecordingPlace,
@@ -10,6 +10,7 @@ import type { EndedExchange } from '../recorder.ts';
 import type { DataPlaneServices } from '../services.ts';
 import type { Witness } from '../witness.ts';
 import { callerKey } from './caller-key.ts';
+import type { RecordingCounters } from './counters.ts';
 import { decidedOutcome, groupOf, isRefused } from './decided.ts';
 import { recordedBody } from './recorded-body.ts';
 
@@ -22,17 +23,17 @@ const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 export class RecordingWitness implements Witness {
   readonly #services: DataPlaneServices;
   readonly #place: RecordingPlace;
-  readonly #withheldBodies: Counter;
+  readonly #counters: RecordingCounters;
   /** Of the documents in service: each says where its callers' credentials are. */
   readonly #redactions = new WeakMap<RecordingPlan, Redaction>();
   #plan: RecordingPlan | undefined = undefined;
   #recorder: Recorder | undefined = undefined;
   bodyBytes = 0;
 
-  constructor(services: DataPlaneServices, place: RecordingPlace) {
+  constructor(services: DataPlaneServices, counters: RecordingCounters, place: RecordingPlace) {
     this.#services = services;
+    this.#counters = counters;
     this.#place = place;
-    this.#withheldBodies = services.meter.counter('sallyport_recording_withheld_bodies_total');
   }
 
   /** Follows the document in service. Undefined: nothing is recorded. */
@@ -81,15 +82,13 @@ export class RecordingWitness implements Witness {
   }
 
   #open(plan: RecordingPlan): Recorder {
-    const { evaluation, log, meter, random } = this.#services;
+    const { evaluation, log, random } = this.#services;
     const recorder = new Recorder(plan, {
       place: this.#place,
       clock: evaluation.clock,
       log,
       random: randomNumbers(Number.parseInt(random.hex(4), 16)),
-      kept: meter.counter('sallyport_recording_kept_total'),
-      sampledOut: meter.counter('sallyport_recording_sampled_out_total'),
-      dropped: meter.counter('sallyport_recording_dropped_total'),
+      ...this.#counters,
       repeat: (work, everyMs) => {
         const timer = setInterval(work, everyMs).unref();
         return () => clearInterval(timer);
@@ -123,7 +122,7 @@ export class RecordingWitness implements Witness {
     const { services } = host.home;
     const durationMs = rounded(services.now() - exchange.startedAtMs);
     const body = recordedBody(exchange, bodyBytes);
-    if (body.kind === 'missing' && body.why === 'withheld') this.#withheldBodies.add(1);
+    if (body.kind === 'missing' && body.why === 'withheld') this.#counters.withheldBodies.add(1);
     const upstreamMs = dispatch?.upstreamMs;
     return {
       requestId: exchange.requestId,
