@@ -64,6 +64,7 @@ export const ERRORS = Object.freeze({
   // The admin API.
   'not-found': entry(404, 'client', false, 'No such resource'),
   conflict: entry(409, 'client', false, 'Not possible as things are'),
+  'rollout-in-progress': entry(409, 'client', true, 'Another revision is on its way'),
   'precondition-failed': entry(412, 'client', false, 'Another revision is active by now'),
   'invalid-document': entry(422, 'config', false, 'The document cannot be served'),
   'store-unavailable': entry(503, 'gateway', true, 'The store does not answer'),

@@ -377,6 +377,7 @@ class Gateway {
       host,
       allowedHosts: this.#options.adminName,
       publisher: this.#publishing.offers(sources),
+      rollouts: () => this.#publishing.rollouts,
       store: () => this.#store,
       ...desks,
       metrics: () => this.#metrics(),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock, Logger, Meter } from '../contract/index.ts';
+import { InternalError } from '../errors.ts';
 import type { Activation } from '../lifecycle/index.ts';
 import { DiskMark, LastGood, type Store } from '../store/index.ts';
 import type { AdminDeps } from './admin/index.ts';
@@ -81,9 +82,10 @@ export class Publishing {
     this.#reload?.fromDisk('signal');
   }
 
-  /** Undefined before the start. */
-  get rollouts(): RolloutDesk<OfferedBundle> | undefined {
-    return this.#rollouts?.desk;
+  /** Those who look after rollouts. Only after the start. */
+  get rollouts(): RolloutDesk<OfferedBundle> {
+    if (this.#rollouts === undefined) throw new InternalError('rollouts are asked for before the start');
+    return this.#rollouts.desk;
   }
 
   /** What the admin API offers documents through. */

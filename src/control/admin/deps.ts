@@ -3,9 +3,11 @@ import type { Store } from '../../store/index.ts';
 import type { Callers } from '../callers/index.ts';
 import type { BanDesk } from '../live/ban-desk.ts';
 import type { Feeds } from '../live/feeds.ts';
+import type { OfferedBundle } from '../offered-bundle.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
 import type { QuotaDesk } from '../quotas/index.ts';
 import type { RecordingDesk } from '../recordings/index.ts';
+import type { RolloutDesk } from '../rollouts/index.ts';
 import type { AdminToken } from '../token.ts';
 import type { WorkerStatus } from '../workers.ts';
 
@@ -43,6 +45,12 @@ export interface PolicySummary {
   readonly schema: object;
 }
 
+/** What people do with rollouts. */
+export type RolloutVerbs = Pick<
+  RolloutDesk<OfferedBundle>,
+  'abort' | 'approve' | 'current' | 'get' | 'list' | 'pause' | 'promote' | 'resume' | 'rollback' | 'subscribe'
+>;
+
 /** All that the admin API stands on. It holds no state of its own but that of failed sign-ins. */
 export interface AdminDeps {
   readonly version: string;
@@ -61,6 +69,8 @@ export interface AdminDeps {
     /** Why the latest offer was refused; undefined when it was taken. */
     readonly refusal: Refusal | undefined;
   };
+  /** Those who look after rollouts. */
+  rollouts(): RolloutVerbs;
   /** Undefined while there is no usable store. */
   store(): Store | undefined;
   readonly callers: Callers;

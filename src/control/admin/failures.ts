@@ -17,7 +17,7 @@ const FRAMEWORK_CODES: Readonly<Record<string, [ErrorCode, string]>> = {
 export function createErrorHandler({ log }: AdminDeps) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     setGuardHeaders(reply);
-    if (error instanceof ProblemError) return sendProblem(reply, error.code, error.message);
+    if (error instanceof ProblemError) return sendProblem(reply, error.code, error.message, error.errors);
     if (error instanceof StoreError && error.code === 'conflict') {
       return sendProblem(reply, 'conflict', 'There is such a one already.');
     }

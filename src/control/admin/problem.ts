@@ -46,9 +46,11 @@ export function sendProblem(
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly code: ErrorCode;
+  readonly errors: readonly ConfigIssue[] | undefined;
 
-  constructor(code: ErrorCode, detail: string) {
+  constructor(code: ErrorCode, detail: string, errors?: readonly ConfigIssue[]) {
     super(detail);
     this.code = code;
+    this.errors = errors;
   }
 }

@@ -6,7 +6,10 @@ export const strict = <P extends TProperties>(properties: P) =>
 
 /** RFC 3339. */
 export const Time = Type.String({ format: 'date-time' });
-const RevisionId = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Hash of the canonical document.' });
+export const RevisionId = Type.String({
+  pattern: '^[0-9a-f]{64}$',
+  description: 'Hash of the canonical document.',
+});
 
 export const NoQuery = strict({});
 
@@ -15,11 +18,6 @@ export const PageQuery = strict({
   before: Type.Optional(Type.Integer({ minimum: 1, description: 'The `next` of the page before.' })),
 });
 export type PageQuery = Static<typeof PageQuery>;
-
-export const PublishQuery = strict({
-  reason: Type.String({ maxLength: 500, default: '', description: 'Why, for the audit.' }),
-});
-export type PublishQuery = Static<typeof PublishQuery>;
 
 export const RevisionParams = strict({ id: RevisionId });
 export type RevisionParams = Static<typeof RevisionParams>;
@@ -79,11 +77,6 @@ export const Revision = strict({
   ...revisionSummary,
   document: Type.String({ description: 'YAML or JSON, as it was sent.' }),
   files: Type.Record(Type.String(), Type.String()),
-});
-
-export const Published = strict({
-  revision: RevisionId,
-  outcome: Type.Union([Type.Literal('activated'), Type.Literal('unchanged')]),
 });
 
 export const Worker = strict({

@@ -58,7 +58,7 @@ test('a document goes to the publisher as it was sent', async () => {
   const { app, offers } = await makeWorld();
   const answer = await publish(app, { 'if-match': `"${REVISION}"` }, '?reason=new%20route');
   assert.equal(answer.statusCode, 201);
-  assert.deepEqual(answer.json(), { revision: REVISION, outcome: 'activated' });
+  assert.deepEqual(answer.json(), { revision: REVISION, outcome: 'activated', rollout: null });
   assert.equal(answer.headers.etag, `"${REVISION}"`);
   assert.equal(answer.headers.location, `/api/revisions/${REVISION}`);
   await publish(app, { 'if-match': '*', 'content-type': 'text/yaml; charset=utf-8' });

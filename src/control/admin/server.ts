@@ -18,6 +18,7 @@ import { addQuotaRoutes } from './routes/quotas.ts';
 import { addRecordingRoutes } from './routes/recordings.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
+import { addRolloutRoutes } from './routes/rollouts.ts';
 import { addStatusRoutes } from './routes/status.ts';
 import { schemaCompilers } from './schema-compilers.ts';
 import { Problem } from './schemas.ts';
@@ -60,6 +61,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addHealthRoutes,
     addStatusRoutes,
     addRevisionRoutes,
+    addRolloutRoutes,
     addAuditRoutes,
     addConsumerRoutes,
     addCredentialRoutes,

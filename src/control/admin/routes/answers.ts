@@ -5,6 +5,9 @@ import { ProblemError } from '../problem.ts';
 /** Who holds the one admin token, as the audit names them. */
 export const ADMIN = 'admin';
 
+/** Who asks, as the audit names them: who holds the token, and who they say they are. */
+export const actorOf = (as: string | undefined): string => (as === undefined ? ADMIN : `${ADMIN} as ${as}`);
+
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 
 export const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : isoTime(ms));

@@ -2,16 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DOCUMENT_TYPES } from '../body.ts';
 import type { AdminDeps } from '../deps.ts';
 import { ProblemError, sendProblem } from '../problem.ts';
-import {
-  NoQuery,
-  PageQuery,
-  Published,
-  PublishQuery,
-  Revision,
-  RevisionPage,
-  RevisionParams,
-} from '../schemas.ts';
-import { ADMIN, isoTime, nextOf, storeOf } from './answers.ts';
+import { OfferQuery, Started } from '../rollout-schemas.ts';
+import { NoQuery, PageQuery, Revision, RevisionPage, RevisionParams } from '../schemas.ts';
+import { actorOf, isoTime, nextOf, storeOf } from './answers.ts';
 
 const tags = ['revisions'];
 const ENTITY_TAG = /^"([0-9a-f]{64})"$/;
@@ -43,20 +36,21 @@ export function addRevisionRoutes(app: FastifyInstance, deps: AdminDeps): void {
     },
     async (request) => getRevision(deps, request.params.id),
   );
-  app.post<{ Querystring: PublishQuery }>(
+  app.post<{ Querystring: OfferQuery }>(
     '/api/revisions',
     {
       schema: {
         tags,
         summary: 'Check a document and serve it in every worker, or in none',
         description:
-          'If-Match with the active revision in quotes refuses (412) when another one became active.',
-        querystring: PublishQuery,
+          'One that goes its way step by step is answered with 202 and the id of its rollout. If-Match with the active ' +
+          'revision in quotes refuses (412) when another one became active.',
+        querystring: OfferQuery,
         body: { content: Object.fromEntries(DOCUMENT_TYPES.map((type) => [type, { schema: {} }])) },
-        response: { 200: Published, 201: Published },
+        response: { 200: Started, 201: Started, 202: Started },
       },
     },
-    (request, reply) => publish(deps, request, reply),
+    async (request, reply) => (await offer(deps, request, reply)) ?? reply,
   );
 }
 
@@ -76,32 +70,44 @@ async function getRevision(deps: AdminDeps, id: string) {
   return { ...revision, createdAt: isoTime(revision.createdAt) };
 }
 
-async function publish(
+const STATUS = Object.freeze({ activated: 201, unchanged: 200, rollout: 202 });
+
+/** Offers the document of a request. Gives what to answer with, or undefined where a problem was sent. */
+export async function offer(
   deps: AdminDeps,
-  request: FastifyRequest<{ Querystring: PublishQuery }>,
+  request: FastifyRequest<{ Querystring: OfferQuery }>,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+) {
   const { body: text } = request;
   if (typeof text !== 'string' || text.trim() === '') {
     throw new ProblemError('malformed-request', 'The body holds no document.');
   }
   const expectedRevision = expectedOf(request.headers['if-match']);
-  const { reason } = request.query;
-  const result = await deps.publisher.publish({ text, actor: ADMIN, reason, expectedRevision });
+  const { reason, as } = request.query;
+  const result = await deps.publisher.publish({ text, actor: actorOf(as), reason, expectedRevision });
   const { outcome, revision } = result;
-  if (outcome === 'stale') {
-    return sendProblem(
-      reply,
-      'precondition-failed',
-      `Active is ${revision ?? 'none'}; look at it, then send again.`,
-    );
+  switch (outcome) {
+    case 'stale':
+      throw new ProblemError('precondition-failed', staleText(revision));
+    case 'busy':
+      throw new ProblemError(
+        'rollout-in-progress',
+        `Rollout ${result.rollout} is under way; see how it ends.`,
+      );
+    case 'refused':
+      sendProblem(reply, 'invalid-document', 'The active revision is served on.', result.issues);
+      return undefined;
+    default:
+      reply
+        .code(STATUS[outcome])
+        .header('etag', `"${revision}"`)
+        .header('location', `/api/revisions/${revision}`);
+      return { revision, outcome, rollout: outcome === 'rollout' ? result.rollout : null };
   }
-  if (outcome === 'refused') {
-    return sendProblem(reply, 'invalid-document', 'The active revision is served on.', result.issues);
-  }
-  reply.header('etag', `"${revision}"`).header('location', `/api/revisions/${revision}`);
-  return reply.code(outcome === 'activated' ? 201 : 200).send({ revision, outcome });
 }
+
+const staleText = (active: string | undefined): string =>
+  `Active is ${active ?? 'none'}; look at it, then send again.`;
 
 /** A precondition that is not understood fails: ignoring it would overwrite what it was to protect. */
 function expectedOf(ifMatch: string | undefined): string | undefined {
