@@ -57,8 +57,8 @@ async function serve<T>(document: Document, records: string, work: () => Promise
   }
 }
 
-/** Without a body, so that the same answer is right for HEAD. */
-function startUpstream(arrived: Set<string>): Promise<RawUpstream> {
+/** Answers all. Without a body, so that the same answer is right for HEAD. */
+export function startUpstream(arrived: Set<string>): Promise<RawUpstream> {
   const answer = ok('', ['X-Origin: a']);
   return RawUpstream.start({
     keep: false,
@@ -69,12 +69,14 @@ function startUpstream(arrived: Set<string>): Promise<RawUpstream> {
   });
 }
 
-async function freePorts(): Promise<ListenerPorts> {
+/** For both listeners. */
+export async function freePorts(): Promise<ListenerPorts> {
   const [first, second] = await Promise.all([freePort(), freePort()]);
   return { public: first, inner: second };
 }
 
-async function askAll(
+/** Sends the requests, one after the other. Statuses of the answers, by request id. */
+export async function askAll(
   requests: readonly GeneratedRequest[],
   ports: ListenerPorts,
 ): Promise<ReadonlyMap<string, number>> {
