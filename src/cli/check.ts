@@ -122,16 +122,20 @@ export async function check(
   const findings = await findingsOf(opened, options.ignore ?? [], nowMs);
   await opened.snapshot.dispose();
   const counts = countFindings(findings);
-  const failed = counts.error > 0 || (options.strict === true && counts.warning > 0);
+  const passed = counts.error === 0 && (options.strict !== true || counts.warning === 0);
   if (format === 'sarif') terminal.out(await sarifText(findings, file));
-  else if (format === 'json') {
-    const { revision } = opened.snapshot;
-    const { notes } = opened;
-    terminal.out(
-      `${JSON.stringify({ valid: true, passed: !failed, revision, issues: [], findings, notes })}\n`,
-    );
-  } else terminal.out(checkText(opened, file, findings, terminal));
-  return failed ? EXIT.failed : EXIT.ok;
+  else if (format === 'json') terminal.out(checkJson(opened, findings, passed));
+  else terminal.out(checkText(opened, file, findings, terminal));
+  return passed ? EXIT.ok : EXIT.failed;
+}
+
+function checkJson(
+  { snapshot, notes }: OpenedDocument,
+  findings: readonly Finding[],
+  passed: boolean,
+): string {
+  const { revision } = snapshot;
+  return `${JSON.stringify({ valid: true, passed, revision, issues: [], findings, notes })}\n`;
 }
 
 async function findingsOf(
@@ -165,8 +169,13 @@ function checkText(
     counted(Array.isArray(routes) ? routes.length : 0, 'route'),
     counted(attachments.length, 'policy', 'policies'),
   ];
-  const summary = findings.length === 0 ? '' : `${summaryOf(findings)}\n`;
-  return `${renderFindings(findings, file, sourceReader(), terminal)}${paint(terminal, 'green', 'valid')} ${printable(file)}: ${counts.join(', ')}\nrevision ${revision}\n${summary}${noteLines(notes)}`;
+  return [
+    renderFindings(findings, file, sourceReader(), terminal),
+    `${paint(terminal, 'green', 'valid')} ${printable(file)}: ${counts.join(', ')}\n`,
+    `revision ${revision}\n`,
+    findings.length === 0 ? '' : `${summaryOf(findings)}\n`,
+    noteLines(notes),
+  ].join('');
 }
 
 /** A document that was found sound. Dispose the snapshot after use. */

@@ -42,6 +42,8 @@ export class LintContext {
   readonly nowMs: number;
   readonly listeners: readonly LintListener[];
   readonly routes: readonly LintRoute[];
+  readonly #addresses: Known<AddressRules | undefined> = new Map();
+  readonly #acls: Known<AclRules | undefined> = new Map();
 
   constructor({ document, snapshot, catalog, files, nowMs }: LintInput) {
     const places = placesOf(document, catalog);
@@ -60,9 +62,6 @@ export class LintContext {
       listeners: this.listeners.filter(({ name }) => config.listeners?.includes(name) ?? true),
     }));
   }
-
-  readonly #addresses: Known<AddressRules | undefined> = new Map();
-  readonly #acls: Known<AclRules | undefined> = new Map();
 
   /** What an `ip-list` says, read once; undefined for any other policy. */
   addressRules(a: DocumentAttachment): AddressRules | undefined {

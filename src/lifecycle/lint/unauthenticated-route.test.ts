@@ -5,15 +5,16 @@ checkLint('unauthenticated-route', [
   { name: 'nothing asks', document: documentWith(), found: ['warning routes[0]'] },
   { name: 'a key', document: policies(), found: [] },
   {
-    name: 'only sometimes, and only in shadow',
+    name: 'only sometimes, only in shadow, and only while it can decide',
     document: documentWith({
       routes: [
         route('when', { path: '/a' }, { policies: [{ 'api-key': {}, when: 'request.method == "POST"' }] }),
         route('shadow', { path: '/b' }, { policies: [{ 'api-key': {}, mode: 'shadow' }] }),
         route('off', { path: '/c' }, { policies: [{ 'api-key': {}, mode: 'off' }] }),
+        route('error', { path: '/d' }, { policies: [{ 'api-key': {}, onError: 'continue' }] }),
       ],
     }),
-    found: ['warning routes[0]', 'warning routes[1]', 'warning routes[2]'],
+    found: [0, 1, 2, 3].map((i) => `warning routes[${i}]`),
   },
   {
     name: 'it says that it is public',

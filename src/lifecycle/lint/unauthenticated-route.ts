@@ -34,12 +34,15 @@ const OTHERS_DECIDE: ReadonlySet<string> = new Set(['external-auth']);
 const isAboutCallers = ({ authenticates, definition }: DocumentAttachment): boolean =>
   authenticates || OTHERS_DECIDE.has(definition.name);
 
-const asks = (a: DocumentAttachment): boolean => isAboutCallers(a) && isAlwaysEnforced(a);
+const asks = (a: DocumentAttachment): boolean =>
+  isAboutCallers(a) && isAlwaysEnforced(a) && a.onError === 'reject';
 
-const asksSometimes = (a: DocumentAttachment): boolean => isAboutCallers(a) && !isAlwaysEnforced(a);
+const asksSometimes = (a: DocumentAttachment): boolean => isAboutCallers(a) && !asks(a);
 
-const lackOf = ({ mode }: DocumentAttachment): string =>
-  mode === 'enforce' ? 'ask where its when is false' : `act (mode: ${mode})`;
+function lackOf({ mode, when }: DocumentAttachment): string {
+  if (mode !== 'enforce') return `act (mode: ${mode})`;
+  return when === undefined ? 'refuse whom it cannot decide about (onError)' : 'ask where its when is false';
+}
 
 /** By its policies, or by certificates without which there is no connection. */
 const isAsked = ({ attachments, plan }: LintListener): boolean =>
