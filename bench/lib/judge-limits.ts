@@ -28,7 +28,7 @@ const CALLS = 4_000;
 /** Turns that are not counted: the code is compiled in them. */
 const WARM_TURNS = 40;
 /** Turns of each route for each of the rounds that were asked for. */
-const TURNS_PER_ROUND = 40;
+const TURNS_PER_ROUND = 20;
 const BARE = 'unlimited';
 /** Callers that take turns, so that no counter is always the last one used. */
 const CALLERS = 256;

@@ -170,7 +170,7 @@ class SoundField implements NumberedField {
     checkField(name, texts.join('0'));
     this.name = name;
     this.texts = Object.freeze([...texts]);
-    const [first, ...others] = texts;
+    const [first = '', ...others] = texts;
     this.#start = inOnePiece(`${name}: ${first}${others.length === 0 ? LINE_END : ''}`);
     this.#ends = others.map((text, i) => (i === others.length - 1 ? inOnePiece(text + LINE_END) : text));
   }
