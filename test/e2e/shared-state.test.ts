@@ -196,7 +196,10 @@ describe('gateways with one store', () => {
     for (let round = 0; round < LIMIT; round++) {
       again.push(...(await Promise.all([get(one.port, '/closed'), get(other.port, '/closed')])));
     }
-    assert.equal(statuses(again, 200), LIMIT);
+    // One whose answer comes too late is refused here, and charged all the same.
+    const [admitted, unknown] = [statuses(again, 200), statuses(again, 503)];
+    const told = `${admitted} admitted, ${unknown} without the store`;
+    assert.ok(admitted <= LIMIT && admitted + unknown >= LIMIT && admitted > 0, told);
   });
 });
 
