@@ -1,6 +1,6 @@
 /** A thread that judges what was recorded by two revisions, beside the traffic. Nobody outside is asked. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Bundle, compileBundle, declaredConsumers, PolicyCache, PolicyCatalog } from './config/index.ts';
+import { type Bundle, compileBundle, PolicyCache, PolicyCatalog } from './config/index.ts';
 import { openRecordingIn, type ReplayMessage, type ReplaySetup } from './control/index.ts';
 import { InternalError } from './errors.ts';
 import { createSystemRandom } from './lib/system.ts';
@@ -22,10 +22,10 @@ async function run(): Promise<ReplayEvidence> {
   const [draft, against] = [await compile(candidate), await compile(active)];
   const { environment, randomBytes } = NO_NEW_KEYS;
   const recording = await openRecordingIn({ references, dataDir, environment, randomBytes });
-  const { comparedOf, replay, undecidedByReason } = await loadReplay();
+  const { callersOf, comparedOf, replay, undecidedByReason } = await loadReplay();
   const diff = await replay(draft, recording.read({ fromMs }), {
     against,
-    callers: { draft: consumersOf(candidate), against: consumersOf(active), live: undefined },
+    callers: callersOf(catalog, JSON.parse(candidate.json), JSON.parse(active.json)),
     onProgress: (progress) => tell({ kind: 'progress', progress }),
   });
   const { flips, otherFlips } = diff;
@@ -36,8 +36,6 @@ const NO_NEW_KEYS = {
   environment: process.env,
   randomBytes: (size: number) => Buffer.from(createSystemRandom().hex(size), 'hex'),
 };
-
-const consumersOf = ({ json }: Bundle) => declaredConsumers(JSON.parse(json));
 
 function tell(message: ReplayMessage): void {
   port.postMessage(message);

@@ -17,7 +17,7 @@ export interface ReplayOptions {
   readonly log?: string;
   /** Of requests of an import. */
   readonly listener?: string;
-  readonly host?: string;
+  readonly host?: string | undefined;
   readonly client?: string;
   /** A document, `active`, or `recorded`; undefined: active where there is one. */
   readonly against?: string;

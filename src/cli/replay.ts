@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
-import { declaredConsumers } from '../config/index.ts';
+import { declaredConsumers, listOf, memberOf, PolicyCatalog } from '../config/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type DecisionDiff, loadReplay } from '../lifecycle/index.ts';
+import { POLICIES } from '../policies/index.ts';
 import { addFormatOptions, EXIT, formatOf, noteLines, openDocument, printIssues } from './check.ts';
 import { issuesText } from './issues-text.ts';
 import { addReference } from './options.ts';
@@ -127,11 +128,12 @@ async function judge(
     listeners: draft.snapshot.listeners,
     consumers: [...declared, ...(against ?? [])],
   };
-  const { records, source, faults } = await openRecords(options, nowMs, world);
+  const host = options.host ?? (hasHosts(draft) || hasHosts(opponent) ? undefined : ANY_HOST);
+  const { records, source, faults } = await openRecords({ ...options, host }, nowMs, world);
   const { route, consumer, example } = options;
   const diff = await loaded.replay(draft.snapshot, records, {
     against: opponent?.snapshot,
-    callers: { draft: declared, against, live: undefined },
+    callers: loaded.callersOf(new PolicyCatalog(POLICIES), draft.document, opponent?.document),
     only: { route, consumer },
     example,
     onProgress: ({ records: count }) => {
@@ -144,6 +146,14 @@ async function judge(
   if (formatOf(options) === 'json') terminal.out(`${JSON.stringify({ passed: isPassed, ...diff, notes })}\n`);
   else terminal.out(`${textOf(diff, options, terminal)}${noteLines(notes)}`);
   return isPassed ? EXIT.ok : EXIT.failed;
+}
+
+/** Where no route asks for a host, any will do. */
+const ANY_HOST = 'localhost';
+
+function hasHosts(opponent: Opponent | undefined): boolean {
+  const routes = listOf(opponent?.document.routes);
+  return routes.some((route) => memberOf(memberOf(route, 'match'), 'hosts') !== undefined);
 }
 
 function textOf(diff: DecisionDiff, { example: id }: ReplayOptions, terminal: Terminal): string {

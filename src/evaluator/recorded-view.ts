@@ -14,6 +14,8 @@ import type { Unanswered } from './unanswered.ts';
 import { WithheldHeaders } from './withheld-headers.ts';
 
 const LENGTH = /^[0-9]{1,15}$/;
+/** A host of nobody (RFC 6761 §6.4): which routes a request would have fitted nobody can tell then. */
+const NO_HOST = 'unknown.invalid';
 /** An address of nobody (RFC 5737). */
 const NOBODY = '192.0.2.0';
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -48,6 +50,11 @@ export class RecordedHead {
   get isWhole(): boolean {
     const { unknown } = this.record.withheld;
     return this.withheldHeaders.size + this.withheldQuery.size === 0 && unknown === undefined;
+  }
+
+  /** An import does not tell which host was asked for. */
+  get isHostUnknown(): boolean {
+    return this.authority === '' && this.record.withheld.unknown?.headers === 'all';
   }
 
   get method(): string {
@@ -87,8 +94,10 @@ export function recordedView(
   listener: ListenerPlan,
   unanswered: Unanswered,
 ): RequestView | RequestError | undefined {
-  const { record, headers, peer, authority, methodOverride } = head;
+  const { record, headers, peer, methodOverride, isHostUnknown } = head;
   if (peer === undefined) return undefined;
+  if (isHostUnknown) unanswered.note('unknown');
+  const authority = isHostUnknown ? NO_HOST : head.authority;
   const { requestId: id, method, scheme, target, httpVersion, certificate, withheld } = record;
   const view = viewOf(
     { id, method, methodOverride, scheme, authority, target, headers, httpVersion, peer, certificate },
@@ -129,7 +138,7 @@ class LeftOut implements Withheld {
   }
 
   noteUnknown(): void {
-    this.#unanswered.note('unknown');
+    this.#unanswered.look('unknown');
   }
 
   isUnknown(field: string): boolean {

@@ -45,10 +45,11 @@ export class Unanswered {
   }
 
   /**
-   * Somebody looks at a credential that was left out. Throws where that is to end what it is asked for (`interrupted`).
+   * Somebody looks at what was left out, or at what may have been there (`unknown`). Throws where that is to end what it
+   * is asked for (`interrupted`).
    */
-  look(): void {
-    if (!this.#interrupts) return this.note('credential');
+  look(reason: 'credential' | 'unknown' = 'credential'): void {
+    if (!this.#interrupts) return this.note(reason);
     this.#wasInterrupted = true;
     throw INTERRUPTION;
   }

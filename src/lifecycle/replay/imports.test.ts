@@ -278,6 +278,33 @@ describe('records of this gateway', () => {
   });
 });
 
+it('who called, as an access record tells, is who calls', async () => {
+  const record = {
+    time: '2026-11-23T00:00:01Z',
+    requestId: 'r-1',
+    revision: 'a'.repeat(64),
+    listener: 'public',
+    route: 'all',
+    client: '203.0.113.7',
+    consumer: 'ben',
+    credential: 'ben-1',
+    method: 'GET',
+    host: 'api.example.com',
+    path: '/orders',
+    status: 200,
+    durationMs: 1,
+    upstream: 'origin',
+    upstreamMs: 1,
+    decisions: [],
+  };
+  const { records } = await read([JSON.stringify(record)], { identityOf: () => BEN });
+  const snapshot = await snapshotOf(
+    replayDocument([{ 'api-key': {} }, { acl: { allow: { groups: ['staff'] } } }]),
+  );
+  const { flips, totals } = await replay(snapshot, records);
+  assert.deepEqual([totals.allowedToDenied, flips[0]?.after.code], [1, 'forbidden']);
+});
+
 describe('HTTP archives', () => {
   const entry = (headers: readonly (readonly [string, string])[], more: object = {}) => ({
     startedDateTime: '2026-11-23T00:00:01.000Z',
@@ -358,6 +385,12 @@ describe('what an import does not tell of is not guessed', () => {
       );
     });
   }
+
+  it('a host', async () => {
+    const { records } = await read([COMBINED], { host: undefined });
+    const snapshot = await snapshotOf(replayDocument([]));
+    assert.equal((await replay(snapshot, records)).totals.undecided, 1);
+  });
 
   it('an address', async () => {
     const { records } = await read([COMBINED.replace('203.0.113.7', 'host.example')]);

@@ -14,4 +14,5 @@ export { ImportFaults } from './import-faults.ts';
 export { importHar } from './import-har.ts';
 export { importLog } from './import-log.ts';
 export type { ImportOptions } from './import-record.ts';
+export { callersOf } from './provers.ts';
 export { type ReplayCallers, type ReplayDeps, type ReplayProgress, replay } from './replay.ts';

@@ -1,6 +1,14 @@
 import type { DeclaredConsumer, DeclaredCredential } from '../../config/index.ts';
-import type { Attachment, Awaitable, Decision, Identity, PolicyContext } from '../../contract/index.ts';
+import type {
+  Attachment,
+  Awaitable,
+  Decision,
+  Identity,
+  PolicyContext,
+  RecordedRequest,
+} from '../../contract/index.ts';
 import { type CallerProof, PROVED, type Unanswered } from '../../evaluator/index.ts';
+import type { Provers } from './provers.ts';
 
 /** What a revision and those beside it know of callers. Plain data. */
 export interface KnownCallersOptions {
@@ -10,6 +18,8 @@ export interface KnownCallersOptions {
   readonly declaredBefore: readonly DeclaredConsumer[] | undefined;
   /** Ids of credentials that are kept beside all revisions; undefined where nobody can tell. */
   readonly live: readonly string[] | undefined;
+  /** What the revision takes for proof, and what the one before it did; undefined where that is not known. */
+  readonly provers?: { readonly own: Provers; readonly before: Provers } | undefined;
 }
 
 /** Kinds of credentials that documents declare. The others are of issuers, which no revision changes. */
@@ -24,8 +34,10 @@ export class KnownCallers {
   /** Groups that documents gave a consumer. */
   readonly #groupsBefore = new Map<string, Set<string>>();
   readonly #live: ReadonlySet<string> | undefined;
+  readonly #provers: KnownCallersOptions['provers'];
 
-  constructor({ declared, declaredBefore, live }: KnownCallersOptions) {
+  constructor({ declared, declaredBefore, live, provers }: KnownCallersOptions) {
+    this.#provers = provers;
     this.#consumers = new Map(declared.map((consumer) => [consumer.name, consumer]));
     for (const consumer of declared) {
       for (const credential of consumer.credentials)
@@ -51,6 +63,21 @@ export class KnownCallers {
     const { notBeforeMs = 0, expiresAtMs = Number.POSITIVE_INFINITY, kind } = own.credential;
     const isValid = kind === credential.kind && nowMs >= notBeforeMs && nowMs < expiresAtMs;
     return isValid && own.consumer.name === identity.consumer ? this.#asDeclared(identity) : undefined;
+  }
+
+  /**
+   * Whether what proved the caller of a record is still taken for proof by an attachment: by the same rules as it was then,
+   * as far as they are known.
+   */
+  takes(a: Attachment, kind: string, { listener, outcome }: RecordedRequest): boolean {
+    const own = this.#provers?.own.byAttachment[a.id];
+    const before = this.#provers?.before.byPlace;
+    if (own === undefined || before === undefined) return takesKind(a, kind);
+    const known = [
+      ...(before[`listener ${listener}`] ?? []),
+      ...(before[`route ${outcome?.route ?? ''}`] ?? []),
+    ];
+    return own.some((proof) => proof.startsWith(`${kind} `) && known.includes(proof));
   }
 
   /** What neither this revision declares nor the one before it, this revision does not change. */
@@ -84,6 +111,10 @@ function withGroups(identity: Identity, groups: readonly string[], id: string | 
   return { ...rest, groups, ...(id === undefined ? {} : { consumerId: id }) };
 }
 
+/** As far as the name of a policy says. */
+export const takesKind = ({ policy, instance }: Attachment, kind: string): boolean =>
+  kind === policy || instance.proves?.includes(kind) === true;
+
 /**
  * The caller of a record, whose credential was left out. A policy that proves callers is asked, up to where it looks at
  * what was left out: there the credential was, and it proved who called, if it is of the kind that the policy takes.
@@ -92,10 +123,16 @@ function withGroups(identity: Identity, groups: readonly string[], id: string | 
 export class RecordedCaller implements CallerProof {
   readonly #identity: Identity;
   readonly #unanswered: Unanswered;
+  readonly #takes: (a: Attachment, kind: string) => boolean;
 
-  constructor(identity: Identity, unanswered: Unanswered) {
+  constructor(
+    identity: Identity,
+    unanswered: Unanswered,
+    takes: (a: Attachment, kind: string) => boolean = takesKind,
+  ) {
     this.#identity = identity;
     this.#unanswered = unanswered;
+    this.#takes = takes;
   }
 
   ask(a: Attachment, context: PolicyContext): Awaitable<Decision | undefined> {
@@ -111,14 +148,10 @@ export class RecordedCaller implements CallerProof {
     said: Decision | undefined | 'interrupted',
   ): Decision | undefined {
     if (said !== 'interrupted') return said;
-    if (!this.#fits(a)) this.#unanswered.note('credential', a);
+    const kind = this.#identity.credential?.kind;
+    if (kind !== undefined && !this.#takes(a, kind)) this.#unanswered.note('credential', a);
     context.provide('identity', this.#identity);
     return PROVED;
-  }
-
-  #fits({ policy, instance }: Attachment): boolean {
-    const kind = this.#identity.credential?.kind;
-    return kind === undefined || kind === policy || instance.proves?.includes(kind) === true;
   }
 }
 

@@ -12,8 +12,11 @@ import {
   snapshotOf,
   WITH_KEY,
 } from '../../../test/fixtures/replays.ts';
+import { PolicyCatalog } from '../../config/index.ts';
 import type { RecordedRequest } from '../../contract/index.ts';
+import { POLICIES } from '../../policies/index.ts';
 import type { DecisionDiff, DiffTotals } from './decision-diff.ts';
+import { callersOf } from './provers.ts';
 import { type ReplayDeps, replay } from './replay.ts';
 
 const APIKEY = { 'api-key': {} };
@@ -383,6 +386,61 @@ describe('who called then', () => {
     const unknown = await judged([APIKEY], [asAnn], { callers: nobodyKnows });
     assert.deepEqual(undecided(unknown), ['1 credential api-key']);
   });
+});
+
+describe('what proved who called then', () => {
+  const jwt = (audience: string) => ({
+    jwt: { audience, issuers: [{ issuer: 'https://id.example.com', jwks: 'file:keys.json' }] },
+  });
+  const KEYS = {
+    'keys.json': JSON.stringify({
+      keys: [
+        {
+          kty: 'EC',
+          crv: 'P-256',
+          kid: 'k',
+          alg: 'ES256',
+          x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+          y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+        },
+      ],
+    }),
+  };
+  const byToken = { ...BEN, credential: { id: 't', kind: 'jwt' } };
+  const token = recorded({ ...bearer(), identity: byToken });
+  const key = recorded({ ...WITH_KEY, identity: BEN });
+
+  const cases: readonly (readonly [
+    name: string,
+    draft: unknown,
+    against: unknown,
+    record: RecordedRequest,
+    isDecided: boolean,
+  ])[] = [
+    ['a token, by the same rules', jwt('a'), jwt('a'), token, true],
+    ['a token, by other rules', jwt('b'), jwt('a'), token, false],
+    ['a token, beside a new way', { 'any-of': [APIKEY, jwt('a')] }, jwt('a'), token, true],
+    [
+      'a token, in another of several ways',
+      { 'any-of': [APIKEY, jwt('b')] },
+      { 'any-of': [APIKEY, jwt('a')] },
+      token,
+      false,
+    ],
+    ['a token, where more is to be proved', { 'all-of': [APIKEY, jwt('a')] }, jwt('a'), token, true],
+    ['a key, where more is to be proved', { 'all-of': [APIKEY, jwt('a')] }, APIKEY, key, false],
+    ['a key', APIKEY, APIKEY, key, true],
+  ];
+  for (const [name, draft, against, record, isDecided] of cases) {
+    it(`${name}: ${isDecided ? 'is decided' : 'nobody can tell'}`, async () => {
+      const [one, other] = [replayDocument([draft]), replayDocument([against])];
+      const [snapshot, opponent] = [await snapshotOf(one, KEYS), await snapshotOf(other, KEYS)];
+      const callers = callersOf(new PolicyCatalog(POLICIES), one, other);
+      const diff = await replay(snapshot, [record], { against: opponent, callers });
+      assert.equal(diff.totals.undecided, isDecided ? 0 : 1);
+      await Promise.all([snapshot.dispose(), opponent.dispose()]);
+    });
+  }
 });
 
 describe('what no document decides', () => {

@@ -5,7 +5,8 @@ import { RecordedHead } from '../../evaluator/index.ts';
 import type { DecisionDiff, ReplayExample } from './decision-diff.ts';
 import { DiffTally } from './diff-tally.ts';
 import { exampleOf } from './example.ts';
-import { KnownCallers } from './known-callers.ts';
+import { KnownCallers, type KnownCallersOptions } from './known-callers.ts';
+import type { Provers } from './provers.ts';
 import { type Judged, Side, type Undecided } from './side.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -23,6 +24,8 @@ export interface ReplayCallers {
   readonly against: readonly DeclaredConsumer[] | undefined;
   /** Ids of credentials that are kept beside all revisions; undefined where nobody can tell. */
   readonly live: readonly string[] | undefined;
+  /** What each takes for proof; undefined where that is not known. */
+  readonly provers?: { readonly draft: Provers; readonly against: Provers } | undefined;
 }
 
 export interface ReplayDeps {
@@ -161,7 +164,8 @@ class ReplayRun {
     const { against, callers } = this.#deps;
     this.#firstMs = atMs;
     this.#time.start(atMs);
-    this.#draft = new Side(this.#snapshot, this.#time, atMs, knownTo(callers?.draft, callers));
+    const provers = callers?.provers && { own: callers.provers.draft, before: callers.provers.against };
+    this.#draft = new Side(this.#snapshot, this.#time, atMs, knownTo(callers?.draft, callers, provers));
     if (against === undefined) return;
     mustBeApart(this.#snapshot, against);
     this.#against = new Side(against, this.#time, atMs, knownTo(callers?.against, callers));
@@ -232,9 +236,10 @@ const consumerOf = ({ identity }: RecordedRequest, after: Judged | undefined): s
 function knownTo(
   declared: readonly DeclaredConsumer[] | undefined,
   callers: ReplayCallers | undefined,
+  provers?: KnownCallersOptions['provers'],
 ): KnownCallers | undefined {
   if (declared === undefined || callers === undefined) return undefined;
-  return new KnownCallers({ declared, declaredBefore: callers.against, live: callers.live });
+  return new KnownCallers({ declared, declaredBefore: callers.against, live: callers.live, provers });
 }
 
 /** Why the gateway itself refused it then. */

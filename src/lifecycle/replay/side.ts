@@ -14,6 +14,7 @@ import {
 } from '../../contract/index.ts';
 import { RequestError } from '../../errors.ts';
 import {
+  type CallerProof,
   Evaluation,
   endOf,
   judge,
@@ -117,8 +118,8 @@ export class Side {
     return this.#bans.find(view.client, this.#time.now()) !== undefined;
   }
 
-  /** Synchronous as long as the policies are. */
-  judge(head: RecordedHead): Awaitable<Judged> {
+  /** Synchronous as long as the policies are. `vouched`: who calls, whatever the record says. */
+  judge(head: RecordedHead, vouched?: CallerProof): Awaitable<Judged> {
     const judging = new Judging(head);
     this.#counters.judging = judging;
     const listener = this.#listenerOf(head);
@@ -131,15 +132,20 @@ export class Side {
     if (view instanceof RequestError) return this.#unasked(judging, refusedOutcome(view));
     const refusal = refusalUnasked(head, view, this.#deps);
     if (refusal !== undefined) return this.#unasked(judging, refusedOutcome(refusal));
-    return this.#ask(judging, listener, view);
+    return this.#ask(judging, listener, view, vouched ?? this.#callerOf(judging));
   }
 
   #listenerOf({ record }: RecordedHead): ListenerPlan | undefined {
     return this.#listeners.get(record.listener) ?? this.#only;
   }
 
-  #ask(judging: Judging, listener: ListenerPlan, view: RequestView): Awaitable<Judged> {
-    const evaluation = new Evaluation(listener, view, this.#deps, this.#callerOf(judging));
+  #ask(
+    judging: Judging,
+    listener: ListenerPlan,
+    view: RequestView,
+    caller: CallerProof | undefined,
+  ): Awaitable<Judged> {
+    const evaluation = new Evaluation(listener, view, this.#deps, caller);
     judging.follow(evaluation);
     const { head } = judging;
     try {
@@ -162,7 +168,9 @@ export class Side {
     const identity = this.#callers === undefined ? recorded : this.#callers.of(recorded, this.#time.now());
     if (identity === undefined) return undefined;
     const watched = withWatchedClaims(identity, withheld.claims ?? NO_NAMES, () => unanswered.look());
-    return new RecordedCaller(watched, unanswered);
+    const callers = this.#callers;
+    if (callers === undefined) return new RecordedCaller(watched, unanswered);
+    return new RecordedCaller(watched, unanswered, (a, kind) => callers.takes(a, kind, head.record));
   }
 
   #unasked({ unanswered }: Judging, outcome: JudgedOutcome): Judged {
