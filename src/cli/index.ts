@@ -54,6 +54,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addConsumerCommands },
     { addCredentialCommands },
     { addDiffCommand },
+    { addExplainCommand },
     { addHistoryCommand },
     { addListCommands },
     { addQuotaCommands },
@@ -68,6 +69,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./consumers.ts'),
     import('./credentials.ts'),
     import('./diff.ts'),
+    import('./explain.ts'),
     import('./history.ts'),
     import('./lists.ts'),
     import('./quotas.ts'),
@@ -82,6 +84,7 @@ async function addOtherCommands(program: Command): Promise<void> {
   addReplayCommand(program);
   addDiffCommand(program);
   addHistoryCommand(program);
+  addExplainCommand(program);
   addBanCommands(program);
   addListCommands(program);
   addQuotaCommands(program);

@@ -51,3 +51,4 @@ export { DEFAULT_LIMITS } from './schema/listener.ts';
 
 /** The difference of two documents, loaded when it is asked for. */
 export const loadDiff = (): Promise<typeof import('./diff/diff.ts')> => import('./diff/diff.ts');
+export { TestRequestSchema } from './schema/document-test.ts';

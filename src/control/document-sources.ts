@@ -3,6 +3,7 @@ import {
   binariesOnDisk,
   type CheckedDocument,
   certificateFiles,
+  compileBundle,
   createBundle,
   documentHash,
   type FeedPlan,
@@ -121,6 +122,12 @@ export class DocumentSources {
     const test = { name: '', request, expect: { forwarded: true } };
     const secrets = secretsOf(this.#deps.environment, filesOnDisk(this.#folder));
     return testIssues(await runDocumentTests(snapshot, [test], this.#testDeps(secrets))).length === 0;
+  }
+
+  /** What is served, compiled once more on this side. To be disposed by who asked for it. */
+  compiled(bundle: OfferedBundle): Promise<Snapshot> {
+    const { catalog, live } = this.#deps;
+    return compileBundle(bundle, { catalog, cache: this.#cache, ...(live === undefined ? {} : { live }) });
   }
 
   #testDeps(secrets: Secrets): DocumentTestDeps {

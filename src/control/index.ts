@@ -19,6 +19,7 @@ export {
 } from './admin/index.ts';
 export type { Callers } from './callers/index.ts';
 export { documentFolder } from './document-folder.ts';
+export { ExplainDesk } from './explain/index.ts';
 export type { FirstRevision } from './first-revision.ts';
 export { AddressControl } from './live/address-control.ts';
 export { judgeRefresh } from './live/feed-guard.ts';

@@ -29,7 +29,8 @@ const IdentitySchema = Type.Object(
   },
 );
 
-const RequestSchema = Type.Object(
+/** A request as tests write it, and as who asks what would become of one. */
+export const TestRequestSchema = Type.Object(
   {
     method: Type.Optional(
       patterned('^[A-Z][A-Z0-9-]{0,31}$', 'must be an HTTP method in capitals, like GET', {
@@ -105,7 +106,7 @@ const at = Type.Optional(
   }),
 );
 const step = {
-  request: RequestSchema,
+  request: TestRequestSchema,
   answer: Type.Optional(AnswerSchema),
   expect: ExpectSchema,
 };

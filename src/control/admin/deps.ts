@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../contract/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Callers } from '../callers/index.ts';
+import type { ExplainDesk } from '../explain/index.ts';
 import type { BanDesk } from '../live/ban-desk.ts';
 import type { Feeds } from '../live/feeds.ts';
 import type { OfferedBundle } from '../offered-bundle.ts';
@@ -79,6 +80,7 @@ export interface AdminDeps {
   recordings(): Promise<Pick<RecordingDesk, 'clear' | 'find' | 'summary'>>;
   readonly bans: Pick<BanDesk, 'ban' | 'lift' | 'list'>;
   readonly lists: Pick<Feeds, 'diff' | 'feed' | 'refresh' | 'status'>;
+  readonly explain: Pick<ExplainDesk, 'recorded' | 'tried'>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   workers(): readonly WorkerStatus[];

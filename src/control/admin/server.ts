@@ -12,6 +12,7 @@ import { addBanRoutes } from './routes/bans.ts';
 import { addCatalogRoutes } from './routes/catalog.ts';
 import { addConsumerRoutes } from './routes/consumers.ts';
 import { addCredentialRoutes } from './routes/credentials.ts';
+import { addExplanationRoutes } from './routes/explanations.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListRoutes } from './routes/lists.ts';
 import { addQuotaRoutes } from './routes/quotas.ts';
@@ -69,6 +70,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addBanRoutes,
     addListRoutes,
     addQuotaRoutes,
+    addExplanationRoutes,
     addRecordingRoutes,
     addCatalogRoutes,
     addConsole,

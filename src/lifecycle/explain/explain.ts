@@ -1,5 +1,5 @@
 import type { Attachment, DecisionEntry, RecordedRequest, Snapshot } from '../../contract/index.ts';
-import { RecordedHead } from '../../evaluator/index.ts';
+import { RecordedHead, vouchFor } from '../../evaluator/index.ts';
 import { shownTarget } from '../replay/example.ts';
 import { KnownCallers, type KnownCallersOptions } from '../replay/known-callers.ts';
 import { type Judged, Side } from '../replay/side.ts';
@@ -14,6 +14,8 @@ const JUDGEMENTS = 31;
 export interface ExplainOptions {
   /** Who callers are to this revision; undefined: who they were when it came. */
   readonly callers?: KnownCallersOptions | undefined;
+  /** Whether who calls is taken as proved: policies that authenticate are not asked. */
+  readonly isProved?: boolean;
 }
 
 /**
@@ -23,9 +25,9 @@ export interface ExplainOptions {
 export async function explain(
   snapshot: Snapshot,
   record: RecordedRequest,
-  { callers }: ExplainOptions = {},
+  options: ExplainOptions = {},
 ): Promise<Explanation> {
-  const judgeAs = (departure: Departure): Promise<Told> => judgeOnce(snapshot, record, departure, callers);
+  const judgeAs = (departure: Departure): Promise<Told> => judgeOnce(snapshot, record, departure, options);
   const rounds: Told[] = [];
   for (let n = 0; n < JUDGEMENTS; n++) rounds.push(await judgeAs(AS_IT_IS));
   const told = rounds[JUDGEMENTS - 1];
@@ -56,14 +58,16 @@ async function judgeOnce(
   snapshot: Snapshot,
   record: RecordedRequest,
   departure: Departure,
-  callers: KnownCallersOptions | undefined,
+  { callers, isProved = false }: ExplainOptions,
 ): Promise<Told> {
   const trace = new Trace();
   const time = new VirtualTime();
   time.start(record.atMs);
   const known = callers && new KnownCallers(callers);
   const side = new Side(tracedSnapshot(snapshot, trace, departure), time, record.atMs, known);
-  return { judged: await side.judge(new RecordedHead(record)), trace };
+  const { identity } = record;
+  const vouched = isProved && identity !== undefined ? vouchFor(identity) : undefined;
+  return { judged: await side.judge(new RecordedHead(record), vouched), trace };
 }
 
 /** The attachments of where the request went, in the order in which they are asked. */

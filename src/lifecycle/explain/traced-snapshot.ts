@@ -76,23 +76,21 @@ function tracedAttachment(attachment: Attachment, part: TracedPart): Attachment 
   };
 }
 
-/** Phases that it has not are not there, so that it is asked in no other than before. */
+/** The policy itself but for the phases before the upstream, in which it is watched. */
 function tracedPolicy(
   policy: Policy,
   part: TracedPart,
   observed: (c: PolicyContext) => PolicyContext,
 ): Policy {
-  const { admitsStrangers, vouchesFor } = policy;
   const request = policy.request?.bind(policy);
   const wantsBody = policy.wantsBody?.bind(policy);
   const requestBody = policy.requestBody?.bind(policy);
-  return {
-    ...(admitsStrangers !== undefined && { admitsStrangers }),
-    ...(vouchesFor !== undefined && { vouchesFor }),
+  const watched: Policy = {
     ...(request && { request: (c) => timedLater(part, () => request(observed(c))) }),
     ...(wantsBody && { wantsBody: (c) => wantsBody(observed(c)) }),
     ...(requestBody && { requestBody: (c, body) => timedLater(part, () => requestBody(observed(c), body)) }),
   };
+  return new Proxy(policy, { get: (target, key) => Reflect.get(key in watched ? watched : target, key) });
 }
 
 function timed<T>(part: TracedPart, work: () => T): T {

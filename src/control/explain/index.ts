@@ -1,0 +1,1 @@
+export { ExplainDesk, type ExplainDeskDeps, type Unexplained } from './explain-desk.ts';
