@@ -2,7 +2,7 @@ import { constants, zstdCompress } from 'node:zlib';
 import type { Clock, Counter, Logger } from '../contract/index.ts';
 import { FrameFiles, type RecordingPlace } from './frame-file.ts';
 import { weighted } from './record-line.ts';
-import { type Sample, Sampler } from './sampler.ts';
+import { type Expected, NOTHING_EXPECTED, type Sample, Sampler } from './sampler.ts';
 
 /** Requests that were refused have room of their own: who is refused often must not push out who is let on. */
 export type Stream = 'passed' | 'refused';
@@ -39,7 +39,8 @@ const LATE_MS = 15_000;
 const REST_MS = 30_000;
 /** Frames that wait for a slow disk. */
 const MAX_WAITING = 12;
-const SAMPLE_SHARE = 4;
+/** What of its bound a sample is: enough to judge by, and cheap where there are most. */
+const SAMPLE_SHARE = 8;
 const REFUSED_SHARE = 2;
 const LEAST_SAMPLE = 10;
 /** At least so many files share the room there is, so that what is deleted at once is little. */
@@ -54,6 +55,7 @@ interface Part {
   characters: number;
   /** Records that are still kept whole in this window. */
   left: number;
+  readonly expected: Expected;
 }
 
 /**
@@ -81,7 +83,10 @@ export class Recorder {
     this.#deps = deps;
     this.#bounds = bounds;
     this.#files = new FrameFiles(deps.place);
-    this.#parts = { passed: this.#newPart('passed'), refused: this.#newPart('refused') };
+    this.#parts = {
+      passed: this.#newPart('passed', NOTHING_EXPECTED),
+      refused: this.#newPart('refused', NOTHING_EXPECTED),
+    };
     this.#offered = this.#parts.passed;
     this.#windowMs = deps.clock.now();
     this.#stopTicking = deps.repeat(() => this.tick(), WINDOW_MS);
@@ -114,8 +119,8 @@ export class Recorder {
     part.characters += line.length;
     if (part.characters < FULL_PART || part.sampler.isSampled) return;
     const stream = part === this.#parts.passed ? 'passed' : 'refused';
-    this.#parts[stream] = this.#nextPart(stream, part.left - part.sampler.count);
-    this.#write(part.sampler.end(), false);
+    this.#parts[stream] = this.#nextPart(stream, part.left - part.sampler.count, part.expected);
+    this.#write(part.sampler.end());
   }
 
   /** What was offered last is not kept, nor counted. */
@@ -126,10 +131,9 @@ export class Recorder {
   /** Ends a window: writes what it has kept, and begins the next. */
   tick(): void {
     for (const stream of ['passed', 'refused'] as const) {
-      const { sampler } = this.#parts[stream];
-      const { isSampled } = sampler;
-      this.#parts[stream] = this.#newPart(stream);
-      this.#write(sampler.end(), isSampled);
+      const sample = this.#parts[stream].sampler.end();
+      this.#parts[stream] = this.#newPart(stream, sample.expected);
+      this.#write(sample);
     }
     this.#windowMs = this.#deps.clock.now();
     this.onWindow();
@@ -147,21 +151,22 @@ export class Recorder {
     await this.#files.close();
   }
 
-  #newPart(stream: Stream): Part {
+  #newPart(stream: Stream, expected: Expected): Part {
     const whole = this.#bounds.requestsPerSecond * (WINDOW_MS / 1000);
-    return this.#nextPart(stream, stream === 'passed' ? whole : Math.ceil(whole / REFUSED_SHARE));
+    return this.#nextPart(stream, stream === 'passed' ? whole : Math.ceil(whole / REFUSED_SHARE), expected);
   }
 
-  #nextPart(stream: Stream, left: number): Part {
+  #nextPart(stream: Stream, left: number, expected: Expected): Part {
     const { requestsPerSecond } = this.#bounds;
     const whole = requestsPerSecond * (WINDOW_MS / 1000);
     const share = stream === 'passed' ? SAMPLE_SHARE : SAMPLE_SHARE * REFUSED_SHARE;
     const sample = Math.max(Math.floor(whole / share), LEAST_SAMPLE);
     const records = Math.max(left, sample);
-    return { sampler: new Sampler({ records, sample }, this.#deps.random), characters: 0, left };
+    const sampler = new Sampler({ records, sample }, this.#deps.random, expected);
+    return { sampler, characters: 0, left, expected };
   }
 
-  #write({ kept, seen }: Sample, isSampled: boolean): void {
+  #write({ kept, seen }: Sample): void {
     if (kept.length === 0) return;
     const { dropped, sampledOut } = this.#deps;
     if (this.#waiting >= MAX_WAITING) return dropped.add(kept.length);
@@ -172,20 +177,21 @@ export class Recorder {
     for (const records of [inOrder.slice(0, split), inOrder.slice(split)]) {
       if (records.length === 0) continue;
       this.#waiting++;
-      this.#tail = this.#tail.then(() => this.#append(records, isSampled));
+      this.#tail = this.#tail.then(() => this.#append(records));
     }
   }
 
   /** Never rejects. */
-  async #append(records: Sample['kept'], isSampled: boolean): Promise<void> {
+  async #append(records: Sample['kept']): Promise<void> {
     const { clock, kept, dropped } = this.#deps;
     try {
       const raw = Buffer.from(records.map(({ line, weight }) => weighted(line, weight)).join('\n'));
+      const requests = records.reduce((sum, { weight }) => sum + weight, 0);
       const facts = {
-        isSampled,
+        isSampled: requests > records.length,
         fromMs: records[0].atMs,
         toMs: records[records.length - 1].atMs,
-        requests: records.reduce((sum, { weight }) => sum + weight, 0),
+        requests,
         records: records.length,
         rawBytes: raw.length,
       };

@@ -72,13 +72,44 @@ describe('a sampler', () => {
     assert.ok(share > 0.43 && share < 0.57, `${share} of them are of the first half`);
   });
 
+  it('thins from the start what was too much before, and nothing else', () => {
+    const before = sampled(times(20_000, ['orders', 'flood']));
+    const sampler = new Sampler(BOUNDS, seeded(), before.expected);
+    let drawn = 0;
+    const offer = (caller: string): void => {
+      if (!sampler.offer('orders', caller)) return;
+      drawn++;
+      sampler.keep({ atMs: 0, line: caller });
+    };
+    for (let i = 0; i < 50; i++) offer('quiet');
+    for (let i = 0; i < 20_000; i++) offer('flood');
+    assert.ok(drawn < 50 + 4 * BOUNDS.sample, `${drawn} were drawn`);
+    const { kept, seen } = sampler.end();
+    const flood = kept.filter(({ line }) => line === 'flood');
+    assert.equal(seen, 20_050);
+    assert.equal(sum(flood.map(({ weight }) => weight)), 20_000);
+    assert.ok(flood.length > BOUNDS.sample, `${flood.length} are kept`);
+    assert.equal(kept.length - flood.length, 50);
+  });
+
+  it('keeps one at least where there are few of what was too much before', () => {
+    const { expected } = sampled(times(20_000, ['orders', 'flood']));
+    const sampler = new Sampler(BOUNDS, seeded(), expected);
+    for (let i = 0; i < 5; i++) if (sampler.offer('orders', 'flood')) sampler.keep({ atMs: i, line: '' });
+    const after = sampler.end();
+    assert.equal(sum(after.kept.map(({ weight }) => weight)), 5);
+    // And then all again.
+    assert.equal(after.expected.size, 0);
+  });
+
   it('does not count what was withdrawn', () => {
     const sampler = new Sampler(BOUNDS, seeded());
     sampler.offer('orders', 'app');
     sampler.withdraw();
     sampler.offer('orders', 'app');
     sampler.keep({ atMs: 1, line: 'kept' });
-    assert.deepEqual(sampler.end(), { kept: [{ atMs: 1, line: 'kept', weight: 1 }], seen: 1 });
+    const { kept, seen } = sampler.end();
+    assert.deepEqual([kept, seen], [[{ atMs: 1, line: 'kept', weight: 1 }], 1]);
   });
 
   it('gives weights that sum to what was seen, of each kind exactly', () => {

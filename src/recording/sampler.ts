@@ -7,8 +7,14 @@ export interface Kept {
 /** Of one kind of request: how many there were, and those that stand for them. */
 interface Tally {
   seen: number;
+  /** Of those, the ones that were looked at: all, or by chance as many as are expected to do. */
+  drawn: number;
+  readonly share: number;
   readonly kept: Kept[];
 }
+
+/** Of which kinds there were too many before: the share of each that is looked at. By group and caller. */
+export type Expected = ReadonlyMap<string, ReadonlyMap<string | number, number>>;
 
 export interface SampleBounds {
   /** So many are kept whole; with the next it becomes a sample. */
@@ -22,7 +28,15 @@ export interface Sample {
   readonly kept: readonly { readonly atMs: number; readonly line: string; readonly weight: number }[];
   /** The sum of the weights. */
   readonly seen: number;
+  /** For the sampler that goes on. */
+  readonly expected: Expected;
 }
+
+/** Nothing was too much. */
+export const NOTHING_EXPECTED: Expected = new Map();
+
+/** A kind of which there were too many is drawn so many times as often as it will be kept. */
+const DRAWN_PER_KEPT = 2;
 
 /** Stands for all callers, or all kinds, for which there is no place of their own. */
 const OTHERS = '';
@@ -31,10 +45,13 @@ const OTHERS = '';
  * Keeps all of what it is offered up to a bound, and of more a sample that is fair: each kind (a route or a reason, with
  * a caller) has the same room, so that one busy caller pushes nobody out; within it each request is as likely as any
  * other to be kept (reservoir sampling, Vitter's algorithm R). What is not kept costs two look-ups and a random number.
+ * A kind of which there were too many before is thinned by chance from its second request on, since each that is kept for
+ * a while only costs as much as one that stays.
  */
 export class Sampler {
   readonly #bounds: SampleBounds;
   readonly #random: () => number;
+  readonly #expected: Expected;
   readonly #groups = new Map<string, Map<string | number, Tally>>();
   #tallies: Tally[] = [];
   #kept = 0;
@@ -43,10 +60,11 @@ export class Sampler {
   #tally: Tally | undefined = undefined;
   #slot = -1;
 
-  /** `random`: at least 0, below 1. */
-  constructor(bounds: SampleBounds, random: () => number) {
+  /** `random`: at least 0, below 1. `expected`: of the sampler before. */
+  constructor(bounds: SampleBounds, random: () => number, expected: Expected = NOTHING_EXPECTED) {
     this.#bounds = bounds;
     this.#random = random;
+    this.#expected = expected;
   }
 
   /** Whether not all are kept any more. */
@@ -64,11 +82,13 @@ export class Sampler {
     tally.seen++;
     this.#tally = tally;
     const { length } = tally.kept;
+    if (length > 0 && tally.share < 1 && this.#random() >= tally.share) return false;
+    tally.drawn++;
     if (length < this.#level) {
       this.#slot = length;
       return true;
     }
-    this.#slot = Math.floor(this.#random() * tally.seen);
+    this.#slot = Math.floor(this.#random() * tally.drawn);
     return this.#slot < length;
   }
 
@@ -85,13 +105,17 @@ export class Sampler {
 
   /** What was offered last is not counted after all. */
   withdraw(): void {
-    if (this.#tally !== undefined) this.#tally.seen--;
+    const tally = this.#tally;
     this.#tally = undefined;
+    if (tally === undefined) return;
+    tally.seen--;
+    tally.drawn--;
   }
 
   /** Makes a sample of what is kept so far: as much of each kind as there is room for. */
   thin(): void {
-    this.#level = levelFor(this.#tallies, this.#bounds.sample);
+    const counts = this.#tallies.map(({ kept }) => kept.length);
+    this.#level = levelFor(counts, this.#bounds.sample);
     this.#kept = 0;
     for (const { kept } of this.#tallies) {
       this.#shorten(kept);
@@ -112,10 +136,26 @@ export class Sampler {
       for (const [i, { atMs, line }] of tally.kept.entries())
         kept.push({ atMs, line, weight: i < rest ? weight + 1 : weight });
     }
+    const expected = seen > this.#bounds.records ? this.#expectations() : NOTHING_EXPECTED;
     this.#groups.clear();
     this.#tallies = [];
     this.#kept = 0;
-    return { kept, seen };
+    return { kept, seen, expected };
+  }
+
+  /** Shares by which each kind would come to what it may keep, were there as many of it again. */
+  #expectations(): Expected {
+    const counts = this.#tallies.map(({ seen }) => seen);
+    const enough = DRAWN_PER_KEPT * levelFor(counts, this.#bounds.sample);
+    const expected = new Map<string, Map<string | number, number>>();
+    for (const [group, callers] of this.#groups) {
+      for (const [caller, { seen }] of callers) {
+        if (seen <= enough) continue;
+        const shares = expected.get(group) ?? new Map<string | number, number>();
+        expected.set(group, shares.set(caller, enough / seen));
+      }
+    }
+    return expected;
   }
 
   /** The place of one that is new, or one that it shares where there are too many: who invents callers gets no more. */
@@ -128,7 +168,8 @@ export class Sampler {
     this.#groups.set(groupKey, callers);
     let tally = callers.get(key);
     if (tally === undefined) {
-      tally = { seen: 0, kept: [] };
+      const share = this.#expected.get(groupKey)?.get(key) ?? 1;
+      tally = { seen: 0, drawn: 0, share, kept: [] };
       callers.set(key, tally);
       this.#tallies.push(tally);
     }
@@ -145,9 +186,9 @@ export class Sampler {
   }
 }
 
-/** The largest number of each kind so that all together are no more than `room`; at least 1. */
-function levelFor(tallies: readonly Tally[], room: number): number {
-  const counts = tallies.map(({ kept }) => kept.length).sort((a, b) => a - b);
+/** The largest number of each kind so that all together are no more than `room`; at least 1. `unordered`: how many there are. */
+function levelFor(unordered: readonly number[], room: number): number {
+  const counts = unordered.toSorted((a, b) => a - b);
   let left = room;
   for (const [i, count] of counts.entries()) {
     const share = Math.floor(left / (counts.length - i));

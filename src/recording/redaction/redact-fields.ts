@@ -9,6 +9,10 @@ type Kind = 'secret' | 'random' | 'other' | 'unnameable';
 /** Names stay what they are: what is looked up once is remembered, up to so many. */
 const MAX_KNOWN = 2000;
 
+/** Values that come again and again, such as those of browsers, are looked through once. */
+const MAX_CLEAN = 500;
+const MAX_CLEAN_LENGTH = 300;
+
 const LOOKS_RANDOM =
   /^(?:user-agent|accept(?:-.*)?|content-(?:type|digest|md5|disposition)|(?:repr-|want-)?digest|etag|if-(?:none-)?match|if-range|sec-(?!websocket-protocol).*|traceparent|tracestate|x-request-id|x-amzn-trace-id|idempotency-key)$/;
 
@@ -27,6 +31,8 @@ export class FieldRedaction {
   readonly #credentials: ReadonlySet<string>;
   /** By the name as it came. */
   readonly #kinds = new Map<string, Kind>();
+  /** Values in which there is no secret, whatever field they stand in. */
+  #clean = new Set<string>();
 
   constructor({ headers }: CredentialFields) {
     this.#credentials = new Set(headers);
@@ -39,7 +45,7 @@ export class FieldRedaction {
     for (let i = 0; i < flat.length; i += 2) {
       const kind = this.#kinds.get(flat[i]) ?? this.#learn(flat[i]);
       if (flat[i + 1] === '' && kind !== 'unnameable') continue;
-      if (!isWithheld(kind, flat[i + 1])) continue;
+      if (!this.#isWithheld(kind, flat[i + 1])) continue;
       headers[i + 1] = '';
       if (kind === 'unnameable') headers[i] = 'x-withheld';
       const name = headers[i].toLowerCase();
@@ -49,10 +55,26 @@ export class FieldRedaction {
     return { headers, withheld: withheld ?? NOTHING };
   }
 
+  #isWithheld(kind: Kind, value: string): boolean {
+    if (kind === 'secret' || kind === 'unnameable') return true;
+    if (this.#clean.has(value)) return false;
+    if (holdsSecret(value)) return true;
+    const looksRandom = holdsRandomRun(value);
+    if (kind === 'other' && looksRandom) return true;
+    if (!looksRandom && value.length <= MAX_CLEAN_LENGTH) this.#remember(value);
+    return false;
+  }
+
+  #remember(value: string): void {
+    if (this.#clean.size >= MAX_CLEAN) this.#clean = new Set();
+    // A copy: a part of a head would keep all of it in memory.
+    this.#clean.add(Buffer.from(value, 'latin1').toString('latin1'));
+  }
+
   #learn(name: string): Kind {
     const lower = name.toLowerCase();
     const kind = this.#credentials.has(lower) ? 'secret' : kindOf(lower, name);
-    if (this.#kinds.size < MAX_KNOWN) this.#kinds.set(name, kind);
+    if (this.#kinds.size < MAX_KNOWN) this.#kinds.set(Buffer.from(name, 'latin1').toString('latin1'), kind);
     return kind;
   }
 }
@@ -63,9 +85,8 @@ function kindOf(lower: string, name: string): Kind {
   return LOOKS_RANDOM.test(lower) ? 'random' : 'other';
 }
 
-function isWithheld(kind: Kind, value: string): boolean {
-  if (kind === 'secret' || kind === 'unnameable') return true;
-  if (holdsSecretShape(value) || (kind === 'other' && holdsRandomRun(value))) return true;
+function holdsSecret(value: string): boolean {
+  if (holdsSecretShape(value)) return true;
   if (!value.includes('%')) return false;
   const whole = decodedWhole(value);
   return whole === undefined || holdsSecretShape(whole);
