@@ -1,7 +1,7 @@
 /** The program: takes a command and, for `run`, starts the threads and wires the rooms to a gateway. */
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { preflight, type RunOptions, runProgram, storeSettings } from './cli/index.ts';
+import { postgresSettings, preflight, type RunOptions, runProgram, storeSettings } from './cli/index.ts';
 import type { ReplaySetup, Thread, WorkerSetup } from './control/index.ts';
 import { createSystemRandom } from './lib/system.ts';
 import { CredentialTable, createSharedCounters } from './state/index.ts';
@@ -26,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(options: RunOptions): Promise<void> {
   preflight(options);
   const random = createSystemRandom();
+  const postgres = postgresSettings(options, process.env);
   const store = storeSettings(options, process.env, random.hex(8));
   const counters = createSharedCounters({
     random,
@@ -54,6 +55,7 @@ async function run(options: RunOptions): Promise<void> {
     { credentials, counters },
     { worker: (threadId) => early.take(threadId) ?? start(threadId), replay: startReplay },
     store,
+    postgres,
   );
 }
 

@@ -21,6 +21,7 @@ import {
   type FirstRevision,
   isLoopback,
   loadAdminToken,
+  NodeStore,
   type OfferedBundle,
   obeySignals,
   openCallers,
@@ -59,7 +60,13 @@ import {
   type StoreSettings,
   storeAddressText,
 } from './state/index.ts';
-import { KeptRevocations, lockDirectory, openSqliteStore, type Store, StoreError } from './store/index.ts';
+import {
+  KeptRevocations,
+  lockDirectory,
+  type PostgresSettings,
+  StoreError,
+  type StoreState,
+} from './store/index.ts';
 
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
@@ -86,7 +93,7 @@ interface OwnedMemory {
 }
 
 /**
- * Serves until the process is told to end. `shared` is where counters are shared. Resolves when it serves; throws
+ * Serves until the process is told to end. `shared` is where counters are shared, `postgres` the store. Resolves when it serves; throws
  * ConfigError when it cannot.
  */
 export async function serve(
@@ -94,10 +101,11 @@ export async function serve(
   memory: OwnedMemory,
   threads: Threads,
   shared: StoreSettings | undefined,
+  postgres: PostgresSettings | undefined,
 ): Promise<void> {
   const gateway = new Gateway(options, memory, threads, shared);
   try {
-    await gateway.start();
+    await gateway.start(postgres);
   } catch (error) {
     await gateway.close(0);
     throw error;
@@ -122,7 +130,7 @@ class Gateway {
   readonly #updateTableMetrics = createTableMetrics(this.#meter, () => this.#memory.counters.stats());
   /** What else is to be closed at the end, last opened first. */
   readonly #open: (() => unknown)[] = [];
-  #store: Store | undefined;
+  #node: NodeStore | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
   /** What is done while the workers are still there. */
@@ -152,7 +160,7 @@ class Gateway {
       random: createSystemRandom(),
       meter: this.#meter,
       network: createNetwork(),
-      store: () => this.#store,
+      store: () => this.#node?.store,
       folder: documentFolder(options.config),
       version: packageVersion(),
       update: async (update, whole) => {
@@ -162,7 +170,7 @@ class Gateway {
     });
     this.#recordings = new Recordings({
       ...parts,
-      store: () => this.#store,
+      store: () => this.#node?.store,
       masterKeys: this.#masterKeys,
       workers: this.#pool,
       size: this.#meter.gauge('sallyport_recording_bytes'),
@@ -172,12 +180,12 @@ class Gateway {
       meter: this.#meter,
       config: options.config,
       data: options.data,
-      store: () => this.#store,
+      store: () => this.#node?.store,
       follow: (lists) => this.#addresses.follow(lists),
     });
   }
 
-  async start(): Promise<void> {
+  async start(postgres: PostgresSettings | undefined): Promise<void> {
     const { admin, demo } = this.#options;
     obeySignals(process, systemClock, {
       end: () => void this.#end(),
@@ -186,7 +194,7 @@ class Gateway {
     });
     const workers = this.#pool.start(this.#options.workers);
     this.#lockData();
-    this.#store = this.#openStore();
+    await this.#openStore(postgres);
     await this.#addresses.start();
     this.#open.push(() => this.#addresses.close());
     const demoKey = demo === undefined ? undefined : await this.#startDemo(demo);
@@ -196,6 +204,7 @@ class Gateway {
     await workers;
     this.#open.push(() => this.#publishing.close());
     this.#first = await this.#publishing.start(sources, this.#rolloutParts());
+    this.#followStore(callers);
     const tokenPath =
       admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, { callers, quotas });
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
@@ -278,7 +287,7 @@ class Gateway {
       {
         clock: systemClock,
         log: this.#log,
-        store: () => this.#store,
+        store: () => this.#node?.store,
         table: this.#memory.credentials,
         kept: new KeptRevocations(join(this.#options.data, 'revocations.json')),
         spread: (update) => this.#pool.update(update),
@@ -305,7 +314,7 @@ class Gateway {
     const { keeper, desk } = await openQuotas({
       clock: systemClock,
       log: this.#log,
-      store: () => this.#store,
+      store: () => this.#node?.store,
       table: this.#memory.counters,
       collectQuotas: () => this.#pool.collectQuotas(),
       notKept: this.#meter.gauge('sallyport_quotas_not_kept'),
@@ -334,24 +343,34 @@ class Gateway {
     }
   }
 
-  /** Traffic does not need the store: one that cannot be used is told of and left alone. */
-  #openStore(): Store | undefined {
-    const path = join(this.#options.data, 'sallyport.db');
-    try {
-      const store = openSqliteStore(path);
-      this.#open.push(() => store.close());
-      return store;
-    } catch (error) {
-      if (error instanceof StoreError && error.code === 'schema-too-new') {
-        throw ConfigError.at(
-          '',
-          `${path}: ${error.message}`,
-          'run the newer program, or give another --data',
-        );
-      }
-      this.#log.error('store-unavailable', { path, error });
-      return undefined;
-    }
+  async #openStore(postgres: PostgresSettings | undefined): Promise<void> {
+    const { data } = this.#options;
+    const node = await NodeStore.open({
+      clock: systemClock,
+      log: this.#log,
+      meter: this.#meter,
+      data,
+      postgres,
+    });
+    this.#node = node;
+    this.#open.push(() => node.close());
+  }
+
+  /** What other nodes change, or what was missed while the store was lost, takes effect from here on. */
+  #followStore(callers: Callers): void {
+    this.#node?.follow({
+      callers: (changes) => callers.follow(changes),
+      bans: () => this.#addresses.refreshBans(),
+      catchUp: async () => {
+        await this.#addresses.refreshBans();
+        await callers.catchUp();
+        await this.#publishing.catchUp();
+      },
+    });
+  }
+
+  get #storeState(): StoreState {
+    return this.#node?.state ?? 'unavailable';
   }
 
   async #startDemo(address: HostPort): Promise<string | undefined> {
@@ -379,7 +398,7 @@ class Gateway {
       allowedHosts: this.#options.adminName,
       publisher: this.#publishing.offers(sources),
       rollouts: () => this.#publishing.rollouts,
-      store: () => this.#store,
+      store: () => this.#node?.store,
       ...desks,
       metrics: () => this.#metrics(),
       workers: () => this.#pool.status(),
@@ -395,6 +414,7 @@ class Gateway {
       restartWorker: (id) => this.#pool.replace(id, this.#options.drain),
       readiness: () => this.#readiness(),
       sharedState: () => this.#sharedState(),
+      storeState: () => this.#storeState,
       policies: catalog.policies,
       documentSchema: catalog.schema,
     });
@@ -411,6 +431,7 @@ class Gateway {
       publisher: this.#publishing.publisher,
       first: this.#first,
       sharedState: this.#sharedState(),
+      storeState: this.#storeState,
     });
   }
 
@@ -448,6 +469,7 @@ class Gateway {
       admin: admin === 'off' ? undefined : { ...admin, isExposed: !isLoopback(admin.host) },
       tokenPath,
       records,
+      store: this.#node?.address,
       counters: this.#shared === undefined ? undefined : storeAddressText(this.#shared),
       demoKey: worksWithKey ? demoKey : undefined,
       revision: first?.revision ?? '',

@@ -7,6 +7,8 @@ export interface BannerFacts {
   readonly admin: AdminFacts | undefined;
   readonly tokenPath: string | undefined;
   readonly records: string;
+  /** Where several nodes have their store; undefined where it is this node's alone. */
+  readonly store?: string | undefined;
   /** Where counters are shared; undefined where they are this node's alone. */
   readonly counters: string | undefined;
   /** Path of the demo's key, where a request with it is let on. */
@@ -43,6 +45,7 @@ export function bannerText(facts: BannerFacts): string {
   if (admin !== undefined) lines.push(...adminLines(admin));
   if (tokenPath !== undefined) lines.push(`  token     ${tokenPath}`);
   lines.push(`  records   ${records}`);
+  if (facts.store !== undefined) lines.push(`  store     ${facts.store}`);
   if (facts.counters !== undefined) lines.push(`  counters  ${facts.counters}`);
   lines.push(`  revision  ${revisionText(facts)}`);
   const first = gateways[0];

@@ -9,6 +9,7 @@ export { type BannerFacts, bannerText } from './banner.ts';
 export { addDemoKey, type DemoUpstream, demoRequest, startDemoUpstream } from './demo.ts';
 export type { HostPort } from './options.ts';
 export { preflight } from './preflight.ts';
+export { postgresSettings } from './postgres-option.ts';
 export type { RunOptions } from './run.ts';
 export { storeSettings } from './store-option.ts';
 export { packageVersion } from './version.ts';

@@ -11,9 +11,10 @@ import {
   parseHostPort,
   parseWorkers,
 } from './options.ts';
+import type { PostgresOptions } from './postgres-option.ts';
 import type { StoreOptions } from './store-option.ts';
 
-export interface RunOptions extends StoreOptions {
+export interface RunOptions extends StoreOptions, PostgresOptions {
   /** The document, or a folder of documents. */
   readonly config: string;
   /** Folder of what the program keeps: last good revision, store, admin token. */
@@ -81,6 +82,12 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
         .argParser(addReference)
         .default([], 'DIR/master-key, made when needed'),
     )
+    .option(
+      '--store <URL|env:NAME|file:PATH>',
+      'Postgres that several nodes have their store in: postgres://USER@HOST:5432/DATABASE (default: a file in DIR)',
+    )
+    .option('--store-password <env:NAME|file:PATH>', 'password of the store')
+    .option('--store-ca <FILE>', 'certificates (PEM) that the store must be signed by')
     .option(
       '--state <URL|env:NAME>',
       'Valkey or Redis that counts for all nodes: redis://, redis+sentinel:// or redis+cluster://, rediss for TLS',

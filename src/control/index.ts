@@ -32,6 +32,7 @@ export type { QuotaDesk } from './quotas/index.ts';
 export { readinessOf } from './readiness.ts';
 export type { RecordingDesk } from './recordings/index.ts';
 export type { ReplayMessage, ReplaySetup, ReplayThread } from './rollouts/index.ts';
+export { NodeStore } from './store/index.ts';
 export { type AdminToken, loadAdminToken, readAdminToken } from './token.ts';
 export type {
   AnswerMessage,

@@ -77,6 +77,11 @@ export class Publishing {
     return first;
   }
 
+  /** Brings to the store what it could not take. Rejects with StoreError. */
+  catchUp(): Promise<void> {
+    return this.#record.catchUp();
+  }
+
   /** Offers the document on disk again. */
   reload(): void {
     this.#reload?.fromDisk('signal');

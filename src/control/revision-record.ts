@@ -1,5 +1,5 @@
 import type { Clock } from '../contract/index.ts';
-import type { DiskMark, LastGood, Store } from '../store/index.ts';
+import type { AuditEntry, DiskMark, LastGood, Store } from '../store/index.ts';
 import { isFromDisk, type PublishRequest, type PublishResult } from './publisher.ts';
 
 /** The parts of a bundle that are kept. Secrets are not among them. */
@@ -22,6 +22,8 @@ export interface RevisionRecordDeps {
 /** Keeps what became of an offer: the last good revision for the next start, the revision itself, the audit. */
 export class RevisionRecord<B extends KeptBundle> {
   readonly #deps: RevisionRecordDeps;
+  /** The latest activation, while the store does not have it. */
+  #missed: { request: PublishRequest<B>; bundle: B; result: PublishResult; at: number } | undefined;
 
   constructor(deps: RevisionRecordDeps) {
     this.#deps = deps;
@@ -39,21 +41,29 @@ export class RevisionRecord<B extends KeptBundle> {
       const { revision, text, files } = bundle;
       lastGood.save({ revision, document: text, files, savedAt: at });
     }
+    if (isActivated) this.#missed = { request, bundle, result, at };
     const store = await this.#deps.store();
     if (store !== undefined) {
       if (isActivated) await putActive(store, request, bundle, at);
-      const action = isActivated ? 'revision.activate' : 'revision.refuse';
-      const subject = result.revision ?? '';
-      await store.appendAudit({
-        at,
-        actor: request.actor,
-        action,
-        subject,
-        detail: detailOf(request, result),
-      });
+      await store.appendAudit(entryOf(request, result, at));
+      if (isActivated) this.#missed = undefined;
     }
     // Last: after a crash before it the document on disk is taken again, and nothing of it is lost.
     if (isActivated) this.#mark(request, bundle);
+  }
+
+  /** Brings to the store the latest activation that it could not take. Rejects with StoreError. */
+  async catchUp(): Promise<void> {
+    const missed = this.#missed;
+    const store = await this.#deps.store();
+    if (missed === undefined || store === undefined) return;
+    const { request, bundle, result, at } = missed;
+    // What was activated elsewhere since then stays.
+    const active = await store.active();
+    if (active === undefined || active.at <= at) await putActive(store, request, bundle, at);
+    await store.appendAudit(entryOf(request, result, at));
+    if (this.#missed === missed) this.#missed = undefined;
+    this.#mark(request, bundle);
   }
 
   /** From now on a start leaves this document on disk alone, unless it is what is active. */
@@ -74,6 +84,14 @@ async function putActive<B extends KeptBundle>(
   if ((await store.active())?.id === revision) return;
   await store.setActive(revision, at, origin === 'rollback' ? 'rollback' : 'publish');
 }
+
+const entryOf = <B>(request: PublishRequest<B>, result: PublishResult, at: number): AuditEntry => ({
+  at,
+  actor: request.actor,
+  action: result.outcome === 'activated' ? 'revision.activate' : 'revision.refuse',
+  subject: result.revision ?? '',
+  detail: detailOf(request, result),
+});
 
 function detailOf<B>({ origin, reason = '' }: PublishRequest<B>, result: PublishResult) {
   if (result.outcome !== 'refused') return { origin, reason };

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '../../contract/index.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, StoreState } from '../../store/index.ts';
 import type { Callers } from '../callers/index.ts';
 import type { ExplainDesk } from '../explain/index.ts';
 import type { BanDesk } from '../live/ban-desk.ts';
@@ -74,6 +74,8 @@ export interface AdminDeps {
   rollouts(): RolloutVerbs;
   /** Undefined while there is no usable store. */
   store(): Store | undefined;
+  /** How it is with the store. Default: ok where there is one. */
+  storeState?(): StoreState;
   readonly callers: Callers;
   readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'isShared' | 'list' | 'reset'>;
   /** Started when it is first asked for. */

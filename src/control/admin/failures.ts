@@ -22,7 +22,10 @@ export function createErrorHandler({ log }: AdminDeps) {
       return sendProblem(reply, 'conflict', 'There is such a one already.');
     }
     if (error instanceof StoreError) {
-      log.error('store-failed', { requestId: request.id, error });
+      // That it is lost was told once, by its health.
+      if (error.cause !== undefined || error.code !== 'unavailable') {
+        log.error('store-failed', { requestId: request.id, error });
+      }
       return sendProblem(reply, 'store-unavailable', 'The store failed; traffic is served on.');
     }
     if ('validation' in error && error.validation !== undefined) {

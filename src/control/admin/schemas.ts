@@ -95,7 +95,8 @@ export const Status = strict({
   revision: orNull(RevisionId),
   source: Source,
   activatedAt: orNull(Time),
-  store: Type.Union([Type.Literal('ok'), Type.Literal('unavailable')]),
+  /** `damaged`: it answers, and somebody has to look at it. */
+  store: Type.Union([Type.Literal('ok'), Type.Literal('unavailable'), Type.Literal('damaged')]),
   /** The store that counts for several nodes; null where there is none. */
   sharedState: orNull(Type.Union([Type.Literal('up'), Type.Literal('lost')])),
   refusal: orNull(

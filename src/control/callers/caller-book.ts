@@ -50,6 +50,11 @@ export class CallerBook {
     this.#isLoaded = true;
   }
 
+  /** Whether the table holds what the store does. */
+  get isOpen(): boolean {
+    return this.#isLoaded;
+  }
+
   /** @throws ProblemError `store-unavailable` */
   get store(): Store {
     const store = this.#deps.store();

@@ -1,6 +1,8 @@
+import { type StoreChange, StoreError } from '../../store/index.ts';
 import { CallerBook, type CallerDeps } from './caller-book.ts';
 import { ConsumerDesk } from './consumer-desk.ts';
 import { CredentialDesk } from './credential-desk.ts';
+import { followCallers } from './follow-callers.ts';
 import { loadCallers } from './load-callers.ts';
 import { RevocationDesk } from './revocation-desk.ts';
 import { UseKeeper } from './use-keeper.ts';
@@ -52,6 +54,33 @@ export class Callers {
     if (consumers === 0) return;
     const durationMs = Math.round(clock.monotonic() - startedMs);
     log.info('callers-loaded', { consumers, credentials, durationMs });
+  }
+
+  /** Brings to the store what it could not take. Rejects with StoreError. */
+  async catchUp(): Promise<void> {
+    if (!this.#book.isOpen) return;
+    await this.#book.change(({ consumers }) => this.revocations.catchUp(consumers));
+  }
+
+  /**
+   * Takes up what others have changed; `unknown`: anything, as after a start without a store. Rejects with StoreError:
+   * what was taken up until then stays.
+   */
+  async follow(changes: readonly StoreChange[] | 'unknown'): Promise<void> {
+    if (!this.#book.isOpen) {
+      await this.load();
+      if (this.#book.isOpen) return;
+      throw new StoreError('unavailable', 'what the store holds of callers cannot be read yet');
+    }
+    await this.#book.change(async ({ consumers }) => {
+      if (changes === 'unknown' || changes.some(({ topic }) => topic === 'revocations')) {
+        await this.revocations.refresh(consumers);
+      }
+      if (changes !== 'unknown') return await followCallers({ ...this.#deps, consumers }, changes);
+      const endSweep = this.#deps.table.beginSweep();
+      await loadCallers({ ...this.#deps, store: consumers });
+      endSweep();
+    });
   }
 
   /** Without a store, a credential of the document that was revoked must still be refused. */

@@ -23,7 +23,8 @@ export async function loadCallers(deps: LoadDeps): Promise<void> {
   const { store, table } = deps;
   const { consumers, credentials } = await store.countActive();
   if (consumers + credentials === 0) return;
-  table.reserve(consumers + credentials);
+  const there = table.stats.consumers + table.stats.credentials;
+  table.reserve(Math.max(consumers + credentials - there, 0));
   for (let after = ''; ; ) {
     const page = await store.listConsumers({ limit: PAGE, after });
     for (const consumer of page) table.putConsumer(tableConsumer(consumer));

@@ -27,6 +27,8 @@ export class RevocationDesk {
   readonly #deps: CallerDeps;
   readonly #book: CallerBook;
   readonly #entries = new Map<string, RevocationEntry>();
+  /** In effect, and not in the store. */
+  readonly #unstored = new Map<string, RevocationEntry>();
 
   constructor(deps: CallerDeps, book: CallerBook) {
     this.#deps = deps;
@@ -41,6 +43,27 @@ export class RevocationDesk {
   /** As `load`, without a store. @throws StoreError */
   async loadKept(): Promise<void> {
     await this.#take(this.#deps.kept.load());
+  }
+
+  /**
+   * Brings what the store does not have there, and takes up what it has by now: others revoke as well, and take back. In
+   * the turn of a change. Rejects with StoreError.
+   */
+  async refresh(store: ConsumerStore): Promise<void> {
+    await this.catchUp(store);
+    const entries = await store.revocations(this.#book.now);
+    this.#entries.clear();
+    for (const entry of entries) this.#entries.set(nameOf(entry), entry);
+    this.#keep();
+    await this.#spread();
+  }
+
+  /** Brings what the store does not have there. Rejects with StoreError. */
+  async catchUp(store: ConsumerStore): Promise<void> {
+    for (const [name, entry] of this.#unstored) {
+      await store.putRevocation(entry);
+      this.#unstored.delete(name);
+    }
   }
 
   async #take(entries: readonly RevocationEntry[]): Promise<void> {
@@ -90,9 +113,11 @@ export class RevocationDesk {
     { action, subject, detail }: { action: string; subject: string; detail: Record<string, string> },
   ): Promise<RevocationEntry> {
     this.#entries.set(nameOf(entry), entry);
+    this.#unstored.set(nameOf(entry), entry);
     await this.#spread();
     this.#keep();
     await this.#book.store.consumers.putRevocation(entry);
+    this.#unstored.delete(nameOf(entry));
     await this.#book.audit({ actor: entry.by, action, subject, detail: { ...detail, reason: entry.reason } });
     return entry;
   }
@@ -100,6 +125,7 @@ export class RevocationDesk {
   /** In the turn of a change, audited before: what was taken back counts again. False: it was not taken back. */
   async lift(subject: Subject): Promise<boolean> {
     const wasKept = await this.#book.store.consumers.removeRevocation(subject);
+    this.#unstored.delete(nameOf(subject));
     const wasThere = this.#entries.delete(nameOf(subject));
     this.#keep();
     if (wasThere) await this.#spread();

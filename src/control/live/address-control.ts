@@ -80,6 +80,11 @@ export class AddressControl {
     this.#timer.unref();
   }
 
+  /** Takes up the bans that others have asked for or lifted. Rejects with StoreError. */
+  refreshBans(): Promise<void> {
+    return this.#ordered.refresh();
+  }
+
   /** The lists of the document in service. */
   follow(lists: ListsInService): void {
     this.#lists = lists;

@@ -61,6 +61,11 @@ export class Bans {
   readonly #deps: BansDeps;
   /** By network. */
   readonly #bans = new Map<string, Ban>();
+  /** Networks whose ban the store does not have yet, and ids of bans that it still has. */
+  readonly #unstored = new Set<string>();
+  readonly #unremoved = new Set<string>();
+  /** Changes here, begun and kept: what was read of the store meanwhile may not know of them. */
+  #edits = 0;
 
   constructor(deps: BansDeps) {
     this.#deps = deps;
@@ -73,6 +78,44 @@ export class Bans {
     for (const ban of kept ?? []) this.#bans.set(ban.network, ban);
     this.#deps.count.set(this.#bans.size);
     if (this.#bans.size > 0) await this.#enforce();
+  }
+
+  /**
+   * Brings what the store does not have there, and takes up what it has by now: others ban as well, and lift. Rejects with
+   * StoreError.
+   */
+  async refresh(): Promise<void> {
+    const store = this.#deps.store();
+    if (store === undefined) return;
+    await this.#catchUp(store);
+    const kept = await this.#read(store);
+    for (const network of [...this.#bans.keys()]) {
+      if (!this.#unstored.has(network)) this.#bans.delete(network);
+    }
+    for (const ban of kept) {
+      if (!this.#unstored.has(ban.network) && !this.#unremoved.has(ban.id)) this.#bans.set(ban.network, ban);
+    }
+    await this.#enforce();
+  }
+
+  async #read(store: Store): Promise<readonly Ban[]> {
+    for (;;) {
+      const edits = this.#edits;
+      const kept = await store.bans.active(this.#deps.clock.now());
+      if (edits === this.#edits) return kept;
+    }
+  }
+
+  async #catchUp(store: Store): Promise<void> {
+    for (const network of this.#unstored) {
+      const ban = this.#bans.get(network);
+      if (ban !== undefined) await store.bans.put(ban);
+      this.#unstored.delete(network);
+    }
+    for (const id of this.#unremoved) {
+      await store.bans.remove(id);
+      this.#unremoved.delete(id);
+    }
   }
 
   /** Those that stand, newest first. */
@@ -94,9 +137,16 @@ export class Bans {
       );
     }
     this.#bans.set(network, ban);
+    this.#unstored.add(network);
+    this.#edits++;
     await this.#enforce();
     const detail = { network, reason, until: new Date(ban.untilMs).toISOString(), forced: request.force };
-    const stored = await this.#keep(async (s) => await s.bans.put(ban), 'ban.add', by, ban.id, detail);
+    const put = async (s: Store): Promise<void> => {
+      await s.bans.put(ban);
+      if (this.#bans.get(network) === ban) this.#unstored.delete(network);
+      this.#edits++;
+    };
+    const stored = await this.#keep(put, 'ban.add', by, ban.id, detail);
     this.#deps.log.warn('address-banned', { id: ban.id, network, reason, by, stored });
     return { ban, stored };
   }
@@ -106,9 +156,17 @@ export class Bans {
     const ban = this.#find(which);
     if (ban === undefined) throw new BanError('not-found', 'There is no such ban.');
     this.#bans.delete(ban.network);
+    this.#unstored.delete(ban.network);
+    this.#unremoved.add(ban.id);
+    this.#edits++;
     await this.#enforce();
     const detail = { network: ban.network };
-    await this.#keep(async (s) => void (await s.bans.remove(ban.id)), 'ban.remove', actor, ban.id, detail);
+    const remove = async (s: Store): Promise<void> => {
+      await s.bans.remove(ban.id);
+      this.#unremoved.delete(ban.id);
+      this.#edits++;
+    };
+    await this.#keep(remove, 'ban.remove', actor, ban.id, detail);
     this.#deps.log.info('ban-lifted', { id: ban.id, network: ban.network, by: actor });
     return ban;
   }
@@ -120,6 +178,7 @@ export class Bans {
     if (over.length === 0) return;
     for (const { id, network } of over) {
       this.#bans.delete(network);
+      this.#unstored.delete(network);
       this.#deps.log.info('ban-over', { id, network });
     }
     await this.#enforce();

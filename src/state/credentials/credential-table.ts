@@ -1,6 +1,6 @@
 import type { Consumer, CredentialKind } from '../../contract/index.ts';
 import { InternalError } from '../../errors.ts';
-import { idWords, textOfConsumer } from './encoding.ts';
+import { credentialId, idWords, textOfConsumer } from './encoding.ts';
 import {
   allocateBuffers,
   CONSUMER,
@@ -14,6 +14,7 @@ import {
   KEY,
   KEY_WORDS,
   KIND,
+  KIND_MASK,
   MAX_ENTRIES,
   NOT_BEFORE,
   OF_DOCUMENT,
@@ -73,6 +74,8 @@ export class CredentialTable {
   #free = NONE;
   #consumers = 0;
   #credentials = 0;
+  /** Which entries were put since a sweep has begun, by number. */
+  #put: Uint8Array | undefined;
   /** Whose credential was put last; forgotten when consumers come or go. */
   #lastOwner: { readonly name: string; readonly number: number } | undefined;
 
@@ -108,6 +111,7 @@ export class CredentialTable {
     this.#set(at + TEXT, text);
     this.#commit(number);
     this.#texts.drop(before);
+    this.#notePut(number);
     if (known !== NONE) return;
     this.#consumers++;
     this.#index.add(number);
@@ -150,6 +154,7 @@ export class CredentialTable {
     this.#commit(number);
     this.#count(owner, 1);
     this.#texts.drop(before);
+    this.#notePut(number);
     if (known !== NONE) return;
     this.#credentials++;
     this.#index.add(number);
@@ -159,10 +164,63 @@ export class CredentialTable {
   removeCredential(kind: CredentialKind, key: string): boolean {
     const number = this.#find(kind, key);
     if (number === NONE) return false;
+    this.#removeCredential(number);
+    return true;
+  }
+
+  /** Removes the credentials of a consumer but for those with these ids. Looks through the whole table. */
+  keepCredentialsOf(consumer: string, ids: ReadonlySet<string>): void {
+    const owner = this.#owner(consumer);
+    if (owner === NONE) return;
+    for (let number = 0; number < this.#end; number++) {
+      const at = number * ENTRY_WORDS;
+      if (!this.#isCredential(number) || this.#entries[at + CONSUMER] !== owner) continue;
+      if (!ids.has(credentialId(this.#entries[at + ID], this.#entries[at + ID + 1]))) {
+        this.#removeCredential(number);
+      }
+    }
+  }
+
+  /** From now on it is noted what is put. The function it gives removes all that was not, and says how many these were. */
+  beginSweep(): () => number {
+    const put = new Uint8Array(MAX_ENTRIES);
+    this.#put = put;
+    return () => {
+      this.#put = undefined;
+      return this.#removeBut(put);
+    };
+  }
+
+  #removeBut(put: Uint8Array): number {
+    const before = this.#consumers + this.#credentials;
+    for (let number = 0; number < this.#end; number++) {
+      if (put[number] === 0 && this.#isCredential(number)) this.#removeCredential(number);
+    }
+    for (let number = 0; number < this.#end; number++) {
+      const at = number * ENTRY_WORDS;
+      const isConsumer = (this.#entries[at + KIND] & KIND_MASK) === CONSUMER_KIND;
+      // One of the document is there for its credentials only.
+      if (!isConsumer || put[number] !== 0 || this.#entries[at + CONSUMER] !== 0) continue;
+      this.#remove(number);
+      this.#consumers--;
+    }
+    this.#lastOwner = undefined;
+    return before - this.#consumers - this.#credentials;
+  }
+
+  #isCredential(number: number): boolean {
+    const kind = this.#entries[number * ENTRY_WORDS + KIND] & KIND_MASK;
+    return kind !== FREE_KIND && kind !== CONSUMER_KIND;
+  }
+
+  #removeCredential(number: number): void {
     this.#count(this.#entries[number * ENTRY_WORDS + CONSUMER], -1);
     this.#remove(number);
     this.#credentials--;
-    return true;
+  }
+
+  #notePut(number: number): void {
+    if (this.#put !== undefined) this.#put[number] = 1;
   }
 
   /** Readers take it for nothing from the commit on; that its place is given up is for later searches. */

@@ -49,7 +49,7 @@ function statusOf(deps: AdminDeps) {
     revision,
     source,
     activatedAt: activatedAtMs === undefined ? null : isoTime(activatedAtMs),
-    store: deps.store() === undefined ? 'unavailable' : 'ok',
+    store: deps.storeState?.() ?? (deps.store() === undefined ? 'unavailable' : 'ok'),
     sharedState: deps.sharedState?.() ?? null,
     refusal: refusal === undefined ? null : viewRefusal(refusal),
     workers: deps.workers().map(viewWorker),
