@@ -5,7 +5,7 @@ import { DEFAULT_RECORDING, type RecordingSchema } from '../schema/recording.ts'
 import { positiveMs, sizeOf } from './listener.ts';
 
 /** A body that is longer is no example of a request any more. */
-const MOST_BODY_BYTES = 1_000_000;
+const MOST_BODY_BYTES = 256_000;
 /** With less, what is written now would push out what was written a minute before. */
 const LEAST_BYTES = 1_000_000;
 
@@ -20,7 +20,7 @@ export function compileRecording(
   const bodyBytes = sizeOf(written.bodies);
   const maxBytes = sizeOf(written.maxSize);
   const keepMs = positiveMs(written.keep, ['recording', 'keep'], issues);
-  if (bodyBytes > MOST_BODY_BYTES) issues.add(['recording', 'bodies'], 'must be at most 1MB');
+  if (bodyBytes > MOST_BODY_BYTES) issues.add(['recording', 'bodies'], 'must be at most 256kB');
   if (maxBytes < LEAST_BYTES) issues.add(['recording', 'maxSize'], 'must be at least 1MB');
   if (keepMs < 60_000) issues.add(['recording', 'keep'], 'must be at least 1m');
   return Object.freeze({
