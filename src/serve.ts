@@ -38,7 +38,6 @@ import {
   type Thread,
   WorkerPool,
 } from './control/index.ts';
-import { ConfigError } from './errors.ts';
 import { releaseMemory } from './lib/release-memory.ts';
 import { createSystemRandom, systemClock } from './lib/system.ts';
 import { Activation } from './lifecycle/index.ts';

@@ -1,5 +1,5 @@
-import type { Readiness } from './admin/index.ts';
 import type { StoreState } from '../store/index.ts';
+import type { Readiness } from './admin/index.ts';
 import type { FirstRevision } from './first-revision.ts';
 import type { Publisher } from './publisher.ts';
 
