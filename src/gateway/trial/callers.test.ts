@@ -204,30 +204,30 @@ describe('the place of a caller', () => {
   it('is the same wherever it is asked for', () => {
     const again = new CallerHash('rollout-1');
     for (const key of keys.slice(0, 100)) {
-      assert.equal(again.placeOf(key), HASH.placeOf(key));
-      assert.equal(again.groupOf(key), HASH.groupOf(key));
+      assert.equal(again.locate(key).place, HASH.locate(key).place);
+      assert.equal(again.locate(key).group, HASH.locate(key).group);
     }
   });
 
   it('is anywhere, evenly', () => {
     for (const share of [0.01, 0.05, 0.25, 0.5]) {
-      const inside = keys.filter((key) => HASH.placeOf(key) < share).length / keys.length;
+      const inside = keys.filter((key) => HASH.locate(key).place < share).length / keys.length;
       const deviation = Math.sqrt((share * (1 - share)) / keys.length);
       assert.ok(Math.abs(inside - share) < 4 * deviation, `${inside} for ${share}`);
     }
-    assert.ok(keys.every((key) => HASH.placeOf(key) < 1 && HASH.placeOf(key) >= 0));
+    assert.ok(keys.every((key) => HASH.locate(key).place < 1 && HASH.locate(key).place >= 0));
   });
 
   it('says nothing of the group', () => {
     const groups = new Array<number>(CALLER_GROUPS).fill(0);
-    for (const key of keys) if (HASH.placeOf(key) < 0.5) groups[HASH.groupOf(key)]++;
+    for (const key of keys) if (HASH.locate(key).place < 0.5) groups[HASH.locate(key).group]++;
     const expected = keys.length / 2 / CALLER_GROUPS;
     for (const count of groups) assert.ok(Math.abs(count - expected) < 5 * Math.sqrt(expected), `${count}`);
   });
 
   it('is another in another rollout', () => {
     const other = new CallerHash('rollout-2');
-    const first = (hash: CallerHash) => keys.filter((key) => hash.placeOf(key) < 0.1);
+    const first = (hash: CallerHash) => keys.filter((key) => hash.locate(key).place < 0.1);
     const both = new Set(first(HASH));
     const again = first(other).filter((key) => both.has(key)).length / keys.length;
     assert.ok(again > 0.005 && again < 0.015, `${again} are first in both`);

@@ -14,7 +14,7 @@ export interface Caller {
   /** The consumer that its credential proved before; undefined for what nobody has proved yet. */
   readonly consumer: string | undefined;
   /** What to remember the consumer by; undefined where nothing was presented. */
-  readonly mark: number | undefined;
+  readonly mark: string | undefined;
 }
 
 /**
@@ -25,7 +25,7 @@ export class Callers {
   readonly #hash: CallerHash;
   readonly #presented: PresentedCredentials;
   /** Proved ones alone: a flood of made-up credentials drives out nobody. */
-  readonly #known: RecentMap<number, string>;
+  readonly #known: RecentMap<string, string>;
 
   constructor(hash: CallerHash, attachments: readonly Attachment[], maxKnown = MAX_KNOWN) {
     this.#hash = hash;
@@ -39,12 +39,12 @@ export class Callers {
     const mark = text === '' ? undefined : this.#hash.markOf(text);
     const consumer = mark === undefined ? undefined : this.#known.get(mark);
     if (consumer !== undefined) return { key: `consumer ${consumer}`, consumer, mark };
-    if (presented !== '') return { key: `credential ${presented}`, consumer, mark };
+    if (presented !== '') return { key: `credential ${mark}`, consumer, mark };
     return { key: `address ${networkKey(request.client, 32, 64)}`, consumer, mark };
   }
 
   /** What a credential has proved now. A caller that goes by a name for having presented nothing has proved nothing. */
-  learn(mark: number, identity: Identity | undefined): void {
+  learn(mark: string, identity: Identity | undefined): void {
     if (identity === undefined || identity.anonymous === true) return;
     if (this.#known.get(mark) !== identity.consumer) this.#known.set(mark, identity.consumer);
   }

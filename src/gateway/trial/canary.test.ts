@@ -64,7 +64,7 @@ async function ask(plane: Plane, bytes = get()): Promise<readonly [string, numbe
 /** A share between the places of two callers, so that the first is in the cohort and the second is not. */
 function shareBetween(first: string, second: string): number {
   const hash = new CallerHash('rollout-1');
-  const places = [hash.placeOf(first), hash.placeOf(second)];
+  const places = [hash.locate(first).place, hash.locate(second).place];
   assert.ok(places[0] < places[1], 'take other callers');
   return (places[0] + places[1]) / 2;
 }
@@ -186,8 +186,12 @@ describe('who is in the canary', () => {
       const keys = Array.from({ length: 40 }, (_, i) => `caller${i}.key`);
       for (const key of keys) {
         const first = await ask(plane, get('/', `X-Api-Key: ${key}`));
-        const expected = (name: string) => (hash.placeOf(name) < share ? 'b' : 'a');
-        assert.equal(first[0], expected(`credential x-api-key ${key}\n`), 'while nobody knows whose it is');
+        const expected = (name: string) => (hash.locate(name).place < share ? 'b' : 'a');
+        assert.equal(
+          first[0],
+          expected(`credential ${hash.markOf(`x-api-key ${key}\n`)}`),
+          'while nobody knows whose it is',
+        );
         for (let i = 0; i < 2; i++) {
           const [revision] = await ask(plane, get('/', `X-Api-Key: ${key}`, `User-Agent: ${i}`));
           assert.equal(revision, expected(`consumer ${key.split('.')[0]}`), 'once its consumer is known');

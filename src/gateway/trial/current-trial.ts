@@ -69,8 +69,9 @@ export class CurrentTrial {
     const { consumer, mark, key } = caller;
     if (!this.#cohort.holds({ route: route.name, client: request.client, consumer }))
       return mark === undefined ? undefined : new TrialPart(this.#callers, mark, undefined, undefined);
-    const isCanary = this.#hash.placeOf(key) < this.#cohort.share;
-    const place = this.#placeIn(isCanary ? 'canary' : 'baseline', key);
+    const { place: at, group } = this.#hash.locate(key);
+    const isCanary = at < this.#cohort.share;
+    const place = this.#placeIn(isCanary ? 'canary' : 'baseline', group);
     return new TrialPart(this.#callers, mark, place, isCanary ? plan : undefined);
   }
 
@@ -82,8 +83,8 @@ export class CurrentTrial {
     return { trial: this.trial, figures: { rollout, revision, baseline, canary, shadow } };
   }
 
-  #placeIn(arm: 'baseline' | 'canary', key: string): Place {
+  #placeIn(arm: 'baseline' | 'canary', group: number): Place {
     const counted = arm === 'canary' ? this.#canary : this.#baseline;
-    return { arm: counted, counter: this.#counters[arm], group: this.#hash.groupOf(key) };
+    return { arm: counted, counter: this.#counters[arm], group };
   }
 }

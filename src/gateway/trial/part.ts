@@ -17,13 +17,13 @@ export class TrialPart {
   /** The listener by which the candidate judges it; undefined for a request of the active revision. */
   readonly candidatePlan: ListenerPlan | undefined;
   readonly #callers: Callers;
-  readonly #mark: number | undefined;
+  readonly #mark: string | undefined;
   readonly #place: Place | undefined;
 
   /** `mark`: what its caller is to be remembered by. `place`: undefined for a request that is not compared. */
   constructor(
     callers: Callers,
-    mark: number | undefined,
+    mark: string | undefined,
     place: Place | undefined,
     candidatePlan: ListenerPlan | undefined,
   ) {
