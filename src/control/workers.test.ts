@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { LiveUpdate } from '../contract/index.ts';
-import { Activation } from '../lifecycle/index.ts';
+import type { LiveUpdate, Trial, TrialReport } from '../contract/index.ts';
+import { Activation, noFigures } from '../lifecycle/index.ts';
 import { createMeter, MetricTotals } from '../observability/index.ts';
 import type { QuotaNote } from '../state/index.ts';
 import type { BoundAddress, OrderMessage } from './worker-protocol.ts';
@@ -35,6 +35,9 @@ class FakeThread extends EventEmitter {
   /** Quotas it has charged, by their keys. */
   charged: string[] = [];
   hangs = false;
+  /** What it was told to try, and how many requests its candidate has judged. */
+  trial: Trial | undefined;
+  judged = 0;
   /** Answers to `prepare` wait for this. */
   ready: Promise<void> = Promise.resolve();
   /** What it listens on once it has activated a revision. */
@@ -43,6 +46,7 @@ class FakeThread extends EventEmitter {
   postMessage({ order, body }: OrderMessage<Bundle>): void {
     this.orders.push(body.kind);
     if (body.kind === 'live') this.updates.push(body.update);
+    if (body.kind === 'set-trial') this.trial = body.trial;
     if (this.hangs) return;
     const answer = () => this.emit('message', { order, ok: true, value: this.#valueFor(body.kind) });
     if (body.kind === 'activate') this.addresses = [ADDRESS];
@@ -52,8 +56,17 @@ class FakeThread extends EventEmitter {
 
   #valueFor(kind: string) {
     if (kind === 'metrics' || kind === 'drain') return requestsServed(this.served);
+    if (kind === 'trial-report') return { report: this.#report };
     if (kind === 'quotas') return { quotas: this.charged.splice(0).map(noteOf) };
     return kind === 'addresses' ? this.addresses : undefined;
+  }
+
+  get #report(): TrialReport | undefined {
+    const { trial } = this;
+    if (trial === undefined) return undefined;
+    const none = noFigures(trial);
+    const requests = none.canary.requests.map((_, group) => (group === 0 ? this.judged : 0));
+    return { trial, figures: { ...none, canary: { ...none.canary, requests } } };
   }
 
   async terminate(): Promise<number> {
@@ -180,7 +193,15 @@ describe('worker pool', () => {
     assert.deepEqual(threads[1].orders, []);
     resolve();
     await Promise.all([published, replaced]);
-    assert.deepEqual(threads[0].orders, ['prepare', 'activate', 'prepare', 'activate', 'drain', 'quotas']);
+    assert.deepEqual(threads[0].orders, [
+      'prepare',
+      'activate',
+      'prepare',
+      'activate',
+      'drain',
+      'quotas',
+      'trial-report',
+    ]);
     assert.deepEqual(threads[1].orders, ['prepare', 'activate']);
   });
 
@@ -198,7 +219,7 @@ describe('worker pool', () => {
     assert.equal(threads[0].orders.at(-1), 'prepare');
     resolve();
     await Promise.all([published, replaced]);
-    assert.deepEqual(threads[0].orders.slice(-4), ['prepare', 'activate', 'drain', 'quotas']);
+    assert.deepEqual(threads[0].orders.slice(-5), ['prepare', 'activate', 'drain', 'quotas', 'trial-report']);
     assert.equal(threads[1].orders.filter((o) => o === 'activate').length, 2);
   });
 
@@ -334,7 +355,7 @@ describe('worker pool', () => {
     await pool.stop(1000);
     await turn();
     assert.equal(threads.length, 2);
-    assert.ok(threads.every((t) => t.orders.at(-2) === 'drain'));
+    assert.ok(threads.every((t) => t.orders.at(-3) === 'drain'));
   });
 });
 
@@ -400,5 +421,68 @@ describe('live data', () => {
     threads[0].hangs = true;
     await pool.update(revoked('key-1'));
     assert.deepEqual([threads[0].orders, logged], [['live'], []]);
+  });
+});
+
+describe('figures of a trial', () => {
+  const trialOf = (share: number): Trial => ({
+    rollout: 'rollout-1',
+    revision: 'r2',
+    shadow: undefined,
+    canary: { share, consumers: [], routes: [], addresses: [] },
+  });
+  const judged = async ({ pool }: Pick<ReturnType<typeof make>, 'pool'>) =>
+    (await pool.trialFigures())?.canary.requests[0];
+  const trying = async () => {
+    const made = make();
+    await made.pool.start(2);
+    await made.activation.publish({ revision: 'r1' });
+    await made.activation.try({ revision: 'r2' }, trialOf(0.1));
+    for (const thread of made.threads) thread.judged = 5;
+    return made;
+  };
+
+  it('are none before the first', async () => {
+    const { pool, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    assert.equal(await pool.trialFigures(), undefined);
+  });
+
+  it('are summed, and kept of a worker that has died; who comes in its place adds to them', async () => {
+    const made = await trying();
+    assert.equal(await judged(made), 10);
+    made.threads[0].emit('exit', 1);
+    await turn();
+    await turn();
+    assert.deepEqual(made.threads[2].orders, ['prepare', 'activate', 'prepare', 'set-trial']);
+    made.threads[2].judged = 1;
+    assert.equal(await judged(made), 11);
+  });
+
+  it('are asked for once more of a worker that is replaced', async () => {
+    const made = await trying();
+    await made.pool.replace(0, 1000);
+    assert.deepEqual(made.threads[0].orders.slice(-3), ['drain', 'quotas', 'trial-report']);
+    assert.equal(await judged(made), 10);
+  });
+
+  it('are what it told last of a worker that does not answer', async () => {
+    const made = await trying();
+    await judged(made);
+    made.threads[0].hangs = true;
+    made.threads[1].judged = 6;
+    assert.equal(await judged(made), 11);
+  });
+
+  it('can be asked for when it has ended, and are of no other cohort', async () => {
+    const made = await trying();
+    await made.activation.endTrial();
+    assert.equal(await judged(made), 10);
+    made.threads[0].emit('exit', 1);
+    await turn();
+    await made.activation.try({ revision: 'r2' }, trialOf(0.5));
+    for (const thread of made.threads.slice(1)) thread.judged = 1;
+    assert.equal(await judged(made), 2, 'what the dead one told was of another');
   });
 });

@@ -201,17 +201,16 @@ export class WorkerPool<B extends Activatable> {
    * ended, or does not answer in time, it is what it told last.
    */
   async trialFigures(): Promise<TrialFigures | undefined> {
-    const deadline = this.#deps.deadline ?? withDeadline;
-    await this.#each(async (thread) => {
-      const report = await deadline(
-        thread.trialReport(),
-        METRICS_TIMEOUT_MS,
-        'collecting figures of a trial',
-      );
-      if (report !== undefined) this.#trials.keep(thread.id, report);
-    });
+    await this.#each((thread) => this.#takeReport(thread));
     const trial = this.#deps.activation.lastTrial;
     return trial === undefined ? undefined : this.#trials.sum(trial);
+  }
+
+  async #takeReport(thread: WorkerThread<B>): Promise<void> {
+    const deadline = this.#deps.deadline ?? withDeadline;
+    const told = thread.trialReport();
+    const report = await deadline(told, METRICS_TIMEOUT_MS, 'collecting figures of a trial');
+    if (report !== undefined) this.#trials.keep(thread.id, report);
   }
 
   async #takeQuotas(thread: WorkerThread<B>): Promise<void> {
@@ -358,6 +357,7 @@ export class WorkerPool<B extends Activatable> {
       this.#deps.log.warn('worker-drain-cut-short', { thread: thread.id, error });
     }
     await this.#takeQuotas(thread).catch(() => {});
+    await this.#takeReport(thread).catch(() => {});
     thread.retire('it was replaced or the program ends');
     await thread.ended;
   }
