@@ -9,12 +9,10 @@ export { recordLine, type Unweighted } from './record-line.ts';
 export { Recorder, type RecorderBounds, type RecorderDeps, type Stream } from './recorder.ts';
 export type {
   Recording,
-  RecordingFaults,
   RecordingKey,
   RecordingKeys,
-  RecordingRange,
   RecordingSummary,
 } from './recording.ts';
-export { type BodyForm, bodyHoldsSecret } from './redaction/body-secrets.ts';
+export { bodyHoldsSecret } from './redaction/body-secrets.ts';
 export { Redaction, type Unredacted } from './redaction/redaction.ts';
-export { type Pruned, pruneRecording, type Retention } from './retention.ts';
+export { type Pruned, pruneRecording } from './retention.ts';

@@ -4,7 +4,7 @@ import { hkdfSync } from 'node:crypto';
 export const RECORDING_PURPOSE = 'recording';
 
 /** Bytes of a recording key, and of each that comes of it. */
-export const KEY_BYTES = 32;
+const KEY_BYTES = 32;
 
 /** What one file is sealed with: no two files share a key, so that random nonces never run out. */
 export interface FileKeys {

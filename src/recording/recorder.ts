@@ -30,7 +30,7 @@ export interface RecorderDeps {
 }
 
 /** How long what is kept stays in memory at most, and what a sample is a sample of. */
-export const WINDOW_MS = 10_000;
+const WINDOW_MS = 10_000;
 /** From this much on it is written before its time. In characters. */
 const FULL_PART = 1_000_000;
 /** A request that began so long before its window is written apart: a frame of long times would be in every reader's way. */

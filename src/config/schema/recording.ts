@@ -10,7 +10,7 @@ export const DEFAULT_RECORDING = Object.freeze({
 });
 
 /** What is more costs more than a worker has to give. */
-export const MOST_RECORDED = 10_000;
+const MOST_RECORDED = 10_000;
 
 export const RecordingSchema = Type.Union(
   [

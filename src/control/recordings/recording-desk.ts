@@ -74,12 +74,6 @@ export class RecordingDesk {
     return await this.#open().find(requestId);
   }
 
-  /** The records as they are on disk; `flush` has workers write theirs first. */
-  async open(): Promise<Recording> {
-    await this.#deps.flush();
-    return this.#open();
-  }
-
   /**
    * Deletes all that was written before a time; a file that was written on since stays whole. Undefined: everything.
    * Told in the audit before it is done. @throws StoreError
