@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { readAdminToken } from '../control/index.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type Static, type TSchema, Type } from '../lib/schema.ts';
 import { matches } from '../lib/schema-check.ts';
 import { addFormatOptions, type FormatOptions, formatOf } from './check.ts';
@@ -31,15 +31,16 @@ const HELP = `
 The command asks a running gateway over its admin API. The admin token is read
 from the folder of --data, or taken from ${TOKEN_VARIABLE}. Nothing on
 the way is encrypted: reach a gateway on another machine through a tunnel.
-
+`;
+const EXIT_CODES_HELP = `
 Exit codes:
   0  done
   1  the gateway does not answer, or refuses
   2  the command was used wrongly
 `;
 
-/** Adds `--admin`, `--data`, `--format` and `--json`, with help on them. */
-export function addAdminOptions(command: Command): Command {
+/** Adds `--admin`, `--data`, `--format` and `--json`, with help on them. `exitCodes`: where there are others. */
+export function addAdminOptions(command: Command, exitCodes = EXIT_CODES_HELP): Command {
   const withGateway = command
     .addOption(
       new Option('-a, --admin <HOST:PORT>', 'where the admin side of the gateway listens')
@@ -47,7 +48,7 @@ export function addAdminOptions(command: Command): Command {
         .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
     )
     .option('-d, --data <DIR>', 'data folder of the gateway, which holds the admin token', '.data');
-  return addFormatOptions(withGateway).addHelpText('after', HELP);
+  return addFormatOptions(withGateway).addHelpText('after', `${HELP}${exitCodes}`);
 }
 
 /**
@@ -85,6 +86,12 @@ export function adminToken(dataDir: string, environment: Readonly<NodeJS.Process
   throw ConfigError.at('', `${TOKEN_VARIABLE} holds no token`);
 }
 
+interface AdminProblem {
+  readonly code?: string;
+  readonly status?: number;
+  readonly issues?: readonly ConfigIssue[] | undefined;
+}
+
 /** The gateway did not do what was asked. The message is for people; nothing secret is in it. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
@@ -92,11 +99,14 @@ export class AdminError extends Error {
   readonly code: string | undefined;
   /** Undefined where no gateway answered. */
   readonly status: number | undefined;
+  /** What is wrong with a document; undefined where that is not what is wrong. */
+  readonly issues: readonly ConfigIssue[] | undefined;
 
-  constructor(message: string, problem: { code?: string; status?: number } = {}, options?: ErrorOptions) {
+  constructor(message: string, problem: AdminProblem = {}, options?: ErrorOptions) {
     super(message, options);
     this.code = problem.code;
     this.status = problem.status;
+    this.issues = problem.issues;
   }
 }
 
@@ -105,6 +115,20 @@ const ProblemSchema = Type.Object({
   title: Type.String(),
   detail: Type.String(),
   code: Type.String(),
+  errors: Type.Optional(
+    Type.Array(
+      Type.Unsafe<ConfigIssue>(
+        Type.Object({
+          path: Type.String(),
+          message: Type.String(),
+          file: Type.Optional(Type.String()),
+          line: Type.Optional(Type.Integer()),
+          column: Type.Optional(Type.Integer()),
+          suggestion: Type.Optional(Type.String()),
+        }),
+      ),
+    ),
+  ),
 });
 
 /** The admin API of one running gateway. Paths begin with `/api/`; every method rejects with AdminError. */
@@ -126,6 +150,13 @@ export class AdminApi {
     return this.#ask('POST', path, body);
   }
 
+  /** Sends a document as it is. `expected`: refused where another revision is active. */
+  postDocument(path: string, text: string, expected: string | undefined): Promise<unknown> {
+    const type = /^\s*\{/.test(text) ? 'application/json' : 'application/yaml';
+    const condition = expected === undefined ? {} : { 'if-match': `"${expected}"` };
+    return this.#exchange('POST', path, { 'content-type': type, ...condition }, text);
+  }
+
   put(path: string, body: unknown): Promise<unknown> {
     return this.#ask('PUT', path, body);
   }
@@ -138,8 +169,18 @@ export class AdminApi {
     return this.#ask('DELETE', path);
   }
 
-  async #ask(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.#send(method, path, body);
+  #ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    if (body === undefined) return this.#exchange(method, path, {}, undefined);
+    return this.#exchange(method, path, { 'content-type': 'application/json' }, JSON.stringify(body));
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | undefined,
+  ): Promise<unknown> {
+    const answer = await this.#send(method, path, headers, body);
     const text = await answer.text();
     const value = answer.status === 204 ? undefined : parseJson(text);
     if (answer.ok) return value;
@@ -147,15 +188,17 @@ export class AdminApi {
     throw this.#refusal(answer.status, value);
   }
 
-  async #send(method: string, path: string, body: unknown): Promise<Response> {
+  async #send(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | undefined,
+  ): Promise<Response> {
     try {
       return await fetch(`${this.#origin}${path}`, {
         method,
-        headers: {
-          authorization: `Bearer ${this.#token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: { authorization: `Bearer ${this.#token}`, ...headers },
+        ...(body === undefined ? {} : { body }),
         // The token must not follow to another place.
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -178,7 +221,7 @@ export class AdminApi {
       const message = `what answers at ${this.#origin} is no admin side of Sallyport (status ${status})`;
       return new AdminError(message, { status });
     }
-    const { title, detail, code } = value;
+    const { title, detail, code, errors: issues } = value;
     if (code === 'invalid-credential') {
       const fix = `was the gateway started with another --data, or is ${TOKEN_VARIABLE} of another one?`;
       return new AdminError(`the gateway at ${this.#origin} refuses the admin token: ${fix}`, {
@@ -186,7 +229,7 @@ export class AdminApi {
         status,
       });
     }
-    return new AdminError(detail === '' ? title : detail, { code, status });
+    return new AdminError(detail === '' ? title : detail, { code, status, issues });
   }
 }
 

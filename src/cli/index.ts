@@ -8,8 +8,8 @@ import { processTerminal, type Terminal } from './terminal.ts';
 export { type BannerFacts, bannerText } from './banner.ts';
 export { addDemoKey, type DemoUpstream, demoRequest, startDemoUpstream } from './demo.ts';
 export type { HostPort } from './options.ts';
-export { preflight } from './preflight.ts';
 export { postgresSettings } from './postgres-option.ts';
+export { preflight } from './preflight.ts';
 export type { RunOptions } from './run.ts';
 export { storeSettings } from './store-option.ts';
 export { packageVersion } from './version.ts';
@@ -58,9 +58,13 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addExplainCommand },
     { addHistoryCommand },
     { addListCommands },
+    { addPublishCommand },
     { addQuotaCommands },
     { addRecordingCommands },
     { addReplayCommand },
+    { addRollbackCommand },
+    { addRolloutCommands },
+    { addSyncCommand },
     { addTestCommand },
     { addTokenCommands },
     { addVersionCommand },
@@ -73,9 +77,13 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./explain.ts'),
     import('./history.ts'),
     import('./lists.ts'),
+    import('./publish.ts'),
     import('./quotas.ts'),
     import('./recordings.ts'),
     import('./replay.ts'),
+    import('./rollback.ts'),
+    import('./rollout.ts'),
+    import('./sync.ts'),
     import('./test.ts'),
     import('./tokens.ts'),
     import('./version.ts'),
@@ -83,6 +91,10 @@ async function addOtherCommands(program: Command): Promise<void> {
   addCheckCommand(program);
   addTestCommand(program);
   addReplayCommand(program);
+  addPublishCommand(program);
+  addRolloutCommands(program);
+  addRollbackCommand(program);
+  addSyncCommand(program);
   addDiffCommand(program);
   addHistoryCommand(program);
   addExplainCommand(program);

@@ -3,6 +3,8 @@ export interface Terminal {
   out(text: string): void;
   error(text: string): void;
   readonly colours: boolean;
+  /** Whether a person looks at `out` as it is written, so that lines may be written over. */
+  readonly isLive?: boolean;
 }
 
 /** The process's own streams. Colours only where a person looks and does not forbid them (no-color.org). */
@@ -11,6 +13,7 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => write(stdout, text),
     error: (text) => write(stderr, text),
+    isLive: stdout.isTTY === true && env.TERM !== 'dumb',
     colours: stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
   };
 }

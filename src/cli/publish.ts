@@ -1,0 +1,134 @@
+import { statSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { loadDocument } from '../config/index.ts';
+import type { ConfigIssue } from '../errors.ts';
+import {
+  AdminApi,
+  AdminError,
+  type AdminOptions,
+  addAdminOptions,
+  adminToken,
+  expectAnswer,
+} from './admin-client.ts';
+import { type AskedOptions, addAskedOptions } from './asking-as.ts';
+import { formatOf } from './check.ts';
+import {
+  exitCodeOf,
+  type FollowDeps,
+  followRollout,
+  ROLLOUT_EXIT,
+  ROLLOUT_EXIT_HELP,
+} from './follow-rollout.ts';
+import { readNamedFile } from './named-file.ts';
+import { renderIssues } from './render-issues.ts';
+import { StartedAnswer } from './rollout-answer.ts';
+import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
+
+interface PublishOptions extends AdminOptions, AskedOptions {
+  readonly expect?: string;
+  readonly wait: boolean;
+}
+
+/** `sallyport publish FILE`. */
+export function addPublishCommand(program: Command, terminal: Terminal = processTerminal()): void {
+  const publish = program
+    .command('publish')
+    .summary('take a document on its way to live')
+    .description(
+      'Gives a document to a running gateway, which checks it, runs its tests and takes it on the way that its ' +
+        '"rollout" says; without one it is live at once. Shows what becomes of it until it has ended. Files that the ' +
+        'document names are those beside the document of the gateway.',
+    )
+    .argument('<FILE|DIR>', 'the document; - for stdin')
+    .option('--expect <REVISION>', 'only while this revision is live, by all its 64 digits', parseRevision)
+    .option('--no-wait', 'return once it is on its way');
+  addAskedOptions(publish);
+  addAdminOptions(publish, ROLLOUT_EXIT_HELP).action(async (file: string, options: PublishOptions) => {
+    process.exitCode = await publishFile(file, options, terminal);
+  });
+}
+
+function parseRevision(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It is no revision: those have 64 digits.');
+}
+
+async function publishFile(file: string, options: PublishOptions, terminal: Terminal): Promise<number> {
+  const text = await documentText(file);
+  const api = new AdminApi(options.admin, adminToken(options.data, process.env));
+  const isText = formatOf(options) === 'text' && terminal.isLive === true;
+  const deps = { terminal, isText, wait: options.wait };
+  const { code } = await publishText(api, { text, name: file, ...options }, deps);
+  return code;
+}
+
+export interface Publication extends AskedOptions {
+  readonly text: string;
+  /** Stands for the document in messages. */
+  readonly name: string;
+  readonly expect?: string;
+}
+
+export interface PublishEnd {
+  /** What the command exits with. */
+  readonly code: number;
+  /** Why the gateway did not take it, as a word; '' where none answered, undefined where it did. */
+  readonly problem: string | undefined;
+}
+
+/** Publishes, and shows what becomes of it. Never rejects with AdminError. */
+export async function publishText(
+  api: AdminApi,
+  { text, name, expect, as, reason }: Publication,
+  deps: FollowDeps & { readonly wait: boolean; readonly onTaken?: () => void },
+): Promise<PublishEnd> {
+  const { terminal, isText } = deps;
+  try {
+    const query = new URLSearchParams({ as, reason });
+    const answer = await api.postDocument(`/api/rollouts?${query}`, text, expect);
+    const { outcome, revision, rollout } = expectAnswer(StartedAnswer, answer);
+    deps.onTaken?.();
+    if (rollout === null) {
+      const how = outcome === 'unchanged' ? 'is live already' : 'is live';
+      terminal.out(isText ? `${revision.slice(0, 12)} ${how}\n` : `${JSON.stringify(answer)}\n`);
+      return taken(ROLLOUT_EXIT.active);
+    }
+    if (deps.wait) return taken(exitCodeOf(await followRollout(api, rollout, deps)));
+    const hint = `on its way as rollout ${rollout}; "sallyport rollout watch" shows it\n`;
+    terminal.out(isText ? hint : `${JSON.stringify(answer)}\n`);
+    return taken(ROLLOUT_EXIT.open);
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    tellRefusal(error, { text, name }, deps);
+    return { code: ROLLOUT_EXIT.failed, problem: error.code ?? '' };
+  }
+}
+
+const taken = (code: number): PublishEnd => ({ code, problem: undefined });
+
+/** The document as text; of a folder, its parts as one. @throws ConfigError */
+export async function documentText(file: string): Promise<string> {
+  if (file !== '-' && statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return JSON.stringify((await loadDocument(file)).document);
+  }
+  return readNamedFile(file);
+}
+
+/** Who sent a document knows its file; the gateway does not. */
+function tellRefusal(
+  error: AdminError,
+  { text, name }: Pick<Publication, 'name' | 'text'>,
+  { terminal, isText }: FollowDeps,
+): void {
+  const { code, status, message, issues } = error;
+  if (!isText) {
+    const detail = { code, status, detail: message, issues };
+    terminal.out(`${JSON.stringify({ error: detail })}\n`);
+    return;
+  }
+  if (issues !== undefined) terminal.error(renderIssues(issues.map(atHome), name, () => text, terminal));
+  const word = code === undefined ? 'error' : 'refused';
+  terminal.error(`${paint(terminal, 'red', word)}: ${printable(message)}\n`);
+}
+
+const atHome = ({ file: _, ...issue }: ConfigIssue): ConfigIssue => issue;
