@@ -7,6 +7,7 @@ export { StoreHealth, type StoreHealthDeps, type StoreState } from './health.ts'
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export type * from './list-store.ts';
+export type * from './node-table.ts';
 export {
   openPostgresStore,
   type PostgresAddress,

@@ -5,6 +5,7 @@ import type { ConsumerStore } from './consumer-store.ts';
 import { ensurePrivateFile } from './data-directory.ts';
 import type { StoreHealth } from './health.ts';
 import type { ListStore } from './list-store.ts';
+import { MemoryNodes } from './memory-nodes.ts';
 import { migrate } from './migrations.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
 import type { RolloutStore } from './rollout-store.ts';
@@ -90,6 +91,7 @@ class SqliteStore implements Store {
   readonly bans: BanStore;
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
+  readonly nodes = new MemoryNodes();
   readonly #connection: SqliteConnection;
   /** Of a store that could not be opened at first. */
   readonly #lateHealth: StoreHealth | undefined;
@@ -199,6 +201,7 @@ class SqliteStore implements Store {
   }
 
   close(): Promise<void> {
+    this.nodes.close();
     return this.#connection.close();
   }
 

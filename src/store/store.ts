@@ -1,6 +1,7 @@
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import type { ListStore } from './list-store.ts';
+import type { NodeTable } from './node-table.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
 import type { RolloutStore } from './rollout-store.ts';
 
@@ -121,6 +122,7 @@ export interface Store {
   readonly bans: BanStore;
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
+  readonly nodes: NodeTable;
   /** Puts a revision; one that is there already stays as it was. */
   putRevision(revision: RevisionEntry): Promise<void>;
   getRevision(id: string): Promise<StoredRevision | undefined>;

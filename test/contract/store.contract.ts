@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { AuditEntry, RevisionEntry, Store } from '../../src/store/index.ts';
 import { consumerStoreContract } from './consumer-store.contract.ts';
 import { listStoreContract } from './list-store.contract.ts';
+import { nodeTableContract } from './node-table.contract.ts';
 import { quotaUsageStoreContract } from './quota-usage-store.contract.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
@@ -155,6 +156,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     listStoreContract(withStore);
     quotaUsageStoreContract(withStore);
     rolloutStoreContract(withStore);
+    nodeTableContract(withStore);
 
     withStore('says so when it is used after close', async (store) => {
       await store.close();

@@ -154,6 +154,15 @@ const STEPS: readonly string[] = [
      subject TEXT NOT NULL,
      origin TEXT NOT NULL
    );`,
+  `CREATE TABLE nodes (
+     id TEXT COLLATE "C" PRIMARY KEY,
+     run TEXT NOT NULL,
+     name TEXT COLLATE "C" NOT NULL,
+     version TEXT NOT NULL,
+     started_at BIGINT NOT NULL,
+     seen_at BIGINT NOT NULL,
+     state TEXT NOT NULL
+   );`,
 ];
 
 /** The schema version this program writes. */

@@ -4,6 +4,7 @@ import type { BanStore } from '../ban-store.ts';
 import type { ConsumerStore } from '../consumer-store.ts';
 import type { StoreHealth } from '../health.ts';
 import type { ListStore } from '../list-store.ts';
+import type { NodeTable } from '../node-table.ts';
 import type { QuotaUsageStore } from '../quota-usage-store.ts';
 import type { RolloutStore } from '../rollout-store.ts';
 import { parseActivation, parseAudit, parseRevision, parseSummary, textOf, wholeOf } from '../rows.ts';
@@ -28,6 +29,7 @@ import { ChangeLog } from './changes.ts';
 import { PostgresConnection } from './connection.ts';
 import { PostgresConsumers } from './consumers.ts';
 import { PostgresLists } from './lists.ts';
+import { PostgresNodes } from './nodes.ts';
 import { pageOf } from './page.ts';
 import { PostgresPool, type Session } from './pool.ts';
 import { PostgresQuotas } from './quotas.ts';
@@ -73,6 +75,7 @@ class PostgresStore implements Store {
   readonly bans: BanStore;
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
+  readonly nodes: NodeTable;
   readonly #connection: PostgresConnection;
   readonly #changes: ChangeLog;
   readonly #watches = new Set<ChangeWatch>();
@@ -85,6 +88,7 @@ class PostgresStore implements Store {
     this.bans = new PostgresBans(connection, this.#changes);
     this.quotas = new PostgresQuotas(connection);
     this.rollouts = new PostgresRollouts(connection, this.#changes);
+    this.nodes = new PostgresNodes(connection);
   }
 
   putRevision({ id, document, files, createdAt, author, reason }: RevisionEntry): Promise<void> {
