@@ -112,12 +112,16 @@ const counters = { baseline: count, canary: count };
 const current = new CurrentTrial(trial, servingOf(active), servingOf(candidate), counters);
 
 /** As an exchange ends that went well. */
-const ENDED: EndedExchange = Object.assign(Object.create(null), { status: 200, dispatch: {} });
+const ENDED: EndedExchange = Object.assign(Object.create(null), {
+  status: 200,
+  startedAtMs: 1,
+  dispatch: { headAtMs: 2 },
+});
 function chosen(source: RequestSource): () => unknown {
   const evaluation = evaluationOf(source);
   return () => {
     const part = current.partOf(evaluation);
-    part?.ended(ENDED, 1.5);
+    part?.ended(ENDED);
     return part;
   };
 }

@@ -50,7 +50,10 @@ export interface ArmFigures {
   readonly gatewayErrors: readonly number[];
   /** The same where the upstream is to blame: its own 5xx, and what could not be asked of it. */
   readonly upstreamErrors: readonly number[];
-  /** Number of requests by duration: `LATENCY_BUCKETS` of them, of requests that went on to an upstream. */
+  /**
+   * Number of requests by the time from their head to that of the upstream's answer: `LATENCY_BUCKETS` of them, of
+   * requests that an upstream answered.
+   */
   readonly latency: readonly number[];
 }
 

@@ -57,6 +57,8 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   #sentAtMs = 0;
   /** Milliseconds from the request sent to the answer's head; undefined until then. */
   upstreamMs: number | undefined = undefined;
+  /** When that came, monotonic; 0 until then. */
+  headAtMs = 0;
   outcome: DispatchOutcome = 'abandoned';
 
   /** `replayable`: the whole request is at hand, so a stale connection's failure can be tried again. */
@@ -177,6 +179,7 @@ export class Dispatch implements ConnectWaiter, UpstreamClient {
   onHead(head: ResponseHead): void {
     const now = this.#services.now();
     this.upstreamMs = now - (this.#sentAtMs === 0 ? now : this.#sentAtMs);
+    this.headAtMs = now;
     this.outcome = 'answered';
     this.#target?.succeeded();
     if (this.#connection !== undefined) this.#connection.deadlineMs = now + this.upstream.plan.idleTimeoutMs;

@@ -461,16 +461,12 @@ export class Exchange implements ForwardingOwner, BodySink, EndedExchange {
     try {
       this.#tellPolicies();
       finishRecord(this);
-      if (this.#trialPart !== undefined) this.#endTrial(this.#trialPart);
+      this.#trialPart?.ended(this);
       if (witnesses.count > 0) witnesses.ended(this, (cause) => this.defect(cause));
     } finally {
       this.buffered = undefined;
       this.serving.release();
     }
-  }
-
-  #endTrial(part: TrialPart): void {
-    part.ended(this, this.host.home.services.now() - this.startedAtMs);
   }
 
   /** Nobody waits for what policies do then. */

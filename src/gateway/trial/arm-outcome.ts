@@ -22,6 +22,13 @@ export function armOutcomeOf({ error, status, dispatch }: Ended): ArmOutcome | u
   return (error instanceof PolicyRejection ? error.status : usual) >= 500 ? 'gateway-error' : 'denied';
 }
 
-/** Whether how long it took tells anything: a tunnel takes as long as both sides want, who goes away has not waited. */
-export const isTimed = ({ error, status, dispatch }: Ended): boolean =>
-  dispatch !== undefined && status !== 101 && error?.code !== 'client-closed-request';
+/**
+ * From its head to the head of the upstream's answer, in milliseconds; undefined where there was none. How long the rest
+ * takes is for the client and the upstream.
+ */
+export function latencyOf({
+  dispatch,
+  startedAtMs,
+}: Pick<EndedExchange, 'dispatch' | 'startedAtMs'>): number | undefined {
+  return dispatch === undefined || dispatch.headAtMs === 0 ? undefined : dispatch.headAtMs - startedAtMs;
+}

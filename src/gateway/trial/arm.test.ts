@@ -4,7 +4,7 @@ import { CALLER_GROUPS, LATENCY_BUCKETS, latencyBound } from '../../contract/ind
 import { ERRORS, type ErrorCode, PolicyRejection, RequestError, UpstreamError } from '../../errors.ts';
 import type { EndedExchange } from '../recorder.ts';
 import { Arm, latencyBucket } from './arm.ts';
-import { armOutcomeOf, isTimed } from './arm-outcome.ts';
+import { armOutcomeOf, latencyOf } from './arm-outcome.ts';
 
 describe('the bucket of a duration', () => {
   it('is the first whose bound is not below it, at every bound', () => {
@@ -65,101 +65,98 @@ const gatewayMade = (code: ErrorCode, status = ERRORS[code].status): Ended => ({
 });
 
 describe('whose doing an end is', () => {
-  const cases: { name: string; ended: Ended; outcome: string | undefined; timed: boolean }[] = [
+  const cases: { name: string; ended: Ended; outcome: string | undefined }[] = [
     {
       name: 'the upstream answers',
       ended: { error: undefined, status: 200, dispatch: DISPATCH },
       outcome: 'answered',
-      timed: true,
     },
     {
       name: 'the upstream refuses',
       ended: { error: undefined, status: 403, dispatch: DISPATCH },
       outcome: 'answered',
-      timed: true,
     },
     {
       name: 'the upstream fails',
       ended: { error: undefined, status: 500, dispatch: DISPATCH },
       outcome: 'upstream-error',
-      timed: true,
     },
     {
       name: 'a tunnel',
       ended: { error: undefined, status: 101, dispatch: DISPATCH },
       outcome: 'answered',
-      timed: false,
     },
     {
       name: 'a policy answers',
       ended: { error: undefined, status: 204, dispatch: undefined },
       outcome: 'answered',
-      timed: false,
     },
     {
       name: 'a policy answers that it refuses',
       ended: { error: undefined, status: 403, dispatch: undefined },
       outcome: 'denied',
-      timed: false,
     },
     {
       name: 'a policy answers that it fails',
       ended: { error: undefined, status: 500, dispatch: undefined },
       outcome: 'gateway-error',
-      timed: false,
     },
-    { name: 'a policy refuses', ended: gatewayMade('forbidden'), outcome: 'denied', timed: false },
+    { name: 'a policy refuses', ended: gatewayMade('forbidden'), outcome: 'denied' },
     {
       name: 'a policy refuses as 503',
       ended: gatewayMade('forbidden', 503),
       outcome: 'denied',
-      timed: false,
     },
-    { name: 'a limit', ended: gatewayMade('rate-limited'), outcome: 'denied', timed: false },
-    { name: 'no route', ended: gatewayMade('no-route'), outcome: 'denied', timed: false },
-    { name: 'a policy breaks', ended: gatewayMade('policy-failed'), outcome: 'gateway-error', timed: false },
+    { name: 'a limit', ended: gatewayMade('rate-limited'), outcome: 'denied' },
+    { name: 'no route', ended: gatewayMade('no-route'), outcome: 'denied' },
+    { name: 'a policy breaks', ended: gatewayMade('policy-failed'), outcome: 'gateway-error' },
     {
       name: 'callers cannot be known',
       ended: gatewayMade('identity-unavailable'),
       outcome: 'gateway-error',
-      timed: false,
     },
-    { name: 'too many requests', ended: gatewayMade('overloaded'), outcome: undefined, timed: false },
+    { name: 'too many requests', ended: gatewayMade('overloaded'), outcome: undefined },
     {
       name: 'an answer is withheld',
       ended: { ...gatewayMade('response-rejected'), dispatch: DISPATCH },
       outcome: 'denied',
-      timed: true,
     },
     {
       name: 'a path that can be read in two ways',
       ended: { error: new RequestError('bad-path', 'x', ''), status: 400, dispatch: undefined },
       outcome: 'denied',
-      timed: false,
     },
     {
       name: 'the client goes away',
       ended: { error: new RequestError('client-closed-request', 'x', ''), status: 0, dispatch: DISPATCH },
       outcome: 'answered',
-      timed: false,
     },
     {
       name: 'the client sends too slowly',
       ended: { error: new RequestError('request-timeout', 'x', ''), status: 408, dispatch: undefined },
       outcome: 'answered',
-      timed: false,
     },
     {
       name: 'the upstream cannot be reached',
       ended: { error: new UpstreamError('upstream-unreachable', ''), status: 502, dispatch: DISPATCH },
       outcome: 'upstream-error',
-      timed: true,
     },
   ];
-  for (const { name, ended, outcome, timed } of cases) {
+  for (const { name, ended, outcome } of cases) {
     it(name, () => {
       assert.equal(armOutcomeOf(ended), outcome);
-      assert.equal(isTimed(ended), timed);
     });
   }
+});
+
+describe('how long a request waited for its answer', () => {
+  const at = (headAtMs: number): EndedExchange['dispatch'] =>
+    Object.assign(Object.create(null), { headAtMs });
+  const cases: { name: string; dispatch: EndedExchange['dispatch']; latency: number | undefined }[] = [
+    { name: 'until its head', dispatch: at(1030), latency: 30 },
+    { name: 'it never came', dispatch: at(0), latency: undefined },
+    { name: 'nobody was asked', dispatch: undefined, latency: undefined },
+  ];
+  for (const { name, dispatch, latency } of cases)
+    it(name, () => assert.equal(latencyOf({ dispatch, startedAtMs: 1000 }), latency));
 });

@@ -23,13 +23,13 @@ export class Arm {
   readonly #upstreamErrors = new Float64Array(CALLER_GROUPS);
   readonly #latency = new Float64Array(LATENCY_BUCKETS);
 
-  /** `group`: of its caller. `durationMs`: undefined for a request that did not go on to an upstream. */
-  count(group: number, outcome: ArmOutcome, durationMs: number | undefined): void {
+  /** `group`: of its caller. `latencyMs`: until the upstream answered; undefined where it did not. */
+  count(group: number, outcome: ArmOutcome, latencyMs: number | undefined): void {
     this.#requests[group]++;
     if (outcome === 'denied') this.#denied[group]++;
     else if (outcome === 'gateway-error') this.#gatewayErrors[group]++;
     else if (outcome === 'upstream-error') this.#upstreamErrors[group]++;
-    if (durationMs !== undefined) this.#latency[latencyBucket(durationMs)]++;
+    if (latencyMs !== undefined) this.#latency[latencyBucket(latencyMs)]++;
   }
 
   get figures(): ArmFigures {

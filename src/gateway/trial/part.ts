@@ -1,7 +1,7 @@
 import type { Counter, ListenerPlan } from '../../contract/index.ts';
 import type { EndedExchange } from '../recorder.ts';
 import type { Arm } from './arm.ts';
-import { armOutcomeOf, isTimed } from './arm-outcome.ts';
+import { armOutcomeOf, latencyOf } from './arm-outcome.ts';
 import type { Callers } from './callers.ts';
 
 /** Where a request is counted. */
@@ -33,14 +33,13 @@ export class TrialPart {
     this.candidatePlan = candidatePlan;
   }
 
-  /** `durationMs`: from its head to its end. */
-  ended(exchange: EndedExchange, durationMs: number): void {
+  ended(exchange: EndedExchange): void {
     if (this.#mark !== undefined) this.#callers.learn(this.#mark, exchange.judged?.facts.identity);
     if (this.#place === undefined) return;
     const outcome = armOutcomeOf(exchange);
     if (outcome === undefined) return;
     const { arm, counter, group } = this.#place;
-    arm.count(group, outcome, isTimed(exchange) ? durationMs : undefined);
+    arm.count(group, outcome, latencyOf(exchange));
     counter.add(1);
   }
 }
