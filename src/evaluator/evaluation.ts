@@ -44,6 +44,7 @@ type Step =
 const REQUEST_STEP: Step = Object.freeze({ phase: 'request' });
 const NO_FACTS: Readonly<Facts> = Object.freeze({ identity: undefined });
 const NO_NAMES: readonly string[] = Object.freeze([]);
+const NO_ENTRIES: readonly DecisionEntry[] = Object.freeze([]);
 const FORWARD: Verdict = Object.freeze({ kind: 'forward' });
 /** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7): it is here, and that is all it says. */
 const SERVER_OPTIONS: Verdict = Object.freeze({
@@ -70,8 +71,6 @@ export class Evaluation implements PolicyContext {
   facts: Readonly<Facts> = NO_FACTS;
   readonly edits: Journal = new Journal();
   readonly shadow = false;
-  /** Every attachment's part so far, in order. */
-  readonly entries: DecisionEntry[] = [];
   readonly pipeline: Pipeline;
   /** What the router said where no route takes the request itself, be it a preflight for one that would. */
   readonly #unrouted: RouteMatch | undefined;
@@ -80,6 +79,7 @@ export class Evaluation implements PolicyContext {
   #vouched: Set<Attachment> | undefined = undefined;
   /** As everybody asks it. */
   readonly #asked: EvaluationDeps;
+  #entries: DecisionEntry[] | undefined = undefined;
   #shadow: ShadowContext | undefined = undefined;
   /** The policy that the request is for; nobody else judges it. */
   #taker: Attachment | undefined = undefined;
@@ -124,6 +124,11 @@ export class Evaluation implements PolicyContext {
     };
   }
 
+  /** Every attachment's part so far, in order. */
+  get entries(): readonly DecisionEntry[] {
+    return this.#entries ?? NO_ENTRIES;
+  }
+
   /** The route's plan; asked only after a `forward`. */
   get plan(): RoutePlan {
     if (this.match.kind !== 'found') throw new InternalError('a request without a route has no plan');
@@ -159,7 +164,10 @@ export class Evaluation implements PolicyContext {
     // Nobody waits for it: what the request waited for already is no reason not to ask.
     if (this.#endings !== undefined) this.deps = patientFor(this.#asked);
     // Not copied: who replays a request is told of what is asked of its end.
-    return this.#endings?.end(Object.assign(end, { decisions: this.entries }), onDefect);
+    if (this.#endings === undefined) return undefined;
+    // The list itself, even if it is still empty: who answers late adds to it.
+    this.#entries ??= [];
+    return this.#endings.end(Object.assign(end, { decisions: this.#entries }), onDefect);
   }
 
   /** Phase 1: the head is known. Ends in a refusal where no route takes the request. */
@@ -308,8 +316,14 @@ export class Evaluation implements PolicyContext {
       throw cause;
     }
     this.#skip(a);
-    this.entries.push(a.skipped);
+    this.#note(a.skipped);
     return true;
+  }
+
+  /** A list that begins with its first entry: to add one to an empty list costs as much as a counter. */
+  #note(entry: DecisionEntry): void {
+    if (this.#entries === undefined) this.#entries = [entry];
+    else this.#entries.push(entry);
   }
 
   #skip(a: Attachment): void {
@@ -320,23 +334,23 @@ export class Evaluation implements PolicyContext {
   #settle(a: Attachment, phase: Phase, decision: Decision | undefined): Verdict | undefined {
     if (decision?.kind === 'continue') {
       const { rule } = decision;
-      this.entries.push(rule === undefined ? a.continued[phase] : { ...a.continued[phase], rule });
+      this.#note(rule === undefined ? a.continued[phase] : { ...a.continued[phase], rule });
       return undefined;
     }
     if (decision?.kind === 'take' && phase === 'request') {
-      this.entries.push(a.continued[phase]);
+      this.#note(a.continued[phase]);
       if (a.mode !== 'enforce') return undefined;
       this.#taker = a;
       return FORWARD;
     }
     if (decision?.kind === 'respond') {
       checkFields(decision.response.headers);
-      this.entries.push({ attachment: a.id, policy: a.policy, mode: a.mode, phase, outcome: 'respond' });
+      this.#note({ attachment: a.id, policy: a.policy, mode: a.mode, phase, outcome: 'respond' });
       return a.mode === 'enforce' ? { kind: 'respond', response: decision.response, by: a } : undefined;
     }
     if (decision?.kind !== 'reject') throw new InternalError(`${a.policy} returned no decision`);
     checkFields(decision.error.headers);
-    this.entries.push(rejectedEntry(a, phase, decision.error));
+    this.#note(rejectedEntry(a, phase, decision.error));
     return a.mode === 'enforce' ? { kind: 'reject', error: decision.error, by: a } : undefined;
   }
 
@@ -352,7 +366,7 @@ export class Evaluation implements PolicyContext {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const { id: attachment, policy, mode } = a;
     const code = told?.code ?? 'policy-failed';
-    this.entries.push({ attachment, policy, mode, phase, outcome: 'error', code, reason });
+    this.#note({ attachment, policy, mode, phase, outcome: 'error', code, reason });
     if (mode !== 'enforce') return undefined;
     if (a.onError !== 'continue') return { kind: 'reject', error: told ?? brokenPolicy(reason), by: a };
     // It has nothing to say to the upstream, and a client must not say it in its place.
@@ -368,7 +382,7 @@ export class Evaluation implements PolicyContext {
       const decision = await a.instance.responseChunk?.(context, bytes);
       if (decision === undefined) throw new InternalError(`${a.policy} returned no decision`);
       if (decision.kind !== 'abort') return decision;
-      this.entries.push(rejectedEntry(a, 'responseChunk', decision.error));
+      this.#note(rejectedEntry(a, 'responseChunk', decision.error));
       // Enforced, the answer would have ended here: one entry, however long the stream goes on.
       this.#skip(a);
       return decision;
@@ -382,7 +396,7 @@ export class Evaluation implements PolicyContext {
     const { length } = this.entries;
     const seen = this.entries.some((e) => e.attachment === a.id && e.phase === 'responseChunk');
     const verdict = this.#failed(a, 'responseChunk', cause);
-    if (seen) this.entries.length = length;
+    if (seen && this.#entries !== undefined) this.#entries.length = length;
     return verdict?.kind === 'reject' ? { kind: 'abort', error: verdict.error } : CONTINUE;
   }
 

@@ -128,6 +128,7 @@ describe('a policy is told once how a request ended', () => {
     late.open();
     await settled(() => seven.ends.length > 0, 'the end');
     assert.deepEqual(seven.told, ['0 client-closed-request']);
+    await settled(() => seven.ends[0].decisions.length > 0, 'the decision that came later');
   });
 
   const eight = new Listening();
