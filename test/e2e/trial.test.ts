@@ -7,7 +7,7 @@ import { freePort, proxyDocument } from '../fixtures/gateway.ts';
 import { eventually } from '../fixtures/process.ts';
 import { ok, RawUpstream } from '../fixtures/raw-upstream.ts';
 import { bundleOf, startWorkers, type Workers } from '../fixtures/worker-pool.ts';
-import { everyPolicy, FILES, KEYS } from './live-and-offline/document.ts';
+import { everyPolicy, FILES, KEYS, type ListenerPorts } from './live-and-offline/document.ts';
 import { askAll, freePorts, startUpstream } from './live-and-offline/live.ts';
 import { generateRequests } from './live-and-offline/requests.ts';
 
@@ -147,20 +147,24 @@ describe('a trial in real worker threads', () => {
 
 describe('every policy, judged a second time by a document that says the same', () => {
   const REQUESTS = 1000;
+  const seen = ({ judged, undecided, leftOut }: TrialFigures['shadow']) =>
+    judged + leftOut + total(Object.values(undecided));
   let workers: Workers;
   let upstream: RawUpstream;
+  let ports: ListenerPorts;
+  let candidate: OfferedBundle;
   let figures: TrialFigures;
   before(async () => {
     const arrived = new Set<string>();
     upstream = await startUpstream(arrived);
-    const ports = await freePorts();
+    ports = await freePorts();
     const document = everyPolicy(ports, upstream.url);
     const references = { secrets: KEYS, files: filesFrom(FILES) };
     const other = {
       ...document,
       upstreams: { ...Object(document.upstreams), unused: { targets: [upstream.url] } },
     };
-    const candidate = await bundleOf(other, references);
+    candidate = await bundleOf(other, references);
     // One worker: in another order limits would refuse others.
     workers = await startWorkers(1);
     await workers.activation.publish(await bundleOf(document, references));
@@ -169,12 +173,9 @@ describe('every policy, judged a second time by a document that says the same', 
     await askAll(requests.slice(0, 1), ports);
     await eventually(async () => {
       await askAll(requests.slice(0, 1), ports);
-      const { judged, undecided } = (await figuresOf(workers)).shadow;
-      return judged + total(Object.values(undecided)) > 0;
+      return seen((await figuresOf(workers)).shadow) > 0;
     });
     await askAll(requests.slice(1), ports);
-    const seen = ({ judged, undecided, leftOut }: TrialFigures['shadow']) =>
-      judged + leftOut + total(Object.values(undecided));
     await eventually(async () => seen((await figuresOf(workers)).shadow) >= REQUESTS * 0.99);
     figures = await figuresOf(workers);
   });
@@ -189,5 +190,27 @@ describe('every policy, judged a second time by a document that says the same', 
     assert.equal(same, judged);
     assert.equal(leftOut, 0);
     assert.ok(judged > REQUESTS * 0.8, JSON.stringify({ judged, undecided }));
+  });
+
+  it('also where the candidate decides and the active revision judges again', async () => {
+    const shadow = { share: 1, budget: 1 };
+    await workers.activation.try(candidate, trialOf(candidate, { shadow, canary: EVERYBODY }));
+    const requests = generateRequests(8, 300);
+    await eventually(async () => {
+      await askAll(requests.slice(0, 1), ports);
+      return seen((await figuresOf(workers)).shadow) > 0;
+    });
+    await askAll(requests.slice(1), ports);
+    await eventually(async () => seen((await figuresOf(workers)).shadow) >= requests.length * 0.99);
+    const after = (await figuresOf(workers)).shadow;
+    assert.deepEqual(after.flips, []);
+    assert.equal(after.same, after.judged);
+    assert.ok(after.judged > requests.length * 0.7, JSON.stringify(after));
+    // What was counted before, the second judgement has not seen; what was refused for it had not sent its body.
+    const reasons = Object.keys(after.undecided).filter(
+      (reason) => reason !== 'sampled' && reason !== 'body',
+    );
+    assert.deepEqual(reasons, []);
+    assert.equal(total((await figuresOf(workers)).baseline.requests), 0);
   });
 });
