@@ -131,6 +131,16 @@ describe('worker pool', () => {
     );
   });
 
+  it('has every worker record, and each that is started later once it serves', async () => {
+    const { pool, threads, activation } = make();
+    await pool.start(1);
+    await activation.publish({ revision: 'r1' });
+    await pool.recordTo({ dir: '/recordings', key: { id: 'k', key: new Uint8Array(32) } });
+    threads[0].emit('exit', 1);
+    await turn();
+    for (const { orders } of threads) assert.deepEqual(orders, ['prepare', 'activate', 'record-to']);
+  });
+
   it('waits longer after deaths in a row', async () => {
     const { pool, threads, scheduled } = make();
     await pool.start(1);

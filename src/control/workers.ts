@@ -260,7 +260,6 @@ export class WorkerPool<B extends Activatable> {
     const thread = new WorkerThread<B>(threadId, spawn(threadId), onBan);
     this.#threads.add(thread);
     for (const update of this.#live.values()) void thread.live(update).catch(() => {});
-    if (this.#recordingPlace !== undefined) void thread.recordTo(this.#recordingPlace).catch(() => {});
     void thread.ended.then((why) => this.#onEnd(slot, thread, why, clock.monotonic() - startedMs));
     return thread;
   }
@@ -285,6 +284,8 @@ export class WorkerPool<B extends Activatable> {
     }
     // Before the first revision a thread joins without a word, even a dead one.
     if (!thread.isAlive) activation.remove(thread);
+    // Only now, since what records is loaded for it.
+    if (this.#recordingPlace !== undefined) void thread.recordTo(this.#recordingPlace).catch(() => {});
     return thread.isAlive;
   }
 

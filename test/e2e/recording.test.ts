@@ -158,6 +158,8 @@ describe('a gateway that records', () => {
     await ask(gateway, '/one');
     assert.equal((await gateway.admin('POST', '/api/workers/0/restart', {})).ok, true);
     await has(gateway, 'worker-replaced');
+    // Answered once the new one records.
+    await gateway.admin('GET', '/api/recordings');
     await ask(gateway, '/two');
     await gateway.admin('GET', '/api/recordings');
     const targets = (await recorded(dataOf(gateway))).map(({ target }) => target);
