@@ -29,6 +29,8 @@ export interface RecorderDeps {
   readonly repeat: (work: () => void, everyMs: number) => () => void;
 }
 
+const STREAMS: readonly Stream[] = ['passed', 'refused'];
+
 /** How long what is kept stays in memory at most, and what a sample is a sample of. */
 const WINDOW_MS = 10_000;
 /** From this much on it is written before its time. In characters. */
@@ -37,6 +39,8 @@ const FULL_PART = 1_000_000;
 const LATE_MS = 15_000;
 /** After a failure nothing is kept for so long. */
 const REST_MS = 30_000;
+/** A sample is written before its time at most so often. */
+const FLUSH_MS = 1000;
 /** Frames that wait for a slow disk. */
 const MAX_WAITING = 12;
 /** What of its bound a sample is: enough to judge by, and cheap where there are most. */
@@ -72,6 +76,7 @@ export class Recorder {
   #windowMs: number;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #flushedMs = Number.NEGATIVE_INFINITY;
   /** Monotonic; until then nothing is kept. */
   #restUntilMs = Number.NEGATIVE_INFINITY;
   /** Whether the failure that goes on is in the log: it is told once. */
@@ -99,7 +104,8 @@ export class Recorder {
 
   /** Whether a stream keeps only a sample of this window. */
   isSampled(stream: Stream): boolean {
-    return this.#parts[stream].sampler.isSampled;
+    const { sampler, expected } = this.#parts[stream];
+    return sampler.isSampled || expected.size > 0;
   }
 
   /** Counts a request. True: it is to be kept, and `keep` or `withdraw` follows at once. */
@@ -118,9 +124,7 @@ export class Recorder {
     part.sampler.keep({ atMs, line });
     part.characters += line.length;
     if (part.characters < FULL_PART || part.sampler.isSampled) return;
-    const stream = part === this.#parts.passed ? 'passed' : 'refused';
-    this.#parts[stream] = this.#nextPart(stream, part.left - part.sampler.count, part.expected);
-    this.#write(part.sampler.end());
+    this.#cut(part === this.#parts.passed ? 'passed' : 'refused');
   }
 
   /** What was offered last is not kept, nor counted. */
@@ -130,7 +134,7 @@ export class Recorder {
 
   /** Ends a window: writes what it has kept, and begins the next. */
   tick(): void {
-    for (const stream of ['passed', 'refused'] as const) {
+    for (const stream of STREAMS) {
       const sample = this.#parts[stream].sampler.end();
       this.#parts[stream] = this.#newPart(stream, sample.expected);
       this.#write(sample);
@@ -139,16 +143,30 @@ export class Recorder {
     this.onWindow();
   }
 
-  /** Resolves when all that was kept so far is written, or could not be. */
+  /**
+   * Resolves when all that was kept so far is written, or could not be. Who asks again and again is shown no more of a
+   * sample than each second: with every part of one as much is kept.
+   */
   async flush(): Promise<void> {
-    this.tick();
+    const nowMs = this.#deps.clock.monotonic();
+    const isSoon = nowMs - this.#flushedMs < FLUSH_MS;
+    if (!isSoon) this.#flushedMs = nowMs;
+    for (const stream of STREAMS) if (!isSoon || !this.isSampled(stream)) this.#cut(stream);
     await this.#tail;
   }
 
   async close(): Promise<void> {
     this.#stopTicking();
-    await this.flush();
+    this.tick();
+    await this.#tail;
     await this.#files.close();
+  }
+
+  /** Writes what a stream has kept before its time; the window goes on with what is left of its bound. */
+  #cut(stream: Stream): void {
+    const { sampler, left, expected } = this.#parts[stream];
+    this.#parts[stream] = this.#nextPart(stream, left - sampler.count, expected);
+    this.#write(sampler.end());
   }
 
   #newPart(stream: Stream, expected: Expected): Part {

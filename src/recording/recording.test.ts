@@ -307,11 +307,31 @@ describe('a recorder', () => {
       { requestsPerSecond: 10 },
     ));
 
-  it('keeps all again when its window is over', () =>
+  it('keeps no more for who has it written again and again', () =>
+    withStage(
+      async (stage) => {
+        for (let round = 0; round < 40; round++) {
+          for (let i = 0; i < 50; i++) stage.record();
+          await stage.recorder.flush();
+        }
+        stage.nowMs += 1000;
+        await stage.recorder.flush();
+        const { records, requests } = await openRecording(stage.dir, keysOf(KEY)).summary();
+        assert.equal(requests, 2000);
+        assert.ok(records < 200, `${records} are kept`);
+      },
+      { requestsPerSecond: 10 },
+    ));
+
+  it('keeps all again when windows without a flood are over', () =>
     withStage(
       async (stage) => {
         for (let i = 0; i < 200; i++) stage.record();
         assert.equal(stage.recorder.isSampled('passed'), true);
+        stage.recorder.tick();
+        // What was too much is still thinned, and nothing else.
+        assert.equal(stage.recorder.isSampled('passed'), true);
+        for (let i = 0; i < 50; i++) assert.equal(stage.record({}, { caller: 'quiet' }), true);
         stage.recorder.tick();
         assert.equal(stage.recorder.isSampled('passed'), false);
       },
