@@ -50,6 +50,7 @@ export async function runProgram(argv: readonly string[], deps: ProgramDeps): Pr
 /** They load what compiles documents; `run` has its workers on their way before it does that. */
 async function addOtherCommands(program: Command): Promise<void> {
   const [
+    { addBackupCommands },
     { addBanCommands },
     { addCheckCommand },
     { addConsumerCommands },
@@ -69,6 +70,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addTokenCommands },
     { addVersionCommand },
   ] = await Promise.all([
+    import('./backup.ts'),
     import('./bans.ts'),
     import('./check.ts'),
     import('./consumers.ts'),
@@ -105,6 +107,7 @@ async function addOtherCommands(program: Command): Promise<void> {
   addConsumerCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);
+  addBackupCommands(program);
   addVersionCommand(program);
 }
 

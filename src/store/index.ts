@@ -1,3 +1,11 @@
+export {
+  type BackupEnd,
+  backUpStore,
+  type Restored,
+  type RestoreOptions,
+  restoreStore,
+  type StorePlace,
+} from './backup/index.ts';
 export type * from './ban-store.ts';
 export type * from './consumer-store.ts';
 export { ensureDataDirectory } from './data-directory.ts';
@@ -7,6 +15,7 @@ export { StoreHealth, type StoreHealthDeps, type StoreState } from './health.ts'
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
 export type * from './list-store.ts';
+export { NodeIdentity } from './node-identity.ts';
 export type * from './node-table.ts';
 export {
   openPostgresStore,

@@ -1,18 +1,17 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { SQLOutputValue } from 'node:sqlite';
 import { type AuditLink, GENESIS, nextLink, verifyChain } from './audit-chain.ts';
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
-import { ensurePrivateFile } from './data-directory.ts';
 import type { StoreHealth } from './health.ts';
 import type { ListStore } from './list-store.ts';
 import { MemoryNodes } from './memory-nodes.ts';
-import { migrate } from './migrations.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
 import type { RolloutStore } from './rollout-store.ts';
 import { parseActivation, parseAudit, parseRevision, parseSummary, textOf, wholeOf } from './rows.ts';
 import { SqliteBans } from './sqlite-bans.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { SqliteConsumers } from './sqlite-consumers.ts';
+import { openDatabase } from './sqlite-database.ts';
 import { SqliteLists } from './sqlite-lists.ts';
 import { SqliteQuotas } from './sqlite-quotas.ts';
 import { SqliteRollouts } from './sqlite-rollouts.ts';
@@ -35,8 +34,6 @@ import { StoreError } from './store.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
-const BUSY_TIMEOUT_MS = 2000;
-const MEMORY = ':memory:';
 const MAX_PAGE = 1000;
 
 /** Revisions to forget: an activation counts until the next one. So many at a time as take no time. */
@@ -66,23 +63,6 @@ export function openSqliteStore(path: string, health?: StoreHealth): Store {
     return new SqliteStore(connection, health);
   }
   return new SqliteStore(connection, undefined);
-}
-
-function openDatabase(path: string): DatabaseSync {
-  if (path !== MEMORY) ensurePrivateFile(path);
-  const database = new DatabaseSync(path, {
-    timeout: BUSY_TIMEOUT_MS,
-    enableForeignKeyConstraints: true,
-    enableDoubleQuotedStringLiterals: false,
-  });
-  try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
-    migrate(database);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
 }
 
 class SqliteStore implements Store {

@@ -10,7 +10,7 @@ export type Value =
   | Uint8Array
   | null
   | undefined
-  | readonly (string | number | null | undefined)[];
+  | readonly (string | number | Uint8Array | null | undefined)[];
 export type Row = Record<string, unknown>;
 
 /** One connection, for the time of one piece of work. Values never become part of the SQL. */
@@ -35,6 +35,9 @@ const GOODBYE_MS = 500;
 
 const INT8 = 20;
 const BYTEA = 17;
+
+/** Lock of a store that gateways use. Nobody else's, in all likelihood. */
+export const IN_USE = 1_934_654_580;
 
 type Driver = typeof import('pg');
 
@@ -107,6 +110,7 @@ export class PostgresPool {
     try {
       await client.connect();
       await client.query(`LISTEN ${this.#driver.escapeIdentifier(channel)}`);
+      if (!(await isMarked(client, this.#settings.schema))) throw new Error('the store is being restored');
     } catch (error) {
       release();
       throw toStoreError(error);
@@ -173,6 +177,13 @@ function sessionOf(client: ClientBase, ask: <R>(asked: () => Promise<R>) => Prom
       (await ask(() => client.query<unknown[]>({ text: sql, values: plain(values), rowMode: 'array' }))).rows,
     write: async (sql, values) => (await ask(() => client.query(sql, plain(values)))).rowCount ?? 0,
   };
+}
+
+/** Says that the store is in use, for as long as the connection lasts. False: it is being put back from a backup. */
+async function isMarked(client: ClientBase, schema: string): Promise<boolean> {
+  const sql = 'SELECT pg_try_advisory_lock_shared($1, hashtext($2)) AS free';
+  const { rows } = await client.query<Row>(sql, [IN_USE, schema]);
+  return rows[0]?.free === 't';
 }
 
 /** Whether the connection is good for other work. */
