@@ -59,6 +59,12 @@ describe('what a harmful candidate does, and the gate it breaks', () => {
       'gatewayErrors',
     ],
     ['pairs show it in a few', GATES, figures({ shadow: flipping(2000, 40) }), 'denyRate'],
+    [
+      'a third of few requests fails at the upstream',
+      GATES,
+      figures({ canary: arm({ requests: spread(3), upstreamErrors: spread(1) }) }),
+      'upstreamErrors',
+    ],
     ['it judges otherwise', { ...NO_GATES, flips: 0.001 }, figures({ shadow: flipping(2000, 40) }), 'flips'],
     ['nothing', { ...GATES, flips: 0 }, figures(), undefined],
     ['nobody looks', NO_GATES, figures({ canary: arm({ gatewayErrors: spread(90) }) }), undefined],
@@ -119,6 +125,14 @@ describe('what is too little to go on', () => {
     const few = figures({ canary: arm({ requests: spread(1) }) });
     assert.equal(judged(GATES, few).verdict, 'hold');
     assert.ok(judged(GATES, few).findings.every(({ state }) => state !== 'broken'));
+  });
+
+  it('it is likely broken, and not sure', () => {
+    const seen = figures({ canary: arm({ requests: spread(10, 8), gatewayErrors: spread(2, 8) }) });
+    const { verdict, findings } = judged(GATES, seen);
+    const { sureness, state } = findings.find(({ gate }) => gate === 'gatewayErrors') ?? assert.fail();
+    assert.ok(sureness >= 0.9 && state === 'held', `${sureness}`);
+    assert.equal(verdict, 'hold');
   });
 
   it('in shadow only what was judged twice counts', () => {

@@ -28,13 +28,15 @@ export interface GateFinding {
 }
 
 export interface GateVerdict {
-  /** `hold`: too little was seen to go on. */
+  /** `hold`: too little was seen to go on, or what was seen looks bad without being sure. */
   readonly verdict: 'hold' | 'broken' | 'passed';
   readonly findings: readonly GateFinding[];
 }
 
 /** A gate is broken at once in 2,000 quiet steps: rollouts have several gates and several steps. */
 const BROKEN_RATIO = 2000;
+/** So sure that it is broken, nobody goes on: it waits until it is surer, or not any more. */
+const SUSPECTED = 0.9;
 /** A rate that was 0 has no percents: so much more is allowed of all requests. */
 const LEAST_MARGIN = 0.001;
 /** Fewer requests by the candidate show nothing. */
@@ -73,7 +75,8 @@ export class GateWatch {
     const findings = [...(decides ? this.#compare(figures) : []), ...this.#flips(figures)];
     if (findings.some(({ state }) => state === 'broken')) return { verdict: 'broken', findings };
     const seen = decides ? sum(figures.canary.requests) : figures.shadow.judged;
-    return { verdict: seen < LEAST_REQUESTS ? 'hold' : 'passed', findings };
+    const isSuspected = findings.some(({ sureness }) => sureness >= SUSPECTED);
+    return { verdict: isSuspected || seen < LEAST_REQUESTS ? 'hold' : 'passed', findings };
   }
 
   #compare({ baseline, canary, shadow }: TrialFigures): GateFinding[] {
