@@ -76,7 +76,8 @@ async function activeOf(api: AdminApi): Promise<string> {
 const WHOLE = 64;
 const PAGE = 1000;
 
-async function resolvePrefix(api: AdminApi, prefix: string): Promise<string> {
+/** The id that begins so. @throws AdminError when there is none, or several do */
+export async function resolvePrefix(api: AdminApi, prefix: string): Promise<string> {
   if (prefix.length === WHOLE) return prefix;
   const found = new Set<string>();
   let before = '';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadDocument } from '../config/index.ts';
+import { loadDiff, loadDocument } from '../config/index.ts';
 import type { ConfigIssue } from '../errors.ts';
 import {
   AdminApi,
@@ -12,6 +12,7 @@ import {
 } from './admin-client.ts';
 import { type AskedOptions, addAskedOptions } from './asking-as.ts';
 import { formatOf } from './check.ts';
+import { openRevision } from './diff-side.ts';
 import {
   exitCodeOf,
   type FollowDeps,
@@ -20,6 +21,7 @@ import {
   ROLLOUT_EXIT_HELP,
 } from './follow-rollout.ts';
 import { readNamedFile } from './named-file.ts';
+import { renderDiff } from './render-diff.ts';
 import { renderIssues } from './render-issues.ts';
 import { StartedAnswer } from './rollout-answer.ts';
 import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
@@ -100,6 +102,7 @@ export async function publishText(
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     tellRefusal(error, { text, name }, deps);
+    if (error.code === 'precondition-failed' && expect !== undefined) await tellChanges(api, expect, deps);
     return { code: ROLLOUT_EXIT.failed, problem: error.code ?? '' };
   }
 }
@@ -129,6 +132,21 @@ function tellRefusal(
   if (issues !== undefined) terminal.error(renderIssues(issues.map(atHome), name, () => text, terminal));
   const word = code === undefined ? 'error' : 'refused';
   terminal.error(`${paint(terminal, 'red', word)}: ${printable(message)}\n`);
+}
+
+/** What has to be merged: how what is live differs from what somebody built on. */
+async function tellChanges(api: AdminApi, expected: string, { terminal, isText }: FollowDeps): Promise<void> {
+  try {
+    const from = await openRevision(api, { kind: 'prefix', prefix: expected });
+    const to = await openRevision(api, { kind: 'active' });
+    const changes = (await loadDiff()).diffDocuments(from, to);
+    if (!isText) terminal.out(`${JSON.stringify({ from: from.name, to: to.name, changes })}\n`);
+    else
+      terminal.error(`\nWhat changed since ${from.name.slice(0, 12)}:\n\n${renderDiff(changes, terminal)}`);
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    if (isText) terminal.error(`${printable(error.message)}\n`);
+  }
 }
 
 const atHome = ({ file: _, ...issue }: ConfigIssue): ConfigIssue => issue;

@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { orNull, Type } from '../lib/schema.ts';
 import {
   type AdminApi,
-  AdminError,
   type AdminOptions,
   type AdminResult,
   addAdminOptions,
@@ -10,6 +9,7 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { type AskedOptions, addAskedOptions, askedOf } from './asking-as.ts';
+import { resolvePrefix } from './diff-side.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 
 const RolledBack = Type.Object({
@@ -17,7 +17,6 @@ const RolledBack = Type.Object({
   revision: orNull(Type.String()),
   aborted: orNull(Type.String()),
 });
-const Revisions = Type.Object({ revisions: Type.Array(Type.Object({ id: Type.String() })) });
 
 type RollbackOptions = AdminOptions & AskedOptions;
 
@@ -30,7 +29,7 @@ export function addRollbackCommand(program: Command, terminal: Terminal = proces
       'Ends the rollout under way. Where there is none, or a revision is named, that one is live at once in every ' +
         'worker: by default the one before, and when asked again the one before that. Its certificates are today’s.',
     )
-    .argument('[revision]', 'its first digits, at least 8', parsePrefix);
+    .argument('[revision]', 'its first digits, at least 4', parsePrefix);
   addAskedOptions(rollback);
   addAdminOptions(rollback).action(async (prefix: string | undefined, options: RollbackOptions) => {
     process.exitCode = await askAdmin(options, terminal, (api) => goBack(api, prefix, askedOf(options)));
@@ -38,25 +37,15 @@ export function addRollbackCommand(program: Command, terminal: Terminal = proces
 }
 
 function parsePrefix(text: string): string {
-  if (/^[0-9a-f]{8,64}$/.test(text)) return text;
-  throw new InvalidArgumentError('It takes the first digits of a revision, at least 8.');
+  if (/^[0-9a-f]{4,64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It takes the first digits of a revision, at least 4.');
 }
 
 async function goBack(api: AdminApi, prefix: string | undefined, asked: AskedOptions): Promise<AdminResult> {
-  const which = prefix === undefined ? {} : { revision: await wholeOf(api, prefix) };
+  const which = prefix === undefined ? {} : { revision: await resolvePrefix(api, prefix) };
   const data = await api.post('/api/rollback', { ...asked, ...which });
   const { outcome, revision, aborted } = expectAnswer(RolledBack, data);
   const ended = aborted === null ? '' : `Rollout ${aborted} is ended.\n`;
   const live = outcome === 'aborted' ? '' : `Revision ${revision} is live.\n`;
   return { data, text: printable(`${ended}${live}`) };
-}
-
-/** The one revision of these first digits. */
-async function wholeOf(api: AdminApi, prefix: string): Promise<string> {
-  if (prefix.length === 64) return prefix;
-  const { revisions } = expectAnswer(Revisions, await api.get('/api/revisions?limit=1000'));
-  const [found, other] = revisions.filter(({ id }) => id.startsWith(prefix));
-  if (found === undefined) throw new AdminError(`none of the latest revisions begins with ${prefix}`);
-  if (other !== undefined) throw new AdminError(`several revisions begin with ${prefix}: give more digits`);
-  return found.id;
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { makeWorld, TOKEN } from '../../test/fixtures/admin.ts';
+import { REVISION as ACTIVE, makeWorld, TOKEN } from '../../test/fixtures/admin.ts';
 import { CapturedTerminal, commandsFor } from '../../test/fixtures/commands.ts';
 import { BASE, cohort, EMPTY_PLAN, REVISION } from '../../test/fixtures/rollouts/rollout-parts.ts';
 import { RunnerWorld } from '../../test/fixtures/rollouts/runner-world.ts';
@@ -91,6 +91,27 @@ describe('sallyport publish', () => {
       assert.deepEqual(error.issues, result.outcome === 'refused' ? result.issues : undefined);
     });
   }
+
+  it('shows what has to be merged where another revision is live by now', async () => {
+    const { run, runner } = await world({ outcome: 'stale', revision: BASE });
+    for (const [id, name] of [
+      [BASE, 'a'],
+      [ACTIVE, 'b'],
+    ]) {
+      const document = JSON.stringify({
+        sallyport: 1,
+        routes: [{ name, match: { path: '/' }, upstream: 'u' }],
+      });
+      await runner.store.putRevision({ id, document, files: {}, createdAt: 1, author: 'ann', reason: '' });
+    }
+    const { code, out } = await run(['publish', file, '--expect', BASE]);
+    assert.equal(code, 1);
+    const [{ error }, diff] = lines(out);
+    assert.equal(error.code, 'precondition-failed');
+    assert.equal(diff.from, BASE);
+    assert.ok(Array.isArray(diff.changes) && diff.changes.length > 0);
+    assert.match((await run(['publish', file, '--expect', BASE], 'live')).err, /What changed since aaaa/);
+  });
 
   it('shows a person where a document is wrong', async () => {
     const issues = [{ path: 'listeners', message: 'is empty', file: 'document', line: 2, column: 1 }];
@@ -243,7 +264,7 @@ describe('sallyport rollback', () => {
       await runner.store.putRevision({ id, createdAt: 1, ...texts });
     }
     for (const wrong of ['22222222', '11111111']) assert.equal((await run(['rollback', wrong])).code, 1);
-    await assert.rejects(run(['rollback', '1234']));
+    await assert.rejects(run(['rollback', '123']));
     const { code, out } = await run(['rollback', `${'1'.repeat(60)}2222`]);
     assert.equal(code, 0);
     assert.match(out, /2222 is live/);

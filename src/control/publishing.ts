@@ -62,7 +62,7 @@ export class Publishing {
 
   /** Brings a first revision into service, then goes on with what was under way. Throws ConfigError. */
   async start(sources: DocumentSources, { replay, ...more }: RolloutParts): Promise<FirstRevision> {
-    const { activation, config, log } = this.#deps;
+    const { activation, config } = this.#deps;
     const { createReplayer, Rollouts } = await import('./rollouts/index.ts');
     const publish: RolloutsDeps['publish'] = (request) => this.publisher.publish(request);
     const onChange = () => this.#onRollout();
@@ -70,8 +70,8 @@ export class Publishing {
     const rollouts = new Rollouts({ ...parts, ...more, replay: createReplayer(replay), publish, onChange });
     const first = await publishFirst({ ...parts, lastGood: this.#lastGood, diskMark: this.#diskMark });
     this.#rollouts = rollouts;
-    const watch = { publisher: this.publisher, sources, active: () => activation.active };
-    this.#reload = await Reload.start({ ...watch, path: config, log });
+    const watch = { ...parts, active: () => activation.active, isBusy: () => rollouts.isOpen };
+    this.#reload = await Reload.start({ ...watch, path: config });
     await this.#reload.follow();
     await rollouts.takeUp();
     return first;

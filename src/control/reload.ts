@@ -12,6 +12,8 @@ export interface ReloadDeps {
   /** The document on disk, or a folder of documents. */
   readonly path: string;
   readonly log: Logger;
+  /** Whether what has to wait is waited for by something. */
+  readonly isBusy?: () => boolean;
 }
 
 const SYSTEM = 'system';
@@ -71,7 +73,13 @@ export class Reload {
     };
     const { outcome } = await publisher.publish({ origin, actor: SYSTEM, load });
     if (outcome === 'rollout') this.#onItsWay = text;
-    if (outcome === 'busy') this.#due = 'document';
+    if (outcome === 'busy') this.#wait('document');
+  }
+
+  /** What is waited for may be over by now, and would tell nobody any more. */
+  #wait(what: 'document' | 'files'): void {
+    if (this.#due !== 'document') this.#due = what;
+    if (this.#deps.isBusy?.() === false) this.offerAgain();
   }
 
   /** Whether what is served is the document on disk, as far as anybody has decided of that. */
@@ -104,6 +112,6 @@ export class Reload {
           });
     // Another revision came first, and may have read the file before it changed.
     if (result.outcome === 'stale') await this.#withNewFiles();
-    if (result.outcome === 'busy') this.#due ??= 'files';
+    if (result.outcome === 'busy') this.#wait('files');
   }
 }
