@@ -19,7 +19,7 @@ export class SecondJudges {
   readonly #world: ShadowWorld;
   readonly #services: DataPlaneServices;
   readonly #rollout: string;
-  readonly #judges = new Map<string, SecondJudge | undefined>();
+  readonly #judges = new Map<string, SecondJudge | 'failed' | undefined>();
   #isClosed = false;
 
   constructor(world: ShadowWorld, services: DataPlaneServices, rollout: string) {
@@ -28,8 +28,8 @@ export class SecondJudges {
     this.#rollout = rollout;
   }
 
-  /** Undefined while it is not there. */
-  of(revision: string): SecondJudge | undefined {
+  /** Undefined while it is not there; `failed` where it never will be. */
+  of(revision: string): SecondJudge | 'failed' | undefined {
     return this.#judges.get(revision);
   }
 
@@ -42,6 +42,8 @@ export class SecondJudges {
       if (this.#isClosed) await judge.close();
       else this.#judges.set(revision, judge);
     } catch (cause) {
+      if (this.#isClosed) return;
+      this.#judges.set(revision, 'failed');
       this.#services.log.error('shadow-not-compiled', { revision, cause: textOf(cause) });
     }
   }
@@ -49,7 +51,8 @@ export class SecondJudges {
   close(): void {
     this.#isClosed = true;
     for (const [revision, judge] of this.#judges) {
-      judge?.close().catch((cause: unknown) => {
+      if (judge === undefined || judge === 'failed') continue;
+      judge.close().catch((cause: unknown) => {
         this.#services.log.error('snapshot-dispose-failed', { revision, cause: textOf(cause) });
       });
     }

@@ -37,6 +37,14 @@ describe('how much is judged again', () => {
     assert.equal(plane.meter.counts.get('sallyport_shadow_judgements_total{result=left-out}'), 2);
   });
 
+  stage('nothing while the worker is late', {}, { answer: ok() }, async ({ plane, upstream }) => {
+    await shadow(plane, upstream, {});
+    plane.load.lagMs = 10;
+    assert.equal((await send(plane, get())).leftOut, 1);
+    plane.load.lagMs = 0;
+    assert.equal((await send(plane, get())).judged, 1);
+  });
+
   let costs: Plane | undefined;
   const costly: Attached = {
     policy: {
@@ -88,6 +96,13 @@ describe('how much is judged again', () => {
 });
 
 describe('a candidate that cannot be judged by', () => {
+  stage('is told: nothing of it is decided', {}, { answer: ok() }, async ({ plane, upstream }) => {
+    plane.notAgain.add('b');
+    await plane.tryOut({ targets: [upstream.port] }, { shadow: SHADOW, canary: undefined });
+    await settled(() => plane.logged.includes('shadow-not-compiled'), 'the failure');
+    assert.deepEqual((await send(plane, get())).undecided, { failed: 1 });
+  });
+
   const judging = gate<Decision>();
   let waits = 0;
   const slow: Attached = {

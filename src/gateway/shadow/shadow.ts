@@ -1,4 +1,4 @@
-import type { Counter, FlipKind, ShadowFigures, ShadowShare, Undecidable } from '../../contract/index.ts';
+import type { Counter, FlipKind, Load, ShadowShare, Undecidable } from '../../contract/index.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { flipOf } from '../../evaluator/index.ts';
 import type { EndedExchange } from '../recorder.ts';
@@ -18,6 +18,8 @@ const MAX_WAITING = 256;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Requests of clients are not to wait for it longer. */
 const TURN_MS = 1;
+/** While the event loop is late by more, live requests are all it does. */
+const LATE_MS = 5;
 /** One that takes longer waits for somebody. */
 const PATIENCE_MS = 1000;
 
@@ -36,6 +38,7 @@ export interface ShadowParts {
   readonly candidate: Serving;
   readonly judges: SecondJudges;
   readonly meters: ShadowMeters;
+  readonly load: Load;
   /** Chooses requests; any number. */
   readonly seed: number;
   /** Monotonic milliseconds. */
@@ -73,8 +76,9 @@ const isIn = (codes: ReadonlySet<string>, code: string | undefined): boolean =>
  */
 export class Shadow implements Witness {
   readonly bodyBytes = BODY_BYTES;
+  /** What it has shown so far. */
+  readonly tally = new ShadowTally();
   readonly #parts: ShadowParts;
-  readonly #tally = new ShadowTally();
   readonly #budget: Budget;
   readonly #sample: Sample;
   readonly #waiting: Waiting[] = [];
@@ -87,19 +91,16 @@ export class Shadow implements Witness {
     this.#sample = new Sample(parts.share.share, parts.seed);
   }
 
-  get figures(): ShadowFigures {
-    return this.#tally.figures;
-  }
-
   ended(exchange: EndedExchange): void {
-    const { active, candidate, judges, now } = this.#parts;
+    const { active, candidate, judges, load, now } = this.#parts;
     const { serving } = exchange;
     if (serving !== active && serving !== candidate) return;
     const isOfCandidate = serving === candidate;
     const judge = judges.of((isOfCandidate ? active : candidate).revision);
     if (judge === undefined || !this.#sample.next()) return;
+    if (judge === 'failed') return this.#undecided('failed');
     const beganMs = now();
-    if (!this.#hasRoom || !this.#budget.isLeft(beganMs)) return this.#leaveOut();
+    if (load.lagMs > LATE_MS || !this.#hasRoom || !this.#budget.isLeft(beganMs)) return this.#leaveOut();
     const seen = seenRequest(exchange);
     if (seen !== undefined) this.#wait({ seen, judge, isOfCandidate });
     this.#spend(now() - beganMs);
@@ -194,7 +195,7 @@ export class Shadow implements Witness {
     const [before, after] = isOfCandidate ? [again, live] : [live, again];
     const flip = flipOf(before, after);
     if (flip === undefined) {
-      this.#tally.same();
+      this.tally.same();
       this.#parts.meters.same.add(1);
     } else if (isIn(COUNTED, live.code)) this.#undecided('sampled');
     else if (isIn(WANTING, live.code)) this.#undecided('network');
@@ -202,17 +203,17 @@ export class Shadow implements Witness {
   }
 
   #flip(kind: FlipKind, requestId: string): void {
-    this.#tally.flip(kind, requestId);
+    this.tally.flip(kind, requestId);
     this.#parts.meters.flip.add(1);
   }
 
   #undecided(reason: Undecidable): void {
-    this.#tally.undecided(reason);
+    this.tally.undecided(reason);
     this.#parts.meters.undecided.add(1);
   }
 
   #leaveOut(): void {
-    this.#tally.leftOut();
+    this.tally.leftOut();
     this.#parts.meters.leftOut.add(1);
   }
 
@@ -227,7 +228,7 @@ export class Shadow implements Witness {
 
   #spend(ms: number): void {
     this.#budget.spend(ms);
-    this.#tally.spent(ms);
+    this.tally.spent(ms);
     this.#parts.meters.seconds.add(ms / 1000);
   }
 }

@@ -1,12 +1,12 @@
-import type { Counter, ListenerPlan, ShadowFigures, Trial, TrialReport } from '../../contract/index.ts';
+import type { Counter, ListenerPlan, Trial } from '../../contract/index.ts';
 import type { Evaluation } from '../../evaluator/index.ts';
 import { listenerKey } from '../listener-key.ts';
 import type { Serving } from '../serving.ts';
-import { Arm } from './arm.ts';
 import { CallerHash } from './caller-hash.ts';
 import { Callers } from './callers.ts';
 import { Cohort } from './cohort.ts';
 import { type Place, TrialPart } from './part.ts';
+import { TrialCounts } from './trial-counts.ts';
 
 /** Counts requests that are compared, by which revision judged them. */
 export interface ArmCounters {
@@ -14,25 +14,12 @@ export interface ArmCounters {
   readonly canary: Counter;
 }
 
-const NOT_JUDGED: ShadowFigures = Object.freeze({
-  judged: 0,
-  same: 0,
-  flips: [],
-  otherFlips: 0,
-  undecided: {},
-  leftOut: 0,
-  costMs: 0,
-});
-
 /** A candidate beside the active revision, and what both did since it was told so. */
 export class CurrentTrial {
   readonly trial: Trial;
   readonly candidate: Serving;
-  /** Who judges its requests a second time; undefined where nobody does, or not yet. */
-  shadow: { readonly figures: ShadowFigures } | undefined = undefined;
+  readonly counts: TrialCounts;
   readonly #counters: ArmCounters;
-  readonly #baseline = new Arm();
-  readonly #canary = new Arm();
   readonly #hash: CallerHash;
   readonly #callers: Callers;
   /** Undefined: nobody is judged by the candidate. */
@@ -43,6 +30,7 @@ export class CurrentTrial {
   /** `known`: the callers of the trial before, where only its cohort is another. */
   constructor(trial: Trial, active: Serving, candidate: Serving, counters: ArmCounters, known?: Callers) {
     this.trial = trial;
+    this.counts = new TrialCounts(trial);
     this.candidate = candidate;
     this.#counters = counters;
     this.#hash = new CallerHash(trial.rollout);
@@ -75,16 +63,7 @@ export class CurrentTrial {
     return new TrialPart(this.#callers, mark, place, isCanary ? plan : undefined);
   }
 
-  get report(): TrialReport {
-    const { rollout, revision } = this.trial;
-    const { figures: baseline } = this.#baseline;
-    const { figures: canary } = this.#canary;
-    const shadow = this.shadow?.figures ?? NOT_JUDGED;
-    return { trial: this.trial, figures: { rollout, revision, baseline, canary, shadow } };
-  }
-
   #placeIn(arm: 'baseline' | 'canary', group: number): Place {
-    const counted = arm === 'canary' ? this.#canary : this.#baseline;
-    return { arm: counted, counter: this.#counters[arm], group };
+    return { arm: this.counts[arm], counter: this.#counters[arm], group };
   }
 }

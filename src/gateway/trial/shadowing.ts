@@ -47,12 +47,13 @@ export class Shadowing {
     const { candidate } = current;
     this.#judges ??= { candidate, rollout, judges: new SecondJudges(world, this.#services, rollout) };
     const { judges } = this.#judges;
-    const { now, random, witnesses } = this.#services;
+    const { now, random, witnesses, evaluation } = this.#services;
     const seed = Number.parseInt(random.hex(4), 16);
     const onDefect = (cause: unknown): void => this.#onDefect(cause);
     const meters = this.#meters;
-    this.#shadow = new Shadow({ share, active, candidate, judges, meters, seed, now, onDefect });
-    current.shadow = this.#shadow;
+    const { load } = evaluation;
+    this.#shadow = new Shadow({ share, active, candidate, judges, meters, load, seed, now, onDefect });
+    current.counts.shadow = this.#shadow.tally;
     witnesses.add(this.#shadow);
     await judges.want(revision);
     if (canary !== undefined) await judges.want(active.revision);

@@ -2,13 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Meter, Trial, TrialReport } from '../../contract/index.ts';
 import type { Serving } from '../serving.ts';
 import { type ArmCounters, CurrentTrial } from './current-trial.ts';
+import type { TrialCounts } from './trial-counts.ts';
 
 /** The trial of one worker. */
 export class Trials {
   /** Asked for every request, so that without a trial that is all it costs. */
   current: CurrentTrial | undefined = undefined;
   readonly #counters: ArmCounters;
-  #last: CurrentTrial | undefined = undefined;
+  /** No more than this is kept of one that has ended. */
+  #last: TrialCounts | undefined = undefined;
 
   constructor(meter: Meter) {
     const counterOf = (arm: string) => meter.counter('sallyport_trial_requests_total', { arm });
@@ -27,7 +29,7 @@ export class Trials {
     const isSameRollout = current?.candidate === candidate && current.trial.rollout === trial.rollout;
     const known = isSameRollout ? current.callers : undefined;
     this.current = new CurrentTrial(trial, active, candidate, this.#counters, known);
-    this.#last = this.current;
+    this.#last = this.current.counts;
     return this.current;
   }
 
