@@ -63,13 +63,15 @@ export class Publishing {
   /** Brings a first revision into service, then goes on with what was under way. Throws ConfigError. */
   async start(sources: DocumentSources, { replay, ...more }: RolloutParts): Promise<FirstRevision> {
     const { activation, config } = this.#deps;
+    const parts = { ...this.#deps, publisher: this.publisher, sources };
+    const first = await publishFirst({ ...parts, lastGood: this.#lastGood, diskMark: this.#diskMark });
+    // No start waits for what nobody asks of before there is traffic.
     const { createReplayer, Rollouts } = await import('./rollouts/index.ts');
     const publish: RolloutsDeps['publish'] = (request) => this.publisher.publish(request);
     const onChange = () => this.#onRollout();
-    const parts = { ...this.#deps, publisher: this.publisher, sources };
     const rollouts = new Rollouts({ ...parts, ...more, replay: createReplayer(replay), publish, onChange });
-    const first = await publishFirst({ ...parts, lastGood: this.#lastGood, diskMark: this.#diskMark });
     this.#rollouts = rollouts;
+    if (activation.active !== undefined) rollouts.desk.remember(activation.active);
     const watch = { ...parts, active: () => activation.active, isBusy: () => rollouts.isOpen };
     this.#reload = await Reload.start({ ...watch, path: config });
     await this.#reload.follow();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../fixtures/process.ts';
-import { type RolloutState, Stage, type StatusState } from '../fixtures/rollouts/stage.ts';
+import { keyOf, RENEWED, type RolloutState, Stage, type StatusState } from '../fixtures/rollouts/stage.ts';
 
 const STEPS = [
   { canary: '20%', for: '600ms' },
@@ -93,6 +93,38 @@ describe('a rollout in a real gateway', () => {
     assert.equal(decided, undefined);
   });
 
+  it('judges what was recorded, and waits for somebody to agree where too much differs', async () => {
+    const bad = [{ acl: { allow: [{ methods: ['POST'] }] } }];
+    const replay = { records: '1h', maxFlips: '1%' };
+    const offered = await stage.admin(
+      'POST',
+      '/api/rollouts?as=ann',
+      stage.document('judged', { rollout: { replay } }, bad),
+    );
+    assert.equal(offered.status, 202);
+    await eventually(async () => (await current()).phase === 'approval', PATIENCE_MS);
+    const shown = await stage.admin<{ replay: { judged: number; flips: { flip: string; count: number }[] } }>(
+      'GET',
+      '/api/rollouts/current',
+    );
+    const { judged, flips } = shown.body.replay;
+    assert.ok(judged > 100, `${judged} were judged`);
+    assert.ok(
+      flips.every(({ flip }) => flip === 'allowed-to-denied'),
+      JSON.stringify(flips),
+    );
+    assert.ok(flips.reduce((sum, { count }) => sum + count, 0) > judged / 2);
+    assert.equal((await stage.admin('POST', '/api/rollback', { reason: 'no' })).body.outcome, 'aborted');
+    const good = await stage.admin(
+      'POST',
+      '/api/rollouts',
+      stage.document('judged well', { rollout: { replay } }),
+    );
+    assert.equal(good.status, 202);
+    await eventually(async () => (await current()).phase === 'active', PATIENCE_MS);
+    assert.equal((await stage.ask(1)).mark, 'judged well');
+  });
+
   it('refuses a second publisher, and one that knows another revision', async () => {
     const slow = { steps: [{ canary: '10%', for: '10m' }] };
     const first = await stage.admin('POST', '/api/rollouts', stage.document('slow', { rollout: slow }));
@@ -124,6 +156,22 @@ describe('a rollout in a real gateway', () => {
     assert.deepEqual(await statuses(), [200, 200]);
   });
 
+  it('takes a new secret at once, for what is live and for what is tried, and begins its step anew', async () => {
+    const before = await current();
+    const other = 'another-key-of-that-caller-0001';
+    const statusOf = async (key: string) =>
+      (await fetch(`http://127.0.0.1:${stage.port}/`, { headers: { 'x-api-key': key } })).status;
+    assert.equal(await statusOf(other), 401);
+    await stage.writeKey(other);
+    await eventually(async () => (await statusOf(other)) === 200 && (await statusOf(keyOf(RENEWED))) === 401);
+    await eventually(async () => (await current()).history.some(({ act }) => act === 'restarted'));
+    await eventually(async () => (await current()).waitsFor === 'the time of this step to pass');
+    const { id, phase, revision } = await current();
+    assert.deepEqual([id, phase, revision], [before.id, 'canary', before.revision]);
+    await stage.writeKey(keyOf(RENEWED));
+    await eventually(async () => (await statusOf(keyOf(RENEWED))) === 200);
+  });
+
   it('is ended by a rollback, and a rollback then goes one revision back', async () => {
     const { revision, base } = await current();
     const ended = await stage.admin('POST', '/api/rollback', { reason: 'enough' });
@@ -135,12 +183,16 @@ describe('a rollout in a real gateway', () => {
     assert.equal(back.body.outcome, 'activated', JSON.stringify(back.body));
     assert.notEqual(back.body.revision, base);
     const { mark } = await stage.ask(1);
-    assert.equal(mark, 'first');
+    assert.equal(mark, 'second');
   });
 
   it('serves after a restart what was gone back to, and the document on disk once that changes', async () => {
     const { revision } = await status();
-    await stage.admin('POST', '/api/rollouts', stage.document('of the API'));
+    // It says nothing of a rollout, and goes the way of what is live.
+    const offered = await stage.admin('POST', '/api/rollouts', stage.document('of the API'));
+    assert.equal(offered.status, 202);
+    await stage.admin('POST', `/api/rollouts/${offered.body.rollout}/promote`, { to: 'active' });
+    await eventually(async () => (await current()).phase === 'active');
     const api = await status();
     assert.notEqual(api.revision, revision);
     await stage.rest();

@@ -2,14 +2,13 @@ import { orNull, type Static, Type } from '../../lib/schema.ts';
 import { RevisionId, strict, Time } from './schemas.ts';
 
 const NAMED = '^[^\\u0000-\\u001f\\u007f]{1,200}$';
-const As = Type.Optional(
-  Type.String({
-    pattern: NAMED,
-    patternErrorMessage: 'must be a name of at most 200 characters',
-    description:
-      'Who asks, as they name themselves: whoever holds the token is believed. Noted beside the token’s own name.',
-  }),
-);
+const Name = Type.String({
+  pattern: NAMED,
+  patternErrorMessage: 'must be a name of at most 200 characters',
+  description:
+    'Who asks, as they name themselves: whoever holds the token is believed. Noted beside the token’s own name.',
+});
+const As = Type.Optional(Name);
 const Reason = Type.String({ maxLength: 500, default: '', description: 'Why, for the audit.' });
 
 export const OfferQuery = strict({ reason: Reason, as: As });
@@ -21,9 +20,10 @@ export type RolloutParams = Static<typeof RolloutParams>;
 export const Asked = strict({ reason: Reason, as: As });
 export type Asked = Static<typeof Asked>;
 
+/** Without a name it could be anybody's, the author's as well. */
 export const ApprovalRequest = strict({
   reason: Reason,
-  as: As,
+  as: Name,
   evidence: Type.String({
     pattern: '^[0-9a-f]{64}$',
     description: 'The `evidence` of the rollout, as it was looked at.',

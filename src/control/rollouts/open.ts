@@ -18,7 +18,8 @@ export interface RolloutsDeps
   readonly onChange: () => void;
 }
 
-/** Forgotten is what is old, a few times a day. */
+/** Forgotten is what is old, soon after the start and a few times a day. */
+const FIRST_PRUNE_MS = 60_000;
 const PRUNE_MS = 6 * 3_600_000;
 
 /** Those who look after the ways of revisions. */
@@ -64,9 +65,11 @@ export class Rollouts {
       log.error('rollout-not-taken-up', { error });
     }
     const prune = () => void pruneStore(this.#deps);
-    const timer = setInterval(prune, PRUNE_MS);
-    timer.unref();
-    this.#stops.push(() => clearInterval(timer));
+    const timers = [setTimeout(prune, FIRST_PRUNE_MS), setInterval(prune, PRUNE_MS)];
+    for (const timer of timers) {
+      timer.unref();
+      this.#stops.push(() => clearTimeout(timer));
+    }
   }
 
   /** To be told of what became of every offer. */
