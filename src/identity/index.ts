@@ -28,7 +28,7 @@ export {
 } from './fields/credential-fields.ts';
 export { fieldList, fieldPart, fieldText, KONG_FIELDS } from './fields/identity-fields.ts';
 export { credentialGuard, type GuardRules, NO_GUARD } from './guard/guard.ts';
-export { SeenOnce, seenOnce, type Use, windowFor } from './guard/seen-once.ts';
+export { isSeenScope, SeenOnce, seenOnce, type Use, windowFor } from './guard/seen-once.ts';
 export { oauthClientOptions } from './oauth-client-options.ts';
 export { PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './verifiers/algorithms.ts';
 export {

@@ -50,7 +50,7 @@ export class ShadowCounters implements CounterState {
   }
 
   gcra(scope: string, key: string, rule: GcraRule, cost: number, nowMs: number): Awaitable<LimitOutcome> {
-    return this.#seen(this.#scopes.state.gcra(this.#scopes.of(scope), key, rule, cost, nowMs));
+    return this.#seen(this.#scopes.state.gcra(this.#ask(scope), key, rule, cost, nowMs));
   }
 
   slidingWindow(
@@ -60,7 +60,7 @@ export class ShadowCounters implements CounterState {
     cost: number,
     nowMs: number,
   ): Awaitable<LimitOutcome> {
-    return this.#seen(this.#scopes.state.slidingWindow(this.#scopes.of(scope), key, rule, cost, nowMs));
+    return this.#seen(this.#scopes.state.slidingWindow(this.#ask(scope), key, rule, cost, nowMs));
   }
 
   charge(charges: readonly Charge[], nowMs: number): Awaitable<readonly LimitOutcome[]> {
@@ -75,11 +75,18 @@ export class ShadowCounters implements CounterState {
   }
 
   tally(scope: string, key: string, rule: SumRule, amount: number, nowMs: number): Awaitable<Sum> {
-    return this.#scopes.state.tally(this.#scopes.of(scope), key, rule, amount, nowMs);
+    return this.#scopes.state.tally(this.#ask(scope), key, rule, amount, nowMs);
   }
 
   acquire(scope: string, key: string, rule: SlotRule): SlotOutcome {
+    this.#visit.asked.push(scope);
     return this.#scopes.places.acquire(scope, key, rule, this.#visit);
+  }
+
+  /** The name that a scope has here. */
+  #ask(scope: string): string {
+    this.#visit.asked.push(scope);
+    return this.#scopes.of(scope);
   }
 
   #seen(outcome: Awaitable<LimitOutcome>): Awaitable<LimitOutcome> {
@@ -100,6 +107,6 @@ export class ShadowCounters implements CounterState {
   }
 
   #own(charges: readonly Charge[]): readonly Charge[] {
-    return charges.map((charge) => ({ ...charge, scope: this.#scopes.of(charge.scope) }));
+    return charges.map((charge) => ({ ...charge, scope: this.#ask(charge.scope) }));
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FLIP_EXAMPLES, type FlipKind, type JudgedOutcome, MAX_FLIP_KINDS } from '../../contract/index.ts';
 import { Budget } from './budget.ts';
+import { whyGuessed } from './guess.ts';
 import { ShadowPlaces } from './places.ts';
 import { Sample } from './sample.ts';
 import { ShadowTally } from './tally.ts';
@@ -73,7 +74,7 @@ describe('places of requests that have ended', () => {
     const time = { nowMs: 0, now: () => time.nowMs, monotonic: () => 0 };
     const visit = (fromMs: number, untilMs: number, limit = 1, queue = 0, key = 'k') => {
       const note = (reason: string): void => void notes.push(reason);
-      return places.acquire('s', key, { ...rule, limit, queue }, { fromMs, untilMs, time, note });
+      return places.acquire('s', key, { ...rule, limit, queue }, { fromMs, untilMs, time, asked: [], note });
     };
     return { visit, notes, time };
   };
@@ -153,4 +154,68 @@ describe('what was found', () => {
     const { flips, otherFlips, judged } = tally.figures;
     assert.deepEqual([flips.length, otherFlips, judged], [MAX_FLIP_KINDS, 5000 - MAX_FLIP_KINDS, 5000]);
   });
+});
+
+describe('a difference', () => {
+  const refused = (code: string, by = 'route:r/rate-limit'): JudgedOutcome => ({
+    kind: 'reject',
+    status: 429,
+    route: 'r',
+    by,
+    policy: 'rate-limit',
+    code,
+    rule: undefined,
+  });
+  const cases: { name: string; live: JudgedOutcome; asked: readonly string[]; why: string | undefined }[] = [
+    {
+      name: 'is a guess where a limit refused that has counted less since',
+      live: refused('rate-limited'),
+      asked: ['route:r/rate-limit per-minute'],
+      why: 'sampled',
+    },
+    {
+      name: 'is none where that limit is gone',
+      live: refused('rate-limited'),
+      asked: ['route:r/quota month'],
+      why: undefined,
+    },
+    {
+      name: 'is none where another counter was asked on the way to it',
+      live: refused('forbidden', 'route:r/acl'),
+      asked: ['route:r/rate-limit'],
+      why: undefined,
+    },
+    {
+      name: 'is a guess for who guessed too often',
+      live: refused('too-many-failures'),
+      asked: [],
+      why: 'sampled',
+    },
+    { name: 'is a guess for who was banned', live: refused('caller-banned'), asked: [], why: 'sampled' },
+    {
+      name: 'is a guess for what is good once',
+      live: refused('invalid-credential', 'route:r/jwt'),
+      asked: ['dpop seen'],
+      why: 'sampled',
+    },
+    {
+      name: 'is none for another wrong credential',
+      live: refused('invalid-credential', 'route:r/api-key'),
+      asked: ['route:r/rate-limit'],
+      why: undefined,
+    },
+    {
+      name: 'is a guess where nobody could tell',
+      live: refused('identity-unavailable'),
+      asked: [],
+      why: 'network',
+    },
+    {
+      name: 'is none where nothing was refused',
+      live: { ...refused('x'), kind: 'forward', code: undefined, by: undefined },
+      asked: ['route:r/rate-limit'],
+      why: undefined,
+    },
+  ];
+  for (const { name, live, asked, why } of cases) it(name, () => assert.equal(whyGuessed(live, asked), why));
 });

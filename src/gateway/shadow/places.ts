@@ -18,6 +18,8 @@ export interface Visit {
   readonly untilMs: number;
   /** Says at which of its times it is looked at. */
   readonly time: Clock;
+  /** Scopes of counters that were asked. */
+  readonly asked: string[];
   note(reason: Undecidable): void;
 }
 

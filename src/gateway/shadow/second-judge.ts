@@ -40,6 +40,8 @@ export interface SecondJudgement {
   readonly outcome: JudgedOutcome | undefined;
   /** Why; undefined where it is none. */
   readonly undecided: Undecidable | undefined;
+  /** Scopes of the counters that it asked: here less is counted than for real. */
+  readonly asked: readonly string[];
 }
 
 /** A judgement that came to nothing since something was not at hand for it. */
@@ -115,6 +117,7 @@ class OneJudgement {
   readonly #seen: SeenRequest;
   readonly #plan: ListenerPlan;
   readonly #unanswered = new Unanswered();
+  readonly #asked: string[] = [];
   readonly #time: RequestTime;
   readonly #deps: EvaluationDeps;
   readonly #onDefect: (cause: unknown) => void;
@@ -128,7 +131,8 @@ class OneJudgement {
     const { network } = this.#unanswered;
     const note = (reason: Undecidable): void => this.#unanswered.note(reason);
     const untilMs = seen.atMs + seen.durationMs;
-    const state = new ShadowCounters(scopes, { fromMs: seen.atMs, untilMs, time: this.#time, note });
+    const visit = { fromMs: seen.atMs, untilMs, time: this.#time, asked: this.#asked, note };
+    const state = new ShadowCounters(scopes, visit);
     this.#deps = { clock: this.#time, random, state, network, bans, load, notices: NOBODY_TOLD };
   }
 
@@ -152,7 +156,7 @@ class OneJudgement {
   }
 
   #refused(error: Parameters<typeof refusedOutcome>[0]): SecondJudgement {
-    return { outcome: refusedOutcome(error), undecided: undefined };
+    return { outcome: refusedOutcome(error), undecided: undefined, asked: this.#asked };
   }
 
   #judged(verdict: Verdict, evaluation: Evaluation): SecondJudgement {
@@ -162,7 +166,8 @@ class OneJudgement {
     if (verdict.kind === 'reject' && NOT_AT_HAND.has(verdict.error.code)) undecided ??= 'network';
     if (verdict.kind === 'forward' && live.code === 'payload-too-large' && hasOpenBody) undecided ??= 'body';
     if (evaluation.awaitsEnd) this.#end(verdict, evaluation);
-    return { outcome: undecided === undefined ? outcomeOf(verdict, evaluation) : undefined, undecided };
+    const outcome = undecided === undefined ? outcomeOf(verdict, evaluation) : undefined;
+    return { outcome, undecided, asked: this.#asked };
   }
 
   /** As the live one ended, and when, where it went on in both; else at once. */

@@ -39,7 +39,7 @@ describe('how much is judged again', () => {
 
   stage('nothing while the worker is late', {}, { answer: ok() }, async ({ plane, upstream }) => {
     await shadow(plane, upstream, {});
-    plane.load.lagMs = 10;
+    plane.load.lagMs = 21;
     assert.equal((await send(plane, get())).leftOut, 1);
     plane.load.lagMs = 0;
     assert.equal((await send(plane, get())).judged, 1);

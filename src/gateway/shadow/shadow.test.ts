@@ -254,15 +254,40 @@ describe('what cannot be decided a second time', () => {
     },
   );
 
-  const limited: Attached = when(() => reject(new PolicyRejection('rate-limited', 'No.')));
+  const limited: Attached = {
+    policy: {
+      async request(c) {
+        const rule = { limit: 1, windowMs: 60_000 };
+        // Live there are no counters in these tests.
+        const isLive = await Promise.resolve()
+          .then(() => c.deps.state.slidingWindow('route:r/p0', 'k', rule, 1, c.now))
+          .then(
+            () => false,
+            () => true,
+          );
+        return isLive ? reject(new PolicyRejection('rate-limited', 'No.')) : CONTINUE;
+      },
+    },
+  };
   stage(
     'where it was refused for what was counted before',
     { policies: [limited] },
     { answer: ok() },
     async ({ plane, upstream }) => {
-      await shadow(plane, upstream, {});
+      await shadow(plane, upstream, { policies: [limited] });
       const figures = await send(plane, get());
       assert.deepEqual([figures.judged, figures.undecided], [0, { sampled: 1 }]);
+    },
+  );
+
+  stage(
+    'but that a limit is gone can be',
+    { policies: [limited] },
+    { answer: ok() },
+    async ({ plane, upstream }) => {
+      await shadow(plane, upstream, {});
+      const figures = await send(plane, get());
+      assert.deepEqual(flipsOf(figures), [['denied-to-allowed', 'rate-limited', 'forward', 1]]);
     },
   );
 

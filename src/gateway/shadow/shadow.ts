@@ -1,10 +1,10 @@
 import type { Counter, FlipKind, Load, ShadowShare, Undecidable } from '../../contract/index.ts';
-import type { ErrorCode } from '../../errors.ts';
 import { flipOf } from '../../evaluator/index.ts';
 import type { EndedExchange } from '../recorder.ts';
 import type { Serving } from '../serving.ts';
 import type { Witness } from '../witness.ts';
 import { Budget } from './budget.ts';
+import { whyGuessed } from './guess.ts';
 import type { SecondJudges } from './judges.ts';
 import { Sample } from './sample.ts';
 import type { SecondJudge, SecondJudgement } from './second-judge.ts';
@@ -19,7 +19,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Requests of clients are not to wait for it longer. */
 const TURN_MS = 1;
 /** While the event loop is late by more, live requests are all it does. */
-const LATE_MS = 5;
+const LATE_MS = 20;
 /** One that takes longer waits for somebody. */
 const PATIENCE_MS = 1000;
 
@@ -52,23 +52,6 @@ interface Waiting {
   /** Whether it is the candidate that judged it for real. */
   readonly isOfCandidate: boolean;
 }
-
-/** What was refused so hangs on what was counted before: a second judgement has counted less, and says nothing of it. */
-const COUNTED: ReadonlySet<ErrorCode> = new Set([
-  'rate-limited',
-  'quota-exceeded',
-  'concurrency-limited',
-  'too-many-failures',
-  'caller-banned',
-]);
-/** It was refused for want of somebody else. */
-const WANTING: ReadonlySet<ErrorCode> = new Set([
-  'identity-unavailable',
-  'limits-unavailable',
-  'list-unavailable',
-]);
-const isIn = (codes: ReadonlySet<string>, code: string | undefined): boolean =>
-  code !== undefined && codes.has(code);
 
 /**
  * Judges a share of the requests that have ended once more, by the revision that did not decide them, and compares. In
@@ -189,17 +172,20 @@ export class Shadow implements Witness {
   #settle({ seen, isOfCandidate }: Waiting, judgement: SecondJudgement | undefined): void {
     // The other revision does not listen there.
     if (judgement === undefined) return;
-    const { outcome: again, undecided } = judgement;
+    const { outcome: again, undecided, asked } = judgement;
     if (again === undefined) return this.#undecided(undecided ?? 'failed');
     const { outcome: live, source, consumer } = seen;
     const [before, after] = isOfCandidate ? [again, live] : [live, again];
     const flip = flipOf(before, after);
-    if (flip === undefined) {
-      this.tally.same();
-      this.#parts.meters.same.add(1);
-    } else if (isIn(COUNTED, live.code)) this.#undecided('sampled');
-    else if (isIn(WANTING, live.code)) this.#undecided('network');
+    if (flip === undefined) return this.#same();
+    const guessed = whyGuessed(live, asked);
+    if (guessed !== undefined) this.#undecided(guessed);
     else this.#flip({ flip, before, after, consumer }, source.id);
+  }
+
+  #same(): void {
+    this.tally.same();
+    this.#parts.meters.same.add(1);
   }
 
   #flip(kind: FlipKind, requestId: string): void {

@@ -41,10 +41,16 @@ export class SeenOnce implements Resource {
   close(): void {}
 }
 
+const SEEN = ' seen';
+const SEEN_IN_SHADOW = ' seen in shadow';
+
+/** Whether counters of this scope say what was seen: who has counted less takes for new what is not. */
+export const isSeenScope = (scope: string): boolean => scope.endsWith(SEEN) || scope.endsWith(SEEN_IN_SHADOW);
+
 function count(c: PolicyContext, { kind, id, windowMs }: Use): Awaitable<boolean> {
   const once: GcraRule = { limit: 1, windowMs, burst: 1 };
   // What attachments in shadow have seen is not used up.
-  const scope = c.shadow ? `${kind} seen in shadow` : `${kind} seen`;
+  const scope = c.shadow ? `${kind}${SEEN_IN_SHADOW}` : `${kind}${SEEN}`;
   const outcome = c.deps.state.gcra(scope, id, once, 1, c.now);
   return outcome instanceof Promise ? outcome.then(isAllowed) : outcome.allowed;
 }
