@@ -71,6 +71,12 @@ function revisionText({ revision, workers, lastGood }: BannerFacts): string {
 
 /** Whoever starts a document must not believe that it is the one in service. */
 function lastGoodText({ config, issues }: LastGoodFacts): string {
+  if (issues.length === 0) {
+    return (
+      `Sallyport serves the LAST GOOD REVISION, not ${config}: it had taken the place of that, and the store cannot be\n` +
+      'asked what is active now.\n'
+    );
+  }
   return (
     `${issuesText(issues)}\n` +
     `Sallyport serves the LAST GOOD REVISION, not ${config}, which is refused for what stands above.\n` +

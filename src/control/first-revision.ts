@@ -52,6 +52,7 @@ export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevisi
 async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | undefined> {
   const { publisher, sources, log } = deps;
   const stored = await storedRevision(deps);
+  if (stored === 'unknown') return await publishKept(deps);
   if (stored === undefined) return undefined;
   const { id, document, files, createdAt: savedAt } = stored;
   const loads = [
@@ -66,22 +67,40 @@ async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | u
   return undefined;
 }
 
-/** What is to be served in place of the document on disk; undefined where that is. */
-async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision | undefined> {
-  const { diskMark, sources, log } = deps;
+/**
+ * Without a store, what was served last is what the store would say: not the document on disk that somebody has replaced
+ * since. Undefined where that is the same, or cannot be served.
+ */
+async function publishKept(deps: FirstRevisionDeps): Promise<FirstRevision | undefined> {
+  const { publisher, sources, log, diskMark } = deps;
+  const kept = keptRevision(deps);
+  if (kept === undefined || kept.revision === diskMark.load()?.revision) return undefined;
+  const result = await publisher.publish({ ...ASK, origin: 'store', load: () => sources.fromLastGood(kept) });
+  const { revision, savedAt: savedAtMs } = kept;
+  if (result.outcome === 'refused') {
+    log.error('last-good-refused', { revision, issues: result.issues });
+    return undefined;
+  }
+  const savedAt = new Date(savedAtMs).toISOString();
+  log.error('serving-last-good', { revision, savedAt, reason: 'the store cannot be read' });
+  return { revision, source: 'last-good', savedAtMs };
+}
+
+/** What is to be served in place of the document on disk; undefined where that is. `unknown`: the store does not say. */
+async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision | 'unknown' | undefined> {
+  const { diskMark, sources } = deps;
   const decided = diskMark.load();
   const store = deps.store();
   if (decided === undefined || store === undefined) return undefined;
+  const isOther = async (): Promise<boolean> => (await sources.diskDocument()) !== decided.document;
   try {
     const id = await activeIn(store);
     if (id === undefined || id === decided.revision) return undefined;
-    const onDisk = await sources.diskDocument();
-    if (onDisk !== decided.document) return undefined;
+    if (await isOther()) return undefined;
     return await store.getRevision(id);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    log.error('store-unavailable', { error });
-    return undefined;
+    return (await isOther()) ? undefined : 'unknown';
   }
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock, Logger, Meter } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
 import type { Activation } from '../lifecycle/index.ts';
-import { DiskMark, LastGood, type Store } from '../store/index.ts';
+import { DiskMark, LastGood, type Store, StoreError } from '../store/index.ts';
 import type { AdminDeps } from './admin/index.ts';
 import type { DocumentSources } from './document-sources.ts';
 import { type FirstRevision, publishFirst } from './first-revision.ts';
@@ -99,14 +99,10 @@ export class Publishing {
   offers(sources: DocumentSources): AdminDeps['publisher'] {
     const { publisher } = this;
     return {
-      publish: ({ text, actor, reason, expectedRevision }) =>
-        publisher.publish({
-          origin: 'api',
-          actor,
-          reason,
-          expectedRevision,
-          load: () => sources.fromText(text),
-        }),
+      publish: ({ text, ...offer }) =>
+        this.#acknowledged(() =>
+          publisher.publish({ origin: 'api', ...offer, load: () => sources.fromText(text) }),
+        ),
       get activatedAtMs() {
         return publisher.activatedAtMs;
       },
@@ -114,6 +110,16 @@ export class Publishing {
         return publisher.refusal;
       },
     };
+  }
+
+  /** What is acknowledged is in the store. Rejects with StoreError where it cannot be. */
+  async #acknowledged(publish: () => Promise<PublishResult>): Promise<PublishResult> {
+    const store = this.#deps.store();
+    if (store === undefined) throw new StoreError('unavailable', 'there is no usable store');
+    await store.active();
+    const result = await publish();
+    if (result.outcome !== 'activated' || !this.#record.isBehind) return result;
+    throw new StoreError('unavailable', 'the revision is served, and the store does not have it yet');
   }
 
   close(): void {

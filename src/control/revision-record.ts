@@ -52,6 +52,11 @@ export class RevisionRecord<B extends KeptBundle> {
     if (isActivated) this.#mark(request, bundle);
   }
 
+  /** Whether the latest activation is in effect, and not in the store. */
+  get isBehind(): boolean {
+    return this.#missed !== undefined;
+  }
+
   /** Brings to the store the latest activation that it could not take. Rejects with StoreError. */
   async catchUp(): Promise<void> {
     const missed = this.#missed;

@@ -348,3 +348,61 @@ describe('a store on the command line', () => {
     });
   }
 });
+
+describe('a revision that was acknowledged', () => {
+  const start = (folder: string, adminPort: number, schema: string): Program => {
+    const place = ['--config', `${folder}/gateway.json`, '--data', `${folder}/data`, '--records', 'none'];
+    const store = ['--store', server.url(schema), '--store-password', 'env:STORE_PASSWORD'];
+    return new Program(['run', ...place, ...store, '--admin', `127.0.0.1:${adminPort}`, '--workers', '1'], {
+      env: { STORE_PASSWORD: server.password },
+    });
+  };
+
+  test('is served after a kill, with its store and without; one that cannot be kept is not acknowledged', async () => {
+    const folder = await temporaryFolder();
+    const schema = server.newSchema();
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const documentWith = (path: string) => ({
+      ...proxyDocument({ port, upstream }),
+      routes: [{ name: 'only', match: { path }, upstream: 'origin', policies: [] }],
+    });
+    await writeFile(`${folder.path}/gateway.json`, JSON.stringify(documentWith('/disk')));
+    const publish = async (path: string): Promise<Response> =>
+      await fetch(`http://127.0.0.1:${adminPort}/api/revisions`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${(await readFile(`${folder.path}/data/admin-token`, 'utf8')).trim()}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(documentWith(path)),
+      });
+    const served = async (path: string): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })).status;
+
+    let program = start(folder.path, adminPort, schema);
+    await program.says(/Sallyport serves/);
+    assert.equal((await publish('/api')).status, 201);
+    program.signal('SIGKILL');
+    await program.exit();
+
+    program = start(folder.path, adminPort, schema);
+    await program.says(/Sallyport serves/);
+    assert.deepEqual([await served('/api'), await served('/disk')], [200, 404]);
+    program.signal('SIGKILL');
+    await program.exit();
+
+    await server.kill();
+    program = start(folder.path, adminPort, schema);
+    await program.says(/Sallyport serves the LAST GOOD REVISION/);
+    assert.deepEqual([await served('/api'), await served('/disk')], [200, 404]);
+    const refused = await publish('/lost');
+    assert.deepEqual([refused.status, /store-unavailable/.test(await refused.text())], [503, true]);
+    assert.deepEqual([await served('/api'), await served('/lost')], [200, 404]);
+    await server.run();
+    await program.says(/store-recovered/);
+    assert.equal((await publish('/found')).status, 201);
+    assert.equal(await served('/found'), 200);
+    await program.stop();
+    await folder.remove();
+  });
+});
