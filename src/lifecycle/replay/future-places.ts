@@ -9,9 +9,10 @@ interface Place {
   readonly untilMs: number;
 }
 
-/** Who asks for a place: how long it will hold it is in the recording. */
+/** Who asks for a place. */
 export interface PlaceHolder {
-  readonly durationMs: number;
+  /** When it gives it back that it has from then on: how long it took is in the recording. */
+  readonly endOf: (fromMs: number) => number;
   /** Whether the recording tells how long it took: it does not where nobody answered it then. */
   readonly isAnswered: boolean;
 }
@@ -43,7 +44,7 @@ export class FuturePlaces {
     if (why !== undefined) {
       return { outcome: { granted: false, why, held: active }, waitedMs: 0, isUncertain: false };
     }
-    const place = { fromMs, untilMs: fromMs + holder.durationMs };
+    const place = { fromMs, untilMs: holder.endOf(fromMs) };
     places.push(place);
     const uncertain = this.#uncertain(name, nowMs);
     const isUncertain = uncertain > 0 && places.length + uncertain > rule.limit;

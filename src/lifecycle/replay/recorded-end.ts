@@ -42,3 +42,12 @@ function codeOf({ code }: JudgedOutcome): ErrorCode | undefined {
 }
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
+/**
+ * When a request ends. What began in whole milliseconds ends in such: of two in the same one, the second came after the
+ * first as far as anybody knows.
+ */
+export function endOfRecord(beganMs: number, { durationMs }: Pick<RecordedRequest, 'durationMs'>): number {
+  const endMs = beganMs + durationMs;
+  return Number.isInteger(beganMs) ? Math.floor(endMs) : endMs;
+}

@@ -12,6 +12,7 @@ import type {
 import { createLocalCounters } from '../../state/index.ts';
 import { FuturePlaces } from './future-places.ts';
 import type { Judging } from './judging.ts';
+import { endOfRecord } from './recorded-end.ts';
 
 /** So many counters that hang on unknown answers are told apart; with more, all do. */
 const MAX_NAMES = 100_000;
@@ -87,7 +88,7 @@ export class ReplayCounters implements CounterState {
     const { judging } = this;
     const record = judging?.head.record;
     const { outcome, waitedMs, isUncertain } = this.#places.acquire(`${scope}\n${key}`, rule, nowMs, {
-      durationMs: record?.durationMs ?? 0,
+      endOf: (fromMs) => (record === undefined ? fromMs : endOfRecord(fromMs, record)),
       isAnswered: record?.upstream !== undefined,
     });
     if (judging !== undefined) {

@@ -30,7 +30,7 @@ import { HeaderList } from '../../lib/header-list.ts';
 import { CurrentBans } from '../../state/index.ts';
 import { Judging } from './judging.ts';
 import { type KnownCallers, RecordedCaller, withWatchedClaims } from './known-callers.ts';
-import { type End, endAsRecorded, endForwarded } from './recorded-end.ts';
+import { type End, endAsRecorded, endForwarded, endOfRecord } from './recorded-end.ts';
 import { ReplayCounters } from './replay-counters.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -200,14 +200,14 @@ export class Side {
       return evaluation.end(how, leftAlone);
     };
     const nowMs = this.#time.now() + judging.waitedMs;
-    if (isGuess) return this.#time.at(nowMs + record.durationMs, end(endAsRecorded(record, onUnknown)));
+    if (isGuess) return this.#time.at(endOfRecord(nowMs, record), end(endAsRecorded(record, onUnknown)));
     if (verdict.kind !== 'forward') return this.#time.at(nowMs, end(endOf(verdict, 0)));
     const { upstream, durationMs } = record;
     if (upstream !== undefined && evaluation.pipeline.response.length > 0) {
       const headMs = Math.min(upstream.ms, durationMs);
       this.#time.at(nowMs + headMs, () => this.#answer(judging, evaluation, upstream.status));
     }
-    this.#time.at(nowMs + durationMs, end(endForwarded(record, onUnknown)));
+    this.#time.at(endOfRecord(nowMs, record), end(endForwarded(record, onUnknown)));
   }
 
   /** For what policies keep in mind of an answer: what they say of it comes too late to be compared. */
