@@ -390,4 +390,19 @@ describe('credentials', () => {
     assert.deepEqual(headers, ['Host', 'a.test', 'X-Who', '', 'Authorization', '', 'Cookie', '']);
     assert.deepEqual(withheld, { headers: ['x-who', 'authorization', 'cookie'], query: ['who'] });
   });
+
+  recording(
+    'are recorded of no request once another document is in service',
+    {},
+    { answer: ok() },
+    async (on) => {
+      const { plane, upstream } = on;
+      const credentials = { headers: [], query: [] };
+      await plane.reload({ targets: [upstream.port], revision: 'b', recording: { ...PLAN, credentials } });
+      await answered(on, `GET /a?who=hunter2 HTTP/1.1\r\n${HOST}X-Who: hunter2\r\n\r\n`);
+      const [{ revision, withheld }] = await on.recorded();
+      assert.equal(revision[0], 'b');
+      assert.deepEqual(withheld, { headers: ['x-who'], query: ['who'] });
+    },
+  );
 });

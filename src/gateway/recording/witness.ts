@@ -24,8 +24,9 @@ export class RecordingWitness implements Witness {
   readonly #services: DataPlaneServices;
   readonly #place: RecordingPlace;
   readonly #counters: RecordingCounters;
-  /** Of the documents in service: each says where its callers' credentials are. */
-  readonly #redactions = new WeakMap<RecordingPlan, Redaction>();
+  readonly #redaction = new Redaction();
+  /** Documents that have said where their callers' credentials are. */
+  readonly #learnt = new WeakSet<RecordingPlan>();
   #plan: RecordingPlan | undefined = undefined;
   #recorder: Recorder | undefined = undefined;
   bodyBytes = 0;
@@ -44,6 +45,7 @@ export class RecordingWitness implements Witness {
     if (plan === undefined) return this.#recorder?.tick();
     this.#recorder ??= this.#open(plan);
     this.#recorder.configure(plan);
+    this.#learn(plan);
     this.bodyBytes = plan.bodyBytes;
     witnesses.add(this);
   }
@@ -60,8 +62,9 @@ export class RecordingWitness implements Witness {
       const bodyBytes = recorder.isSampled(stream)
         ? Math.min(SAMPLED_BODY_BYTES, plan.bodyBytes)
         : plan.bodyBytes;
+      this.#learn(plan);
       const request = this.#unredacted(exchange, bodyBytes);
-      const record = this.#redaction(plan).redact(request, exchange.judged?.route.params ?? NO_PARAMS);
+      const record = this.#redaction.redact(request, exchange.judged?.route.params ?? NO_PARAMS);
       recorder.keep(record.atMs, recordLine(record));
     } catch (cause) {
       recorder.withdraw();
@@ -108,13 +111,11 @@ export class RecordingWitness implements Witness {
     this.#services.witnesses.changed();
   }
 
-  #redaction(plan: RecordingPlan): Redaction {
-    let redaction = this.#redactions.get(plan);
-    if (redaction === undefined) {
-      redaction = new Redaction(plan.credentials);
-      this.#redactions.set(plan, redaction);
-    }
-    return redaction;
+  /** A candidate's too, as soon as it judges. */
+  #learn(plan: RecordingPlan): void {
+    if (this.#learnt.has(plan)) return;
+    this.#learnt.add(plan);
+    this.#redaction.learn(plan.credentials);
   }
 
   #unredacted(exchange: EndedExchange, bodyBytes: number): Unredacted {

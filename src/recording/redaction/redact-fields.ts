@@ -1,4 +1,3 @@
-import type { CredentialFields } from '../../contract/index.ts';
 import { holdsRandomRun, holdsSecretShape } from '../../lib/secret-shapes.ts';
 import { decodedWhole } from './decoded.ts';
 import { isSecretField } from './secret-names.ts';
@@ -28,14 +27,16 @@ export interface RedactedFields {
 
 /** Redacts header fields by the credentials that a document's policies read, by their names, and by their shapes. */
 export class FieldRedaction {
-  readonly #credentials: ReadonlySet<string>;
+  readonly #credentials = new Set<string>();
   /** By the name as it came. */
-  readonly #kinds = new Map<string, Kind>();
+  #kinds = new Map<string, Kind>();
   /** Values in which there is no secret, whatever field they stand in. */
   #clean = new Set<string>();
 
-  constructor({ headers }: CredentialFields) {
-    this.#credentials = new Set(headers);
+  /** Fields that hold credentials from now on, beside those that it knows already. */
+  learn(headers: readonly string[]): void {
+    for (const name of headers) this.#credentials.add(name);
+    this.#kinds = new Map();
   }
 
   /** A new list; what is given stays as it is. */
@@ -43,7 +44,7 @@ export class FieldRedaction {
     const headers = flat.slice();
     let withheld: string[] | undefined;
     for (let i = 0; i < flat.length; i += 2) {
-      const kind = this.#kinds.get(flat[i]) ?? this.#learn(flat[i]);
+      const kind = this.#kinds.get(flat[i]) ?? this.#kindOf(flat[i]);
       if (flat[i + 1] === '' && kind !== 'unnameable') continue;
       if (!this.#isWithheld(kind, flat[i + 1])) continue;
       headers[i + 1] = '';
@@ -71,10 +72,12 @@ export class FieldRedaction {
     this.#clean.add(Buffer.from(value, 'latin1').toString('latin1'));
   }
 
-  #learn(name: string): Kind {
+  #kindOf(name: string): Kind {
     const lower = name.toLowerCase();
     const kind = this.#credentials.has(lower) ? 'secret' : kindOf(lower, name);
-    if (this.#kinds.size < MAX_KNOWN) this.#kinds.set(Buffer.from(name, 'latin1').toString('latin1'), kind);
+    if (kind === 'unnameable') return kind;
+    if (this.#kinds.size >= MAX_KNOWN) this.#kinds = new Map();
+    this.#kinds.set(Buffer.from(name, 'latin1').toString('latin1'), kind);
     return kind;
   }
 }

@@ -8,7 +8,8 @@ import { bodyHoldsSecret, jsonHoldsSecret } from './body-secrets.ts';
 import { Redaction } from './redaction.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0';
-const redaction = new Redaction({ headers: ['x-tenant-pass', 'x-who'], query: ['apikey', 'caller'] });
+const redaction = new Redaction();
+redaction.learn({ headers: ['x-tenant-pass', 'x-who'], query: ['apikey', 'caller'] });
 const NO_PARAMS = Object.freeze({});
 
 const redact = (more: Partial<Unweighted>, params: Readonly<Record<string, string>> = NO_PARAMS) =>
@@ -63,6 +64,17 @@ describe('header fields whose values are never kept', () => {
       assert.deepEqual([headers, withheld.headers], [['X-Note', ''], ['x-note']]);
     });
   }
+
+  it('are those of every document so far', () => {
+    const several = new Redaction();
+    const sent = unweighted({ headers: ['X-One', 'hunter2', 'X-Two', 'hunter2'], target: '/?one=a&two=b' });
+    const withheld = (): unknown => several.redact(sent, NO_PARAMS).withheld;
+    assert.deepEqual(withheld(), { headers: [], query: [] });
+    several.learn({ headers: ['x-one'], query: ['one'] });
+    assert.deepEqual(withheld(), { headers: ['x-one'], query: ['one'] });
+    several.learn({ headers: ['x-two'], query: ['two'] });
+    assert.deepEqual(withheld(), { headers: ['x-one', 'x-two'], query: ['one', 'two'] });
+  });
 
   it('are those of a field in which browsers send tokens', () => {
     const { withheld } = redact({ headers: ['Sec-WebSocket-Protocol', `v1, ${'aB3'.repeat(12)}`] });

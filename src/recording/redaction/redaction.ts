@@ -9,14 +9,18 @@ import { redactTarget, WITHHELD } from './redact-target.ts';
 /** A request as it came, before anything of it is left out. The body was looked through already. */
 export type Unredacted = Omit<Unweighted, 'withheld'>;
 
-/** Takes out of requests what must not be kept. One for each document, whose policies say where credentials are. */
+/** Takes out of requests what must not be kept. */
 export class Redaction {
-  readonly #fields: FieldRedaction;
-  readonly #query: ReadonlySet<string>;
+  readonly #fields = new FieldRedaction();
+  readonly #query = new Set<string>();
 
-  constructor(credentials: CredentialFields) {
-    this.#fields = new FieldRedaction(credentials);
-    this.#query = new Set(credentials.query);
+  /**
+   * Where the policies of another document read credentials. What was a credential by one document is none less by the
+   * next: callers go on to send it for a while, and begin before it is asked for.
+   */
+  learn({ headers, query }: CredentialFields): void {
+    this.#fields.learn(headers);
+    for (const name of query) this.#query.add(name);
   }
 
   /** `params`: what the route took from the path. */
