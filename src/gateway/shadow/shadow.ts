@@ -58,7 +58,8 @@ interface Waiting {
  * turns of its own, one after the other, and for no longer than its budget lasts.
  */
 export class Shadow implements Witness {
-  readonly bodyBytes = BODY_BYTES;
+  /** Nothing is kept of bodies that no policy looks at. */
+  readonly bodyBytes: number;
   /** What it has shown so far. */
   readonly tally = new ShadowTally();
   readonly #parts: ShadowParts;
@@ -70,6 +71,7 @@ export class Shadow implements Witness {
 
   constructor(parts: ShadowParts) {
     this.#parts = parts;
+    this.bodyBytes = [parts.active, parts.candidate].some(looksAtBodies) ? BODY_BYTES : 0;
     this.#budget = new Budget(parts.share.budget, parts.now());
     this.#sample = new Sample(parts.share.share, parts.seed);
   }
@@ -218,3 +220,6 @@ export class Shadow implements Witness {
     this.#parts.meters.seconds.add(ms / 1000);
   }
 }
+
+const looksAtBodies = ({ snapshot }: Serving): boolean =>
+  snapshot.attachments.some(({ body }) => body === 'buffer');
