@@ -59,6 +59,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     { addExplainCommand },
     { addHistoryCommand },
     { addListCommands },
+    { addNodesCommand },
     { addPublishCommand },
     { addQuotaCommands },
     { addRecordingCommands },
@@ -79,6 +80,7 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./explain.ts'),
     import('./history.ts'),
     import('./lists.ts'),
+    import('./nodes.ts'),
     import('./publish.ts'),
     import('./quotas.ts'),
     import('./recordings.ts'),
@@ -104,6 +106,7 @@ async function addOtherCommands(program: Command): Promise<void> {
   addListCommands(program);
   addQuotaCommands(program);
   addRecordingCommands(program);
+  addNodesCommand(program);
   addConsumerCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);

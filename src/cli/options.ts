@@ -28,6 +28,12 @@ export function parseAdminName(text: string, before: readonly string[] = []): re
   throw new InvalidArgumentError(`"${text}" is no host name, such as gateway.example.com.`);
 }
 
+/** What a node is called, for people. */
+export function parseNodeName(text: string): string {
+  if (HOST_NAME.test(text)) return text;
+  throw new InvalidArgumentError(`"${text}" is no name of a node, such as gateway-1.`);
+}
+
 /**
  * One more reference to a master key; the option may be repeated. Its form is checked where it is read: a message from
  * here would show what was written, and that may be the key.

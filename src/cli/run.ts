@@ -9,6 +9,7 @@ import {
   parseCounterKeys,
   parseDurationMs,
   parseHostPort,
+  parseNodeName,
   parseWorkers,
 } from './options.ts';
 import type { PostgresOptions } from './postgres-option.ts';
@@ -31,6 +32,8 @@ export interface RunOptions extends StoreOptions, PostgresOptions {
   readonly masterKey: readonly string[];
   /** Milliseconds that requests have to end in when the program ends. */
   readonly drain: number;
+  /** Name of this node among those that have one store; undefined for the machine's. */
+  readonly nodeName: string | undefined;
   /** Where the built-in demo upstream listens; undefined for no demo. */
   readonly demo: HostPort | undefined;
 }
@@ -88,6 +91,12 @@ export function addRunCommand(program: Command, start: (options: RunOptions) => 
     )
     .option('--store-password <env:NAME|file:PATH>', 'password of the store')
     .option('--store-ca <FILE>', 'certificates (PEM) that the store must be signed by')
+    .addOption(
+      new Option(
+        '--node-name <NAME>',
+        'name of this node among those that have one store (default: name of the machine)',
+      ).argParser(parseNodeName),
+    )
     .option(
       '--state <URL|env:NAME>',
       'Valkey or Redis that counts for all nodes: redis://, redis+sentinel:// or redis+cluster://, rediss for TLS',

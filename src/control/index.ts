@@ -4,6 +4,7 @@ import type { Recording } from '../recording/index.ts';
 import { openSharedQuotas, type StoreSettings } from '../state/index.ts';
 import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
+import type { NodesDeps, NodeWatch } from './nodes/index.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 import type { Quotas, QuotasDeps } from './quotas/index.ts';
 import type { RecordingDesk, RecordingsDeps } from './recordings/index.ts';
@@ -26,6 +27,7 @@ export { judgeRefresh } from './live/feed-guard.ts';
 export { createFeedReader, NO_MARK } from './live/feed-reader.ts';
 export { NO_LISTS } from './live/feeds.ts';
 export { versionOf } from './live/list-shelf.ts';
+export type { NodeWatch } from './nodes/index.ts';
 export { Publisher, type PublishRequest, type PublishResult, type Refusal } from './publisher.ts';
 export { Publishing, type RolloutParts } from './publishing.ts';
 export type { QuotaDesk } from './quotas/index.ts';
@@ -95,6 +97,12 @@ export class Recordings {
 export async function openRecordingIn(masterKeys: MasterKeySource): Promise<Recording> {
   const { recordingIn } = await import('./recordings/index.ts');
   return recordingIn(masterKeys);
+}
+
+/** Looks after this node's place among those that have one store. Loaded once it serves. */
+export async function openNodes(deps: NodesDeps): Promise<NodeWatch> {
+  const nodes = await import('./nodes/index.ts');
+  return nodes.openNodes(deps);
 }
 
 /** Opens the ways a document comes. What compiles documents is loaded here, once the workers are on their way. */

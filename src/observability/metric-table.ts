@@ -66,6 +66,7 @@ export const METRICS: readonly MetricDefinition[] = Object.freeze([
     ['attachment', 'notice'],
   ),
   gauge('sallyport_store_up', 'Whether the store can be used: 1, or 0 while it is lost or damaged.', []),
+  gauge('sallyport_nodes', 'Nodes that have one store, as this one sees them.', ['state']),
   gauge(
     'sallyport_state_up',
     'Whether the shared store of counters answers every worker: 1, or 0. Absent without one.',

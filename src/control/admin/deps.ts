@@ -4,6 +4,7 @@ import type { Callers } from '../callers/index.ts';
 import type { ExplainDesk } from '../explain/index.ts';
 import type { BanDesk } from '../live/ban-desk.ts';
 import type { Feeds } from '../live/feeds.ts';
+import type { NodeWatch } from '../nodes/index.ts';
 import type { OfferedBundle } from '../offered-bundle.ts';
 import type { PublishResult, Refusal } from '../publisher.ts';
 import type { QuotaDesk } from '../quotas/index.ts';
@@ -76,6 +77,8 @@ export interface AdminDeps {
   store(): Store | undefined;
   /** How it is with the store. Default: ok where there is one. */
   storeState?(): StoreState;
+  /** The nodes that have one store. */
+  readonly nodes: Pick<NodeWatch, 'list'>;
   readonly callers: Callers;
   readonly quotas: Pick<QuotaDesk, 'get' | 'grant' | 'isShared' | 'list' | 'reset'>;
   /** Started when it is first asked for. */

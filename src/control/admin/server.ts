@@ -15,6 +15,7 @@ import { addCredentialRoutes } from './routes/credentials.ts';
 import { addExplanationRoutes } from './routes/explanations.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListRoutes } from './routes/lists.ts';
+import { addNodeRoutes } from './routes/nodes.ts';
 import { addQuotaRoutes } from './routes/quotas.ts';
 import { addRecordingRoutes } from './routes/recordings.ts';
 import { addRevisionRoutes } from './routes/revisions.ts';
@@ -61,6 +62,7 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
   for (const add of [
     addHealthRoutes,
     addStatusRoutes,
+    addNodeRoutes,
     addRevisionRoutes,
     addRolloutRoutes,
     addAuditRoutes,
