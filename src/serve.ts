@@ -22,12 +22,10 @@ import {
   isLoopback,
   loadAdminToken,
   NodeStore,
-  type NodeWatch,
   type OfferedBundle,
   obeySignals,
   openCallers,
   openDocumentSources,
-  openNodes,
   openQuotas,
   Publishing,
   type QuotaDesk,
@@ -132,7 +130,6 @@ class Gateway {
   /** What else is to be closed at the end, last opened first. */
   readonly #open: (() => unknown)[] = [];
   #node: NodeStore | undefined;
-  #nodes: NodeWatch | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
   /** What is done while the workers are still there. */
@@ -192,7 +189,10 @@ class Gateway {
     obeySignals(process, systemClock, {
       end: () => void this.#end(),
       endAtOnce: (code) => process.exit(code),
-      reload: () => this.#onHangUp(),
+      reload: () => {
+        this.#publishing.reload();
+        void this.#pool.reopenRecords();
+      },
     });
     const workers = this.#pool.start(this.#options.workers);
     this.#lockData();
@@ -207,11 +207,8 @@ class Gateway {
     this.#open.push(() => this.#publishing.close());
     this.#first = await this.#publishing.start(sources, this.#rolloutParts());
     this.#followStore(callers);
-    const nodes = await this.#joinNodes();
     const tokenPath =
-      admin === 'off'
-        ? undefined
-        : await this.#startAdmin(admin, sources, catalog, { callers, quotas, nodes });
+      admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, { callers, quotas });
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
@@ -230,7 +227,7 @@ class Gateway {
 
   /** Lets requests end for at most `drainMs`, then closes everything. */
   async close(drainMs: number): Promise<void> {
-    await Promise.all([this.#nodes?.close(), this.#beforeEnd()]);
+    await this.#beforeEnd();
     await this.#pool.stop(drainMs);
     await this.#afterWorkers();
     for (const close of this.#open.reverse()) await close();
@@ -247,11 +244,6 @@ class Gateway {
     }
     this.#log.info('ended');
     process.exit(0);
-  }
-
-  #onHangUp(): void {
-    this.#publishing.reload();
-    void this.#pool.reopenRecords();
   }
 
   #rolloutParts(): RolloutParts {
@@ -374,20 +366,6 @@ class Gateway {
     });
   }
 
-  /** From here on the nodes that have the same store hear of this one. */
-  async #joinNodes(): Promise<NodeWatch> {
-    const { data, nodeName: name } = this.#options;
-    const parts = { clock: systemClock, log: this.#log, meter: this.#meter, random: createSystemRandom() };
-    this.#nodes = await openNodes({
-      ...parts,
-      ...{ data, name, version: packageVersion(), store: () => this.#node?.store },
-      ...{ activation: this.#activation, pool: this.#pool, publisher: this.#publishing.publisher },
-      storeState: () => this.#storeState,
-    });
-    this.#nodes.start();
-    return this.#nodes;
-  }
-
   get #storeState(): StoreState {
     return this.#node?.state ?? 'unavailable';
   }
@@ -404,7 +382,7 @@ class Gateway {
     { host, port }: HostPort,
     sources: DocumentSources,
     catalog: { policies: AdminDeps['policies']; schema: AdminDeps['documentSchema'] },
-    desks: { callers: Callers; quotas: QuotaDesk; nodes: NodeWatch },
+    desks: { callers: Callers; quotas: QuotaDesk },
   ): Promise<string> {
     const token = loadAdminToken(this.#options.data, randomBytes);
     const app = await createAdminServer({
@@ -493,6 +471,7 @@ class Gateway {
       demoKey: worksWithKey ? demoKey : undefined,
       revision: first?.revision ?? '',
       workers,
+      replaced: first?.source === 'store' ? config : undefined,
       lastGood: first?.source === 'last-good' ? { config, issues, savedAtMs: first.savedAtMs } : undefined,
     });
     (records === 'stdout' ? process.stderr : process.stdout).write(text);

@@ -35,6 +35,11 @@ describe('the banner', () => {
     it(`shows ${url}`, () => assert.ok(banner({ gateways: [gateway(facts)] }).includes(` ${url}`)));
   }
 
+  it('says that the document on disk is not the one in service', () => {
+    assert.match(banner({ replaced: 'gateway.yaml' }), /from the store: it replaced gateway\.yaml/);
+    assert.doesNotMatch(banner({}), /replaced/);
+  });
+
   it('warns of an admin side that other machines may reach', () => {
     const admin = { host: '0.0.0.0', port: 8090 };
     assert.match(banner({ admin: { ...admin, isExposed: true } }), /^ {2}WARNING .+ encrypted/m);

@@ -15,6 +15,8 @@ export interface BannerFacts {
   readonly demoKey: string | undefined;
   readonly revision: string;
   readonly workers: number;
+  /** Path of the document, where another revision replaced it and it has not changed since. */
+  readonly replaced?: string | undefined;
   /** What is served in place of the document on disk; undefined where that is served itself. */
   readonly lastGood: LastGoodFacts | undefined;
 }
@@ -48,6 +50,7 @@ export function bannerText(facts: BannerFacts): string {
   if (facts.store !== undefined) lines.push(`  store     ${facts.store}`);
   if (facts.counters !== undefined) lines.push(`  counters  ${facts.counters}`);
   lines.push(`  revision  ${revisionText(facts)}`);
+  if (facts.replaced !== undefined) lines.push(`            ${replacedText(facts.replaced)}`);
   const first = gateways[0];
   if (demoKey !== undefined && first !== undefined) {
     lines.push('', 'Try it:', `  curl -H "X-API-Key: $(cat '${demoKey}')" ${urlOf(first)}/hello`);
@@ -68,6 +71,9 @@ function revisionText({ revision, workers, lastGood }: BannerFacts): string {
   const since = lastGood === undefined ? '' : ` of ${new Date(lastGood.savedAtMs).toISOString()}`;
   return `${revision.slice(0, 12)}${since}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`;
 }
+
+const replacedText = (config: string): string =>
+  `from the store: it replaced ${config}, which is served again once it changes`;
 
 /** Whoever starts a document must not believe that it is the one in service. */
 function lastGoodText({ config, issues }: LastGoodFacts): string {

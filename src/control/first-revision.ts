@@ -7,7 +7,7 @@ import type { Publisher } from './publisher.ts';
 
 export interface FirstRevisionDeps {
   readonly publisher: Publisher<OfferedBundle>;
-  readonly sources: DocumentSources;
+  readonly sources: Pick<DocumentSources, 'diskDocument' | 'fromDisk' | 'fromLastGood' | 'fromText'>;
   readonly lastGood: LastGood;
   readonly diskMark: Pick<DiskMark, 'load'>;
   /** Undefined while there is no usable store. */

@@ -153,7 +153,7 @@ function auditOf(
   { at, act, phase, step, actor, reason, evidence }: RolloutEntry,
   rollout: Rollout,
 ): AuditEntry {
-  const cause = evidence?.kind === 'failure' ? evidence.message : undefined;
+  const cause = causeOf(evidence);
   return {
     at,
     actor: actor.toWellFormed(),
