@@ -317,7 +317,7 @@ export class WorkerPool<B extends Activatable> {
 
   #onEnd(slot: Slot<B>, thread: WorkerThread<B>, why: string, livedMs: number): void {
     this.#threads.delete(thread);
-    this.#deps.activation.remove(thread);
+    this.#deps.activation.died(thread);
     this.#deps.totals.retire(String(thread.id));
     if (slot.thread !== thread) return;
     slot.thread = undefined;

@@ -171,6 +171,36 @@ describe('a candidate on trial', () => {
     assert.deepEqual(activation.serving, [0, 7]);
   });
 
+  it('is over when worker after worker ends while it is tried', async () => {
+    const { activation, workers } = await serving([[], [], [], []]);
+    await activation.try(bundle('r2'), trialOf('r2'));
+    const die = (worker: FakeWorker) => {
+      worker.die();
+      activation.died(worker);
+    };
+    die(workers[0]);
+    await activation.try(bundle('r2'), trialOf('r2', 0.5));
+    die(workers[1]);
+    activation.died(workers[1]);
+    await ticks(DEADLINE_TICKS);
+    assert.equal(activation.candidate?.bundle.revision, 'r2', 'two may have ended for any reason');
+    die(workers[2]);
+    assert.equal(activation.candidate, undefined);
+    assert.equal(activation.lostTrial?.trial.revision, 'r2');
+    await ticks(DEADLINE_TICKS);
+    assert.deepEqual([workers[3].trial, workers[3].serves, workers[3].dead], [undefined, 'r1', false]);
+  });
+
+  it('does not suffer from workers that are replaced', async () => {
+    const { activation, workers } = await serving([[], [], [], []]);
+    await activation.try(bundle('r2'), trialOf('r2'));
+    for (const worker of workers.slice(1)) {
+      await activation.release(worker);
+      activation.died(worker);
+    }
+    assert.equal(activation.candidate?.bundle.revision, 'r2');
+  });
+
   const late: { name: string; fates: Fate[]; serving: number[] }[] = [
     { name: 'cannot prepare it', fates: ['ok', 'ok', 'refuse'], serving: [0, 7] },
     { name: 'dies preparing it', fates: ['ok', 'ok', 'crash'], serving: [0] },

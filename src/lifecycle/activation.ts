@@ -29,6 +29,9 @@ export interface LostTrial {
   readonly cause: unknown;
 }
 
+/** One may end for any reason; so many in one trial most probably do for the candidate. */
+const MAX_DEATHS = 3;
+
 /** A trial was ended before every worker had taken it. */
 export class TrialEndedError extends Error {
   override readonly name = 'TrialEndedError';
@@ -53,6 +56,8 @@ export class Activation<B extends Activatable> {
   #lostTrial: LostTrial | undefined;
   /** How often a trial was ended: what was begun under another number is not gone on with. */
   #endings = 0;
+  /** Workers that have ended while the candidate was tried. */
+  #deaths = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(deadline: Deadline = withDeadline, timeouts: ActivationTimeouts = DEFAULT_TIMEOUTS) {
@@ -101,9 +106,17 @@ export class Activation<B extends Activatable> {
     });
   }
 
-  /** Takes a worker out at once: it is dead, or drains. Pending steps with it fail by themselves. */
+  /** Takes a worker out at once: it drains. Pending steps with it fail by themselves. */
   remove(worker: WorkerPort<B>): void {
     if (this.#workers.get(worker.id) === worker) this.#workers.delete(worker.id);
+  }
+
+  /** The same for one that has ended by itself. When several do while a candidate is tried, that is over. */
+  died(worker: WorkerPort<B>): void {
+    if (this.#workers.get(worker.id) !== worker) return;
+    this.#workers.delete(worker.id);
+    if (this.#candidate === undefined || ++this.#deaths < MAX_DEATHS) return;
+    void this.#loseTrial(new Error(`${MAX_DEATHS} workers have ended while it was tried`));
   }
 
   /** Takes a worker out in its turn, so that no swap under way fails with its end. For one that is to be ended. */
@@ -204,6 +217,7 @@ export class Activation<B extends Activatable> {
     // Whoever ended it has told the workers after this had.
     if (isOver()) throw new TrialEndedError();
     if (failure === undefined) {
+      if (before === undefined) this.#deaths = 0;
       this.#candidate = before === undefined ? next : { bundle: before.bundle, trial };
       this.#lastTrial = trial;
       this.#lostTrial = undefined;
@@ -267,7 +281,7 @@ export class Activation<B extends Activatable> {
   }
 
   #retire(worker: WorkerPort<B>, cause: unknown): void {
-    this.remove(worker);
+    this.died(worker);
     worker.retire(cause instanceof Error ? cause.message : String(cause));
   }
 
