@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { DiskMark, LastGood, openSqliteStore, type Store } from '../store/index.ts';
+import { DiskMark, LastGood, openSqliteStore, type Store, StoreError } from '../store/index.ts';
 import type { PublishOrigin, PublishResult } from './publisher.ts';
 import { RevisionRecord } from './revision-record.ts';
 
@@ -108,5 +108,41 @@ describe('revision record', () => {
       activations.map(({ id, how }) => `${id[0]} ${how}`),
       ['a rollback', 'b publish', 'a publish'],
     );
+  });
+
+  it('brings to a store that was lost what became active meanwhile, once and the latest', async () => {
+    const store = openSqliteStore(':memory:');
+    const append = store.appendAudit.bind(store);
+    store.appendAudit = () => Promise.reject(new StoreError('unavailable', 'lost'));
+    const { record } = make(store);
+    const other = { ...bundle, revision: 'b'.repeat(64) };
+    await assert.rejects(record.keep(request, bundle, activated), StoreError);
+    await assert.rejects(record.keep(request, other, { ...activated, revision: other.revision }), StoreError);
+    assert.equal(record.isBehind, true);
+    await assert.rejects(record.catchUp(), StoreError);
+    store.appendAudit = append;
+    await record.catchUp();
+    await record.catchUp();
+    assert.equal(record.isBehind, false);
+    assert.equal((await store.active())?.id, other.revision);
+    const entries = await store.listAudit({ limit: 10 });
+    assert.deepEqual(
+      entries.map(({ action, subject }) => [action, subject]),
+      [['revision.activate', other.revision]],
+    );
+  });
+
+  it('leaves alone what another node has activated since', async () => {
+    const store = openSqliteStore(':memory:');
+    const put = store.putRevision.bind(store);
+    store.putRevision = () => Promise.reject(new StoreError('unavailable', 'lost'));
+    const { record } = make(store);
+    await assert.rejects(record.keep(request, bundle, activated), StoreError);
+    store.putRevision = put;
+    const later = { id: 'c'.repeat(64), document: '', files: {}, createdAt: 2000, author: 'b', reason: '' };
+    await store.putRevision(later);
+    await store.setActive(later.id, 2000);
+    await record.catchUp();
+    assert.equal((await store.active())?.id, later.id);
   });
 });

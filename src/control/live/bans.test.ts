@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ban } from '../../contract/index.ts';
 import { parseCidr } from '../../lib/cidr.ts';
-import { openSqliteStore, type Store } from '../../store/index.ts';
+import { openSqliteStore, type Store, StoreError } from '../../store/index.ts';
 import { BanError, type BanRequest, Bans } from './bans.ts';
 
 const HOUR_MS = 3_600_000;
+
+/** No two bans have one id, of whichever node. */
+let drawn = 0;
 
 function node(kept: Store | 'no store' = openSqliteStore(':memory:')) {
   const store = kept === 'no store' ? undefined : kept;
@@ -13,7 +16,7 @@ function node(kept: Store | 'no store' = openSqliteStore(':memory:')) {
   const published: (readonly Ban[])[] = [];
   const logged: string[] = [];
   const log = (event: string) => void logged.push(event);
-  let [counted, drawn] = [-1, 0];
+  let counted = -1;
   const own = parseCidr('198.51.100.0/24');
   assert.ok(!('fault' in own));
   const bans = new Bans({
@@ -208,5 +211,69 @@ describe('a ban', () => {
     assert.ok(broken.logged.includes('bans-not-stored') && broken.logged.includes('bans-not-loaded'));
     await broken.bans.lift('203.0.113.7', 'admin');
     assert.deepEqual(broken.networks(), []);
+  });
+});
+
+describe('bans that others change', () => {
+  /** A store that refuses to write while it is told to. */
+  function losable() {
+    const store = openSqliteStore(':memory:');
+    const { bans } = store;
+    const [put, remove, active] = [bans.put.bind(bans), bans.remove.bind(bans), bans.active.bind(bans)];
+    let isLost = false;
+    const lost = () => Promise.reject(new StoreError('unavailable', 'lost'));
+    bans.put = (ban) => (isLost ? lost() : put(ban));
+    bans.remove = (id) => (isLost ? lost() : remove(id));
+    bans.active = (nowMs) => (isLost ? lost() : active(nowMs));
+    const lose = (now: boolean): void => {
+      isLost = now;
+    };
+    return { store, lose };
+  }
+
+  it('take effect, and end', async () => {
+    const store = openSqliteStore(':memory:');
+    const [a, b] = [node(store), node(store)];
+    await a.ban('203.0.113.7');
+    await b.bans.refresh();
+    assert.deepEqual([b.networks(), b.counted()], [['203.0.113.7/32'], 1]);
+    await b.bans.lift('203.0.113.7', 'admin');
+    await a.bans.refresh();
+    assert.deepEqual([a.networks(), a.counted()], [[], 0]);
+  });
+
+  it('do not undo one that the store could not take: it goes there when it is back', async () => {
+    const { store, lose } = losable();
+    const [a, b] = [node(store), node(store)];
+    await a.ban('203.0.113.1');
+    await b.bans.refresh();
+    lose(true);
+    assert.equal((await b.ban('203.0.113.7')).stored, false);
+    await b.bans.lift('203.0.113.1', 'admin');
+    await assert.rejects(b.bans.refresh(), StoreError);
+    assert.deepEqual(b.networks(), ['203.0.113.7/32']);
+    lose(false);
+    await b.bans.refresh();
+    assert.deepEqual(b.networks(), ['203.0.113.7/32']);
+    await a.bans.refresh();
+    assert.deepEqual(a.networks(), ['203.0.113.7/32']);
+  });
+
+  it('do not undo one that comes while they are read', async () => {
+    const store = openSqliteStore(':memory:');
+    const { bans } = store;
+    const b = node(store);
+    const active = bans.active.bind(bans);
+    let isFirst = true;
+    bans.active = async (nowMs) => {
+      const read = await active(nowMs);
+      if (isFirst) {
+        isFirst = false;
+        await b.ban('203.0.113.7');
+      }
+      return read;
+    };
+    await b.bans.refresh();
+    assert.deepEqual(b.networks(), ['203.0.113.7/32']);
   });
 });

@@ -35,6 +35,46 @@ function tableWith(...consumers: TableConsumer[]): { table: CredentialTable; liv
 }
 
 describe('a table of live credentials', () => {
+  it('lets go of the credentials of one consumer that are not named, and of nobody else’s', () => {
+    const { table, live } = tableWith(consumer('app'), consumer('other'));
+    for (const n of [1, 2, 3]) table.putCredential(credential(n));
+    table.putCredential(credential(4, { consumer: 'other' }));
+    table.keepCredentialsOf('app', new Set([idOf(2), idOf(9)]));
+    table.keepCredentialsOf('nobody', new Set());
+    const found = [1, 2, 3, 4].map((n) => live.find('api-key', keyOf(n))?.identity.consumer);
+    assert.deepEqual(found, [undefined, 'app', undefined, 'other']);
+    assert.equal(table.stats.credentials, 2);
+    table.keepCredentialsOf('app', new Set());
+    assert.equal(table.removeConsumer('app'), true);
+  });
+
+  it('is swept of all that was not put since a sweep has begun', () => {
+    const { table, live } = tableWith(
+      consumer('app'),
+      consumer('gone'),
+      consumer('document', { isOfDocument: true }),
+    );
+    table.putCredential(credential(1));
+    table.putCredential(credential(2));
+    table.putCredential(credential(3, { consumer: 'gone' }));
+    table.putCredential(credential(4, { consumer: 'document' }));
+    const end = table.beginSweep();
+    table.putConsumer(consumer('app'));
+    table.putCredential(credential(2));
+    table.putCredential(credential(4, { consumer: 'document' }));
+    // What comes while it goes on stays, and takes a place that was free.
+    table.removeCredential('api-key', keyOf(1));
+    table.putConsumer(consumer('new'));
+    table.putCredential(credential(5, { consumer: 'new' }));
+    assert.equal(end(), 2);
+    const found = [1, 2, 3, 4, 5].map((n) => live.find('api-key', keyOf(n))?.identity.consumer);
+    assert.deepEqual(found, [undefined, 'app', undefined, 'document', 'new']);
+    assert.equal(live.consumer('gone'), undefined);
+    assert.deepEqual([table.stats.consumers, table.stats.credentials], [3, 3]);
+    assert.equal(table.beginSweep()(), 6);
+    assert.deepEqual([table.stats.consumers, table.stats.credentials], [0, 0]);
+  });
+
   it('finds nothing while it is empty, whatever is asked for', () => {
     const { live } = tableWith();
     for (const key of ['', 'x', keyOf(1), 'A'.repeat(43), 'é'.repeat(43), '='.repeat(43)]) {
