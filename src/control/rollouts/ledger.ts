@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../contract/index.ts';
 import type { Rollout, RolloutEntry } from '../../lifecycle/index.ts';
 import { isOpen } from '../../lifecycle/index.ts';
 import { type AuditEntry, type Store, type StoredRollout, StoreError } from '../../store/index.ts';
+import { causeOf } from './cause.ts';
 import { rolloutIn, rowOf } from './stored-rollout.ts';
 
 export interface LedgerDeps {

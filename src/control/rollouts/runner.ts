@@ -19,6 +19,7 @@ import {
 } from '../../lifecycle/index.ts';
 import { type Store, StoreError } from '../../store/index.ts';
 import type { StoredTexts } from '../document-sources.ts';
+import { causeOf } from './cause.ts';
 import { evidenceOf } from './figures.ts';
 import { RolloutLedger } from './ledger.ts';
 import type { ReplayProgress, RolloutBundle, RolloutDeps, StepWatch } from './ports.ts';
@@ -206,10 +207,11 @@ export class RolloutRunner<B extends RolloutBundle> {
     this.#tell();
   }
 
-  #onEnded({ id, phase, revision }: Rollout): void {
+  #onEnded({ id, phase, revision, history }: Rollout): void {
     this.#deps.meter.counter('sallyport_rollouts_total', { result: phase }).add(1);
     this.#deps.meter.gauge('sallyport_rollout_open').set(0);
-    this.#deps.log.info('rollout-ended', { rollout: id, phase, revision });
+    const cause = causeOf(history.at(-1)?.evidence);
+    this.#deps.log.info('rollout-ended', { rollout: id, phase, revision, cause });
     this.#replay?.stop.abort();
     this.#replay = undefined;
     this.#unheard = undefined;
