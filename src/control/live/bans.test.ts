@@ -7,10 +7,9 @@ import { BanError, type BanRequest, Bans } from './bans.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** No two bans have one id, of whichever node. */
-let drawn = 0;
-
-function node(kept: Store | 'no store' = openSqliteStore(':memory:')) {
+/** Its bans are counted from `drawn` on: no two have one id, of whichever node. */
+function node(kept: Store | 'no store' = openSqliteStore(':memory:'), drawn = 0) {
+  let number = drawn;
   const store = kept === 'no store' ? undefined : kept;
   const clock = { nowMs: Date.UTC(2026, 10, 23), now: () => clock.nowMs, monotonic: () => clock.nowMs };
   const published: (readonly Ban[])[] = [];
@@ -21,7 +20,7 @@ function node(kept: Store | 'no store' = openSqliteStore(':memory:')) {
   assert.ok(!('fault' in own));
   const bans = new Bans({
     clock,
-    random: { hex: (bytes) => (++drawn).toString(16).padStart(2 * bytes, '0') },
+    random: { hex: (bytes) => (++number).toString(16).padStart(2 * bytes, '0') },
     log: { info: log, warn: log, error: log },
     store: () => store,
     publish: async (all) => void published.push(all),
@@ -233,7 +232,7 @@ describe('bans that others change', () => {
 
   it('take effect, and end', async () => {
     const store = openSqliteStore(':memory:');
-    const [a, b] = [node(store), node(store)];
+    const [a, b] = [node(store), node(store, 100)];
     await a.ban('203.0.113.7');
     await b.bans.refresh();
     assert.deepEqual([b.networks(), b.counted()], [['203.0.113.7/32'], 1]);
@@ -244,7 +243,7 @@ describe('bans that others change', () => {
 
   it('do not undo one that the store could not take: it goes there when it is back', async () => {
     const { store, lose } = losable();
-    const [a, b] = [node(store), node(store)];
+    const [a, b] = [node(store), node(store, 100)];
     await a.ban('203.0.113.1');
     await b.bans.refresh();
     lose(true);
