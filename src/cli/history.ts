@@ -60,8 +60,12 @@ interface Event {
   readonly actor: string;
   readonly origin: string;
   readonly reason: string;
-  /** Why it was refused; '' for others. */
+  /** Why it was refused or rolled back; '' for others. */
   readonly cause: string;
+  /** Where a rollout was when that happened; '' for what was none. */
+  readonly phase: string;
+  /** Index of its canary step; 0 elsewhere. */
+  readonly step: number;
   /** Whether that revision is in service now. */
   readonly active: boolean;
 }
@@ -72,14 +76,15 @@ async function history(api: AdminApi, { limit, before }: HistoryOptions): Promis
   const entries = events.map((entry) => eventOf(entry, active));
   const more = next === null ? '' : `more: sallyport history --before ${next}\n`;
   const text =
-    entries.length === 0 ? 'No revision has a history here.\n' : columns([HEAD, ...entries.map(rowOf)]);
+    entries.length === 0 ? 'No revision has a history here.\n' : columns([HEAD, ...rowsOf(entries)]);
   return { data: { entries, next }, text: `${text}${more}` };
 }
 
 const PAGE = 1000;
 /** So many pages of the audit are read for one list: it tells of much else. */
 const MAX_PAGES = 20;
-const OF_REVISIONS = /^(?:revision|rollout)\./;
+/** A rollout begins with its check and its tests, and ends with what became active: both are told already. */
+const OF_REVISIONS = /^(?:revision\.|rollout\.(?!checked$|tested$|activated$))/;
 
 /** The entries about revisions, and the number before which there may be more. */
 async function collect(
@@ -119,6 +124,8 @@ function eventOf({ number, at, actor, action, subject, detail }: Entry, active: 
     origin: word('origin'),
     reason: word('reason'),
     cause: word('cause'),
+    phase: word('phase'),
+    step: typeof detail.step === 'number' ? detail.step : 0,
     active: revision !== '' && revision === active,
   };
 }
@@ -130,12 +137,22 @@ const WORDS: Readonly<Record<string, string>> = Object.freeze({
   'revision.refuse': 'refused',
 });
 
-const rowOf = (event: Event): string[] => [
-  String(event.number),
-  event.at.replace(/\.\d+Z$/, 'Z'),
-  event.revision === '' ? '-' : short(event.revision),
-  `${WORDS[event.action] ?? event.action.replace('.', ' ')}${event.active ? ' (in service)' : ''}`,
-  event.actor,
-  event.origin,
-  event.cause || event.reason,
-];
+function rowsOf(events: readonly Event[]): string[][] {
+  const latest = events.find(({ action, active }) => action === 'revision.activate' && active);
+  return events.map((event) => [
+    String(event.number),
+    event.at.replace(/\.\d+Z$/, 'Z'),
+    event.revision === '' ? '-' : short(event.revision),
+    `${whatOf(event)}${event === latest ? ' (in service)' : ''}`,
+    event.actor,
+    event.origin,
+    event.cause || event.reason,
+  ]);
+}
+
+/** Where there are several, also which step was passed, broken or left. */
+function whatOf({ action, phase, step }: Event): string {
+  const word = WORDS[action] ?? action.replace('.', ' ');
+  if (phase === '' || action === `rollout.${phase}ed` || action === 'rollout.started') return word;
+  return `${word}, ${phase === 'canary' ? `canary ${step + 1}` : phase}`;
+}

@@ -61,7 +61,7 @@ async function world() {
   const [address] = app.addresses();
   assert.ok(typeof address === 'object');
   const at = ['--admin', `127.0.0.1:${address.port}`, '--data', folder];
-  const audit = (action: string, subject: string, detail: Record<string, string> = {}) =>
+  const audit = (action: string, subject: string, detail: Record<string, string | number> = {}) =>
     store.appendAudit({ at: AT_MS, actor: 'admin', action, subject, detail });
   return { run: (...args: string[]) => run(...args, ...at), audit };
 }
@@ -145,7 +145,20 @@ describe('sallyport history', () => {
     await gateway.audit('ban.add', '192.0.2.1');
     await gateway.audit('revision.activate', REVISION, { origin: 'api', reason: 'a \u001b[31mnew rule' });
     await gateway.audit('revision.refuse', '', { origin: 'file', cause: 'routes: is no list' });
-    await gateway.audit('rollout.begin', 'r-1', { revision: NEWER, reason: 'try it' });
+    await gateway.audit('rollout.started', 'r-1', {
+      revision: NEWER,
+      phase: 'check',
+      step: 0,
+      reason: 'try it',
+    });
+    await gateway.audit('rollout.checked', 'r-1', { revision: NEWER, phase: 'check', step: 0 });
+    await gateway.audit('rollout.replayed', 'r-1', { revision: NEWER, phase: 'replay', step: 0 });
+    await gateway.audit('rollout.broken', 'r-1', {
+      revision: NEWER,
+      phase: 'canary',
+      step: 1,
+      cause: 'a gate',
+    });
     const { code, stdout } = await gateway.run('history');
     assert.equal(code, 0);
     assert.ok(!stdout.includes('\u001b'));
@@ -154,7 +167,9 @@ describe('sallyport history', () => {
       .split('\n')
       .map((line) => line.split(/ {2,}/));
     assert.deepEqual(rows.slice(1), [
-      ['5', '2026-11-23T12:00:00Z', NEWER.slice(0, 12), 'rollout begin', 'admin', 'try it'],
+      ['8', '2026-11-23T12:00:00Z', NEWER.slice(0, 12), 'rollout broken, canary 2', 'admin', 'a gate'],
+      ['7', '2026-11-23T12:00:00Z', NEWER.slice(0, 12), 'rollout replayed', 'admin'],
+      ['5', '2026-11-23T12:00:00Z', NEWER.slice(0, 12), 'rollout started', 'admin', 'try it'],
       ['4', '2026-11-23T12:00:00Z', '-', 'refused', 'admin', 'file', 'routes: is no list'],
       [
         '3',
