@@ -119,3 +119,73 @@ describe('a document that cannot be served', () => {
     assert.deepEqual([issue.path, issue.line], ['listeners[0].address', 4]);
   });
 });
+
+describe('a revision of the store', () => {
+  const document = async (): Promise<string> => `sallyport: 1
+listeners:
+  - name: secure
+    address: "127.0.0.1:${await freePort()}"
+    tls: { certificates: [{ cert: file:./local.pem, key: file:./local.pem }] }
+routes: [{ name: r, match: { path: /** }, upstream: u, policies: [{ validate: { body: "file:./order.json" } }] }]
+upstreams: { u: { targets: ["http://127.0.0.1:9"] } }
+`;
+  const put = (name: string, text: string) => writeFile(path.join(path.dirname(file), name), text);
+  const both = LOCAL.cert + LOCAL.key;
+
+  it('is what it was, with the files of its day', async () => {
+    await put('local.pem', both);
+    await put('order.json', '{"type":"object"}');
+    const text = await document();
+    const { revision, files } = await sources.fromText(text);
+    await put('order.json', '{"type":"array"}');
+    assert.notEqual((await sources.fromText(text)).revision, revision);
+    const again = await sources.fromStored({ document: text, files });
+    assert.equal(again.revision, revision);
+    assert.equal(again.files['order.json'], '{"type":"object"}');
+  });
+
+  it('has today’s certificates, and is another by its id then', async () => {
+    await put('local.pem', both);
+    await put('order.json', '{"type":"object"}');
+    const text = await document();
+    const { revision, files } = await sources.fromText(text);
+    // What a renewal leaves behind: the same names, other bytes.
+    await put('local.pem', `${both}\n`);
+    const again = await sources.fromStored({ document: text, files });
+    assert.equal(again.files['local.pem'], `${both}\n`);
+    assert.notEqual(again.revision, revision);
+    assert.equal(again.documentHash, sources.documentHashOf(text));
+  });
+
+  it('is refused where a file of its day was not kept, or its certificate is gone', async () => {
+    await put('local.pem', both);
+    const text = await document();
+    const [missing] = await issuesOf(() => sources.fromStored({ document: text, files: {} }));
+    assert.match(missing.message, /order\.json/);
+    await rm(path.join(path.dirname(file), 'local.pem'));
+    await issuesOf(() =>
+      sources.fromStored({ document: text, files: { 'order.json': '{}', 'local.pem': both } }),
+    );
+  });
+});
+
+describe('the document on disk', () => {
+  it('is known by what it says, not by how it is written', async () => {
+    await writeFile(file, 'sallyport: 1\nlisteners: [{ name: a, address: "127.0.0.1:8080" }]\n');
+    const first = await sources.diskDocument();
+    await writeFile(
+      file,
+      '# another day\nlisteners:\n  - { address: "127.0.0.1:8080", name: a }\nsallyport: 1\n',
+    );
+    assert.equal(await sources.diskDocument(), first);
+    await writeFile(file, 'sallyport: 1\nlisteners: [{ name: b, address: "127.0.0.1:8080" }]\n');
+    assert.notEqual(await sources.diskDocument(), first);
+  });
+
+  it('is unknown where it cannot be read', async () => {
+    await writeFile(file, '{');
+    assert.equal(await sources.diskDocument(), undefined);
+    await rm(file);
+    assert.equal(await sources.diskDocument(), undefined);
+  });
+});

@@ -133,4 +133,41 @@ describe('publisher', () => {
     const { offer } = await make({ remember: () => Promise.reject(new Error('disk full')) });
     assert.equal((await offer(async () => bundle('r1'))).outcome, 'activated');
   });
+
+  describe('with offers that go another way', () => {
+    const onItsWay: PublishResult = { outcome: 'rollout', revision: 'r2', rollout: 'x' };
+    const busy: PublishResult = { outcome: 'busy', revision: 'r2', rollout: 'x' };
+
+    it('reads nothing of one that has to wait', async () => {
+      const diversion = { refuses: () => busy, take: async () => undefined };
+      const { offer, log, remembered } = await make({ diversion: () => diversion });
+      assert.deepEqual(await offer(() => assert.fail('it was read')), busy);
+      assert.deepEqual([log, remembered], [[], []]);
+    });
+
+    it('activates none that is taken, and keeps where the one in service came from', async () => {
+      const diversion = {
+        refuses: () => undefined,
+        take: async (_: unknown, { revision }: Bundle) => (revision === 'r2' ? onItsWay : undefined),
+      };
+      const { publisher, offer, log, remembered } = await make({ diversion: () => diversion });
+      await offer(async () => bundle('r1'));
+      await offer(refusing);
+      const ask = { actor: 'test', load: async () => bundle('r2') };
+      assert.deepEqual(await publisher.publish({ ...ask, origin: 'file' }), onItsWay);
+      assert.deepEqual(log, ['prepare r1', 'activate r1']);
+      assert.deepEqual([publisher.takenFrom, publisher.refusal], ['api', undefined]);
+      assert.deepEqual(remembered.at(-1), onItsWay);
+      const decided = await publisher.publish({ ...ask, origin: 'file', isDecided: true });
+      assert.equal(decided.outcome, 'activated');
+      assert.equal(publisher.takenFrom, 'file');
+    });
+
+    it('refuses what cannot be taken, with the reason', async () => {
+      const diversion = { refuses: () => undefined, take: refusing };
+      const { offer, log } = await make({ diversion: () => diversion });
+      assert.equal((await offer(async () => bundle('r1'))).outcome, 'refused');
+      assert.deepEqual(log, []);
+    });
+  });
 });
