@@ -133,7 +133,7 @@ export class Publishing {
     result: PublishResult,
   ): Promise<void> {
     if (result.outcome === 'activated') await this.#reload?.follow();
-    await this.#rollouts?.onPublished(request, result);
+    await this.#rollouts?.onPublished(result);
     this.#follow();
     await this.#record.keep(request, bundle, result);
   }

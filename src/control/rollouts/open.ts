@@ -4,7 +4,7 @@ import type { DocumentSources } from '../document-sources.ts';
 import type { ListsInService } from '../live/feeds.ts';
 import { NO_LISTS } from '../live/feeds.ts';
 import type { OfferedBundle } from '../offered-bundle.ts';
-import type { PublishRequest, PublishResult } from '../publisher.ts';
+import type { PublishResult } from '../publisher.ts';
 import { RolloutDesk } from './desk.ts';
 import { RolloutDiversion } from './diversion.ts';
 import type { RolloutDeps } from './ports.ts';
@@ -73,11 +73,11 @@ export class Rollouts {
   }
 
   /** To be told of what became of every offer. */
-  async onPublished({ isDecided }: PublishRequest<OfferedBundle>, result: PublishResult): Promise<void> {
+  async onPublished(result: PublishResult): Promise<void> {
     const { active } = this.#deps.activation;
     if (result.outcome !== 'activated' || active === undefined) return;
     this.desk.remember(active);
-    if (isDecided !== true) await this.#runner.renewed(active.revision);
+    await this.#runner.onOtherLive();
   }
 
   get isOpen(): boolean {

@@ -58,6 +58,6 @@ export interface RolloutDeps<B extends RolloutBundle> {
   readonly repeat: (work: () => void, everyMs: number) => () => void;
   /** New and not to be guessed. */
   readonly newId: () => string;
-  /** Told when a rollout has begun or ended. */
+  /** Told when a rollout has begun or ended, and when what goes its way was compiled anew. */
   readonly onChange: () => void;
 }

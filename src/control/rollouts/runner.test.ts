@@ -303,6 +303,8 @@ describe('whoever changed it elsewhere', () => {
     assert.equal(await world.runner.dispatch(hand('pause', world)), 'changed');
     assert.equal(await world.settled(), 'aborted');
     assert.equal(world.workers.candidate, undefined);
+    assert.equal(world.isTicking, false);
+    assert.equal(world.logged.at(-1), 'closed');
   });
 });
 
@@ -418,16 +420,43 @@ async function activatingWorld(): Promise<RunnerWorld> {
   return world;
 }
 
-describe('what is live is renewed meanwhile', () => {
-  it('and what is tried beside it, from the start of its step', async () => {
+describe('something else is live meanwhile', () => {
+  it('which was renewed: so is what is tried beside it, from the start of its step', async () => {
+    for (const isSeenFirst of [true, false]) {
+      const world = await inCanary();
+      await world.pass(750);
+      world.workers.lose(new Error('another revision is active'));
+      world.workers.active = bundleOf(BASE, { text: 'renewed' });
+      world.recompiled = bundleOf(REVISION, { text: 'with new secrets' });
+      // The loss may be seen before anybody tells of the renewal.
+      if (isSeenFirst) await world.pass(250);
+      await world.runner.onOtherLive();
+      await world.runner.onOtherLive();
+      assert.equal(await world.settled(), 'canary 0');
+      assert.equal(world.workers.candidate?.bundle.text, 'with new secrets');
+      const acts = world.runner.open?.history.map(({ act }) => act);
+      assert.equal(acts?.filter((act) => act === 'restarted').length, 1);
+      assert.equal(await world.pass(750), 'canary 0');
+      assert.equal(await world.pass(500), 'canary 1');
+    }
+  });
+
+  it('which says something else: there is nothing to compare with any more', async () => {
     const world = await inCanary();
-    await world.pass(750);
     world.workers.lose(new Error('another revision is active'));
-    world.recompiled = bundleOf(REVISION, { text: 'with new secrets' });
-    await world.runner.renewed(BASE);
-    assert.equal(await world.settled(), 'canary 0');
-    assert.equal(world.workers.candidate?.bundle.text, 'with new secrets');
-    assert.equal(await world.pass(750), 'canary 0');
-    assert.equal(await world.pass(500), 'canary 1');
+    world.workers.active = bundleOf('e'.repeat(64));
+    assert.equal(await world.pass(250), 'superseded');
+    const waiting = new RunnerWorld();
+    await waiting.begin({ ...EMPTY_PLAN, approvals: 1 });
+    waiting.workers.active = bundleOf('e'.repeat(64));
+    await waiting.runner.onOtherLive();
+    assert.equal(await waiting.settled(), 'superseded');
+  });
+
+  it('which is the revision itself', async () => {
+    const world = new RunnerWorld();
+    await world.begin(EMPTY_PLAN);
+    await world.runner.onOtherLive();
+    assert.equal(await world.settled(), 'active');
   });
 });

@@ -64,6 +64,8 @@ export class RolloutRunner<B extends RolloutBundle> {
   #bundle: B | undefined;
   /** What it is compiled from. */
   #texts: StoredTexts | undefined;
+  /** What is live, and what is tried beside it: compared with anything else it would show nothing. */
+  #beside: B | undefined;
   #applied: Trial | undefined;
   #watch: StepWatch | undefined;
   #live: TrialEvidence | undefined;
@@ -119,6 +121,7 @@ export class RolloutRunner<B extends RolloutBundle> {
       await this.#ledger.begin(rollout);
       this.#bundle = bundle;
       this.#texts = { document: text, files };
+      this.#beside = this.#deps.activation.active;
       this.#onBegun();
       return rollout;
     });
@@ -129,6 +132,7 @@ export class RolloutRunner<B extends RolloutBundle> {
     const rollout = await this.#inTurn(() => this.#ledger.takeUp());
     if (rollout === undefined) return;
     const at = this.#now();
+    this.#beside = this.#deps.activation.active;
     const base = this.#deps.activation.active?.revision ?? '';
     const isLive = base === rollout.revision;
     if (rollout.phase === 'activating' && isLive) await this.dispatch({ kind: 'activated', at });
@@ -138,13 +142,27 @@ export class RolloutRunner<B extends RolloutBundle> {
     if (this.open !== undefined) this.#onBegun();
   }
 
-  /** What is live was renewed, with its files and secrets as they are now: so is what is tried beside it. */
-  async renewed(base: string): Promise<void> {
-    if (this.open === undefined) return;
-    this.#deps.log.info('rollout-renewed', { rollout: this.open.id, base });
+  /**
+   * To be told when something else is live. With another document the rollout is over; where what is live was renewed, with
+   * its files and secrets as they are now, so is what is tried beside it.
+   */
+  async onOtherLive(): Promise<void> {
+    const { active } = this.#deps.activation;
+    const before = this.#beside;
+    const rollout = this.open;
+    if (rollout === undefined || active === undefined || active === before) return;
+    this.#beside = active;
+    // What was decided goes live whatever it is beside.
+    if (rollout.phase === 'activating') return;
+    const at = this.#now();
+    if (active.documentHash !== before?.documentHash) {
+      await this.dispatch({ kind: 'superseded', at, reason: 'another revision is live by now' });
+      return;
+    }
+    this.#deps.log.info('rollout-renewed', { rollout: rollout.id, base: active.revision });
     this.#bundle = undefined;
     this.#applied = undefined;
-    await this.dispatch({ kind: 'restarted', at: this.#now(), base });
+    await this.dispatch({ kind: 'restarted', at, base: active.revision });
   }
 
   /** Tells the rollout what happened. Gives why it changes nothing, or what it is now. */
@@ -174,7 +192,11 @@ export class RolloutRunner<B extends RolloutBundle> {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#kick();
-      if (error.code === 'conflict') return 'changed';
+      if (error.code === 'conflict') {
+        const { current } = this.#ledger;
+        if (current !== undefined && !isOpen(current)) this.#onEnded(current);
+        return 'changed';
+      }
       this.#rest();
       return 'unavailable';
     } finally {
@@ -215,6 +237,7 @@ export class RolloutRunner<B extends RolloutBundle> {
     this.#replay?.stop.abort();
     this.#replay = undefined;
     this.#unheard = undefined;
+    this.#bundle = undefined;
     this.#texts = undefined;
     if (!this.#ledger.isUnsaved) this.#stopLooking();
     this.#deps.onChange();
@@ -233,17 +256,18 @@ export class RolloutRunner<B extends RolloutBundle> {
   }
 
   async #bringAll(): Promise<void> {
-    while (this.#isBringDue) {
-      this.#isBringDue = false;
-      const rollout = this.#ledger.open;
-      try {
-        await this.#bring(rollout, rollout === undefined ? BASELINE : desiredOf(rollout));
-      } catch (error) {
-        this.#deps.log.error('rollout-failed', { rollout: rollout?.id, error });
-        await this.#fail(error);
+    try {
+      while (this.#isBringDue) {
+        this.#isBringDue = false;
+        const rollout = this.#ledger.open;
+        await this.#bring(rollout, rollout === undefined ? BASELINE : desiredOf(rollout)).catch((error) => {
+          this.#deps.log.error('rollout-failed', { rollout: rollout?.id, error });
+          return this.#fail(error);
+        });
       }
+    } finally {
+      this.#isBringing = false;
     }
-    this.#isBringing = false;
   }
 
   async #bring(rollout: Rollout | undefined, wanted: Desired): Promise<void> {
@@ -302,6 +326,7 @@ export class RolloutRunner<B extends RolloutBundle> {
     if (bundle.revision !== revision)
       throw new Error('interrupted: a certificate was renewed, so that it would be another revision');
     this.#bundle = bundle;
+    this.#deps.onChange();
     return bundle;
   }
 
@@ -382,6 +407,7 @@ export class RolloutRunner<B extends RolloutBundle> {
     const watch = this.#watch;
     if (rollout === undefined || applied === undefined || watch === undefined) return;
     const { lostTrial } = this.#deps.activation;
+    if (this.#deps.activation.active !== this.#beside) return await this.onOtherLive();
     if (lostTrial !== undefined && isDeepStrictEqual(lostTrial.trial, applied))
       return await this.#fail(lostTrial.cause);
     const figures = await this.#deps.figures();
