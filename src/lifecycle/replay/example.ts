@@ -46,11 +46,12 @@ export function shownTarget(target: string): string {
   const question = target.indexOf('?');
   if (question === -1) return target;
   const pieces = target.slice(question + 1).split('&');
-  const shown = pieces.map((piece) => {
-    const equals = piece.indexOf('=');
-    return equals === -1 || !SECRET.test(piece.slice(0, equals))
-      ? piece
-      : `${piece.slice(0, equals)}=${HIDDEN}`;
-  });
-  return `${target.slice(0, question)}?${shown.join('&')}`;
+  return `${target.slice(0, question)}?${pieces.map(shownPiece).join('&')}`;
+}
+
+/** A name may be spelt in percents, so that it does not look like one of a secret. */
+function shownPiece(piece: string): string {
+  const equals = piece.indexOf('=');
+  const [name = ''] = new URLSearchParams(piece).keys();
+  return equals === -1 || !SECRET.test(name) ? piece : `${piece.slice(0, equals)}=${HIDDEN}`;
 }

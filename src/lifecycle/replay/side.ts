@@ -53,7 +53,7 @@ export interface Judged {
   readonly isShort: boolean;
 }
 
-/** Cannot say: it is no request that a listener of this revision would get. */
+/** No listener of this revision would get such a request. */
 const UNSERVED: JudgedOutcome = Object.freeze({
   kind: 'refused',
   status: 0,
