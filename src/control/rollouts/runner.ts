@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RolloutPlan, Trial } from '../../contract/index.ts';
-import { ConfigError, InternalError } from '../../errors.ts';
+import { InternalError } from '../../errors.ts';
 import {
-  ActivationError,
   beginRollout,
   type Desired,
   desiredOf,
   type EventRefusal,
-  type Evidence,
   type GateVerdict,
   isOpen,
   type Rollout,
@@ -18,8 +16,9 @@ import {
   type TrialEvidence,
 } from '../../lifecycle/index.ts';
 import { type Store, StoreError } from '../../store/index.ts';
-import type { StoredTexts } from '../document-sources.ts';
+import { Candidate } from './candidate.ts';
 import { causeOf } from './cause.ts';
+import { failureOf } from './failure.ts';
 import { evidenceOf } from './figures.ts';
 import { RolloutLedger } from './ledger.ts';
 import type { ReplayProgress, RolloutBundle, RolloutDeps, StepWatch } from './ports.ts';
@@ -61,9 +60,7 @@ export class RolloutRunner<B extends RolloutBundle> {
   readonly #ledger: RolloutLedger;
   readonly #listeners = new Set<() => void>();
   #tail: Promise<unknown> = Promise.resolve();
-  #bundle: B | undefined;
-  /** What it is compiled from. */
-  #texts: StoredTexts | undefined;
+  readonly #candidate: Candidate<B>;
   /** What is live, and what is tried beside it: compared with anything else it would show nothing. */
   #beside: B | undefined;
   #applied: Trial | undefined;
@@ -83,6 +80,7 @@ export class RolloutRunner<B extends RolloutBundle> {
   constructor(deps: RolloutDeps<B>) {
     this.#deps = deps;
     this.#ledger = new RolloutLedger(deps);
+    this.#candidate = new Candidate(deps);
   }
 
   /** The rollout under way. */
@@ -92,7 +90,7 @@ export class RolloutRunner<B extends RolloutBundle> {
 
   /** What goes its way, once it was checked in this process. */
   get candidate(): B | undefined {
-    return this.open === undefined ? undefined : this.#bundle;
+    return this.open === undefined ? undefined : this.#candidate.bundle;
   }
 
   /** The rollout under way, or the one that ended last in this process. */
@@ -119,8 +117,7 @@ export class RolloutRunner<B extends RolloutBundle> {
       const kept = { id: revision, document: text, files, createdAt: at };
       await this.#store().putRevision({ ...kept, author: order.actor, reason: order.reason });
       await this.#ledger.begin(rollout);
-      this.#bundle = bundle;
-      this.#texts = { document: text, files };
+      this.#candidate.take(bundle);
       this.#beside = this.#deps.activation.active;
       this.#onBegun();
       return rollout;
@@ -160,7 +157,7 @@ export class RolloutRunner<B extends RolloutBundle> {
       return;
     }
     this.#deps.log.info('rollout-renewed', { rollout: rollout.id, base: active.revision });
-    this.#bundle = undefined;
+    this.#candidate.renew();
     this.#applied = undefined;
     await this.dispatch({ kind: 'restarted', at, base: active.revision });
   }
@@ -237,8 +234,7 @@ export class RolloutRunner<B extends RolloutBundle> {
     this.#replay?.stop.abort();
     this.#replay = undefined;
     this.#unheard = undefined;
-    this.#bundle = undefined;
-    this.#texts = undefined;
+    this.#candidate.drop();
     if (!this.#ledger.isUnsaved) this.#stopLooking();
     this.#deps.onChange();
   }
@@ -282,7 +278,7 @@ export class RolloutRunner<B extends RolloutBundle> {
 
   async #try(rollout: Rollout, trial: Trial): Promise<void> {
     if (isDeepStrictEqual(this.#applied, trial)) return;
-    const bundle = await this.#candidate(rollout);
+    const bundle = await this.#compiled(rollout);
     // It may have ended while it was compiled.
     if (!this.#isWanted(trial)) return;
     try {
@@ -304,7 +300,7 @@ export class RolloutRunner<B extends RolloutBundle> {
   }
 
   async #activate(rollout: Rollout): Promise<void> {
-    const bundle = await this.#candidate(rollout);
+    const bundle = await this.#compiled(rollout);
     const { origin, actor, reason } = rollout;
     const load = async () => bundle;
     const result = await this.#deps.publish({ origin, actor, reason, isDecided: true, load });
@@ -316,17 +312,11 @@ export class RolloutRunner<B extends RolloutBundle> {
     await this.dispatch({ kind: 'failed', at: this.#now(), evidence: { kind: 'issues', issues } });
   }
 
-  /** The bundle that goes its way; compiled anew after a restart, since it holds secrets and is never kept. */
-  async #candidate({ revision }: Rollout): Promise<B> {
-    if (this.#bundle?.revision === revision) return this.#bundle;
-    this.#texts ??= await this.#store().getRevision(revision);
-    if (this.#texts === undefined)
-      throw new Error('interrupted: the store does not hold its revision any more');
-    const bundle = await this.#deps.recompile(this.#texts);
-    if (bundle.revision !== revision)
-      throw new Error('interrupted: a certificate was renewed, so that it would be another revision');
-    this.#bundle = bundle;
-    this.#deps.onChange();
+  async #compiled({ revision }: Rollout): Promise<B> {
+    const before = this.#candidate.bundle;
+    const bundle = await this.#candidate.of(revision);
+    // Its lists are needed from now on.
+    if (bundle !== before) this.#deps.onChange();
     return bundle;
   }
 
@@ -347,7 +337,7 @@ export class RolloutRunner<B extends RolloutBundle> {
       const { active } = this.#deps.activation;
       if (active === undefined) throw new Error('nothing is live to compare with');
       const replay = await this.#deps.replay({
-        candidate: await this.#candidate(rollout),
+        candidate: await this.#compiled(rollout),
         active,
         sinceMs: this.#now() - recordsMs,
         signal,
@@ -460,13 +450,4 @@ function walked(rollout: Rollout, ...events: readonly RolloutEvent[]): Rollout {
 function verdictOf({ plan, phase }: Rollout, watch: StepWatch): GateVerdict {
   const isWatched = Object.values(plan.gates).some((gate) => gate !== undefined);
   return isWatched ? watch.judge(phase === 'canary') : { verdict: 'passed', findings: [] };
-}
-
-const MAX_MESSAGE = 2000;
-
-function failureOf(error: unknown): Evidence {
-  const cause = error instanceof ActivationError ? error.cause : error;
-  if (cause instanceof ConfigError) return { kind: 'issues', issues: cause.issues };
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return { kind: 'failure', message: message.slice(0, MAX_MESSAGE) };
 }
