@@ -123,7 +123,7 @@ describe('the keeper of quotas', () => {
       if (isFailing) throw new StoreError('unavailable', 'the disk is full');
       await own.put(entries);
     };
-    Object.defineProperty(store, 'quotas', { value: { put, forget: async () => 0 } });
+    Object.defineProperty(store, 'quotas', { value: { put, kept: async () => [], forget: async () => 0 } });
     const world = makeQuotas({ store: () => store });
     await world.charge(useOf('ann'));
     await world.keeper.collect();
@@ -174,6 +174,33 @@ describe('the keeper of quotas', () => {
       ['quotas-not-restored'],
     );
     assert.equal(await world.charge(useOf('ann')), true);
+  });
+
+  it('adds what it could not read at first to what was used meanwhile, before it writes', async () => {
+    const store = openSqliteStore(':memory:');
+    const before = makeQuotas({ store: () => store });
+    await times(4, () => before.charge(useOf('ann')));
+    await before.charge(useOf('ben'));
+    await before.keeper.collect();
+    const read = store.quotas.kept.bind(store.quotas);
+    store.quotas.kept = () => Promise.reject(new StoreError('unavailable', 'lost'));
+    const world = makeQuotas({ store: () => store });
+    await world.keeper.restore();
+    assert.equal(await world.charge(useOf('ann')), true);
+    await world.keeper.collect();
+    assert.equal((await read(NOW)).find(({ key }) => key === 'ann')?.used, 4, 'nothing was forgotten');
+    store.quotas.kept = read;
+    await world.keeper.collect();
+    assert.deepEqual(
+      (await kept(world)).map(({ key, used }) => [key, used]),
+      [
+        ['ann', 5],
+        ['ben', 1],
+      ],
+    );
+    assert.equal(await world.charge(useOf('ann')), false);
+    await world.keeper.collect();
+    assert.equal((await read(NOW)).find(({ key }) => key === 'ann')?.used, 5, 'and nothing counted twice');
   });
 
   it('says how many it could not restore since the table is full', async () => {

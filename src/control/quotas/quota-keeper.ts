@@ -33,21 +33,31 @@ export class QuotaKeeper {
   readonly #waiting = new Map<string, QuotaNote>();
   #underWay: Promise<void> | undefined;
   #isTold = false;
+  /** Nothing is written down before what was is known: it would be taken for less. */
+  #isRestored = false;
   #forgetAtMs = 0;
 
   constructor(deps: QuotaKeeperDeps) {
     this.#deps = deps;
   }
 
-  /** Brings back what was used before. To be done before the first request; never rejects. */
+  /** Brings back what was used before. To be done before the first request; never rejects: it is tried again later. */
   async restore(): Promise<void> {
+    try {
+      await this.#restore();
+    } catch (error) {
+      this.#deps.log.error('quotas-not-restored', { error });
+    }
+  }
+
+  async #restore(): Promise<void> {
     const { clock, log, store, ledger } = this.#deps;
     const startedMs = clock.monotonic();
     const nowMs = clock.now();
-    const kept = await store()
-      ?.quotas.kept(nowMs)
-      .catch((error: unknown) => log.error('quotas-not-restored', { error }));
-    const { restored, lost } = ledger.restore(kept ?? [], nowMs);
+    const kept = await store()?.quotas.kept(nowMs);
+    if (kept === undefined) return;
+    const { restored, lost } = ledger.restore(kept, nowMs);
+    this.#isRestored = true;
     if (lost > 0) log.error('quotas-not-restored', { restored, lost, reason: 'the table of quotas is full' });
     if (restored === 0) return;
     log.info('quotas-restored', { quotas: restored, durationMs: Math.round(clock.monotonic() - startedMs) });
@@ -96,6 +106,7 @@ export class QuotaKeeper {
       this.#tell({ reason: 'there is no usable store' });
       return false;
     }
+    if (!this.#isRestored) await this.#restore();
     const all = [...this.#waiting];
     for (let from = 0; from < all.length; from += BATCH) {
       const batch = all.slice(from, from + BATCH);

@@ -17,18 +17,27 @@ export interface QuotaLedger {
 /** Usage itself, where this node alone counts: in memory that ends with the process. */
 export class UsageLedger implements QuotaLedger {
   readonly fault = 'quotas-not-kept';
-  readonly #table: Pick<SharedCounters, 'readQuota' | 'restoreQuota'>;
+  readonly #table: Pick<SharedCounters, 'changeQuota' | 'readQuota' | 'restoreQuota'>;
 
-  constructor(table: Pick<SharedCounters, 'readQuota' | 'restoreQuota'>) {
+  constructor(table: Pick<SharedCounters, 'changeQuota' | 'readQuota' | 'restoreQuota'>) {
     this.#table = table;
   }
 
   restore(entries: readonly QuotaUsageEntry[], nowMs: number): { restored: number; lost: number } {
     const used = entries.filter(meansSomething);
-    const restored = used.filter(({ scope, key, ...usage }) =>
-      this.#table.restoreQuota(scope, key, usage, nowMs),
-    ).length;
+    const restored = used.filter((entry) => this.#restore(entry, nowMs)).length;
     return { restored, lost: used.length - restored };
+  }
+
+  /** What was charged before this could be read counts as well. */
+  #restore({ scope, key, ...usage }: QuotaUsageEntry, nowMs: number): boolean {
+    const charged = this.#table.changeQuota(scope, key, ({ startMs, used, carried }) => {
+      if (startMs !== usage.startMs) return { used, carried };
+      return { used: used + usage.used, carried: Math.max(carried, usage.carried) };
+    });
+    // A later window is another; what an earlier one left behind is replaced.
+    if (charged !== undefined && charged.startMs >= usage.startMs) return true;
+    return this.#table.restoreQuota(scope, key, usage, nowMs);
   }
 
   /** As it stands in the table; undefined where nothing is known of it. */
