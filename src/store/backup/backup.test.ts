@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,6 +119,27 @@ describe('a backup', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('"version":1', '"version":2'));
     const attempt = restoreStore((await onDisk()).place, file, { replace: false, nowMs: 1, actor: 'cli' });
     await assert.rejects(attempt, { code: 'schema-too-new' });
+  });
+
+  test('of an older program, without a column that came since, has what it meant then', async () => {
+    const home = await onDisk();
+    const store = await home.open();
+    const texts = { document: '', files: {}, createdAt: 1, author: 'a', reason: '' };
+    await store.putRevision({ id: 'a'.repeat(64), ...texts });
+    await store.setActive('a'.repeat(64), 5, 'rollback');
+    await store.close();
+    const file = join(root, 'older.backup');
+    await backUpStore(home.place, file, 1);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').slice(0, -1);
+    const text = `${lines.join('\n').replace(',"how"]', ']').replace(',"rollback"]', ']')}\n`;
+    const end = { rows: 2, sha256: createHash('sha256').update(text).digest('hex') };
+    writeFileSync(file, `${text}${JSON.stringify({ end })}\n`);
+    const target = await onDisk();
+    await restoreStore(target.place, file, { replace: false, nowMs: 1, actor: 'cli' });
+    const restored = await target.open();
+    const [{ at, how }] = await restored.listActivations({ limit: 1 });
+    assert.deepEqual([at, how], [5, 'publish']);
+    await restored.close();
   });
 
   test('takes the place of a database that is none any more, which is moved aside', async () => {
