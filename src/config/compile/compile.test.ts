@@ -27,7 +27,7 @@ describe('a document is refused for', () => {
     ['another version', documentWith({ sallyport: 2 }), 'sallyport: must be 1'],
     ['no listeners', documentWith({ listeners: [] }), 'listeners: must not be empty'],
     ['an unknown key', documentWith({ route: [] }), 'route: unknown key "route"'],
-    ['a later section', documentWith({ rollout: {} }), 'rollout: unknown key "rollout"'],
+    ['a later section', documentWith({ alerts: [] }), 'alerts: unknown key "alerts"'],
     [
       'a misspelt policy',
       policies({ 'rate-limt': { limit: 1 } }),
