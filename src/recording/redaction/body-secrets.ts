@@ -1,6 +1,7 @@
-import { holdsSecretShape, holdsShape, SECRET_NAME } from '../../lib/secret-shapes.ts';
-import { decoded, decodedWhole } from './decoded.ts';
-import { isSecretMember, isSecretNumber, isSecretParameter, isSecretText } from './secret-names.ts';
+import { holdsShape, SECRET_NAME } from '../../lib/secret-shapes.ts';
+import { decoded } from './decoded.ts';
+import { isSecretMember, isSecretParameter } from './secret-names.ts';
+import { holdsEncodedJson, holdsSecretValue, jsonHoldsSecret } from './value-secrets.ts';
 
 /** How the body of a request says what it is. */
 export interface BodyForm {
@@ -19,51 +20,18 @@ export function bodyHoldsSecret(bytes: Uint8Array, { types, isEncoded }: BodyFor
   if (isEncoded) return true;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   if (holdsShape(text)) return true;
+  if (holdsEncodedJson(text)) return true;
   if (types.length !== 1) return otherHoldsSecret(text);
   const type = types[0].trim();
+  const charset = CHARSET.exec(type);
+  if (charset !== null && !PLAIN_CHARSET.test(charset[1])) return true;
   if (JSON_TYPE.test(type)) return jsonHoldsSecret(text);
   return FORM_TYPE.test(type) ? formHoldsSecret(text) : otherHoldsSecret(text);
 }
 
-/** A text of JSON, and what follows it where that could make it a member's name with a value. */
-const JSON_TEXT = /"((?:[^"\\]|\\.)*)"(?:\s*:\s*(?:(?=(["{[\d-]))|))?/g;
-
-/**
- * Looks at every name and every text as they stand: of a name that is there twice, a parser shows the last value only.
- * What is not JSON cannot be looked through.
- */
-export function jsonHoldsSecret(text: string): boolean {
-  try {
-    JSON.parse(text);
-  } catch {
-    return true;
-  }
-  for (const match of text.matchAll(JSON_TEXT)) {
-    const [, written, value] = match;
-    const plain = written.includes('\\') ? unquoted(written) : written;
-    if (holdsSecretShape(plain)) return true;
-    if (plain.includes('%') && holdsEncoded(plain)) return true;
-    if (value !== undefined && isSecretMember(plain) && isSecretValue(plain, value, text, match)) return true;
-  }
-  return false;
-}
-
-/** `value`: the first character of it. */
-function isSecretValue(name: string, value: string, text: string, match: RegExpExecArray): boolean {
-  if (value === '"') return isSecretText(name) && text[match.index + match[0].length + 1] !== '"';
-  if (value === '{' || value === '[') return true;
-  return isSecretNumber(name);
-}
-
-function unquoted(written: string): string {
-  const plain: unknown = JSON.parse(`"${written}"`);
-  return typeof plain === 'string' ? plain : written;
-}
-
-function holdsEncoded(text: string): boolean {
-  const whole = decodedWhole(text);
-  return whole === undefined || holdsSecretShape(whole);
-}
+/** Bytes of any other say something else than they look like. */
+const CHARSET = /;\s*charset\s*=\s*["']?([^\s;"']*)/i;
+const PLAIN_CHARSET = /^(?:utf-?8|us-ascii|ascii|iso-8859-1|latin1|windows-1252)$/i;
 
 function formHoldsSecret(text: string): boolean {
   return text.split(/[&;]/).some((pair) => {
@@ -71,12 +39,17 @@ function formHoldsSecret(text: string): boolean {
     const value = equals === -1 ? pair : pair.slice(equals + 1);
     if (value === '') return false;
     const name = equals === -1 ? '' : decoded(pair.slice(0, equals));
-    return isSecretParameter(name) || holdsEncoded(`?${decoded(pair)}`);
+    return isSecretParameter(name) || holdsSecretValue(decoded(value));
   });
 }
 
-/** Ways to write a name so that it is not found: what uses them cannot be looked through. */
-const DISGUISED = /\\u00|\\x|%[0-7][0-9a-f]|&#|\0/i;
+/**
+ * Ways to write a name so that it is not found, and forms that have no names at all (Protocol Buffers): what uses them
+ * cannot be looked through.
+ */
+const DISGUISED =
+  /\\u00|\\x|%[0-7][0-9a-f]|&#|[\0-\x08\x0e-\x1f]|encoding=["'](?!utf-?8|us-ascii|iso-8859|windows-125)/i;
 
 /** Of no form that is known here: any word for a secret in it will do. */
-const otherHoldsSecret = (text: string): boolean => DISGUISED.test(text) || SECRET_NAME.test(text);
+const otherHoldsSecret = (text: string): boolean =>
+  DISGUISED.test(text) || SECRET_NAME.test(text) || isSecretMember(text) || holdsSecretValue(text);

@@ -1,9 +1,14 @@
 import { holdsRandomRun, holdsSecretShape } from '../../lib/secret-shapes.ts';
 import { decodedWhole } from './decoded.ts';
+import { LEAST_REPEATED } from './redact-target.ts';
 import { isSecretField } from './secret-names.ts';
+import { holdsSecretValue } from './value-secrets.ts';
 
-/** What a header field is known for. `random`: its values look like keys and are none, as those of digests do. */
-type Kind = 'secret' | 'random' | 'other' | 'unnameable';
+/**
+ * What a header field is known for. `random`: its values look like keys and are none, as those of digests do; `protocols`:
+ * browsers, which can send nothing else with a WebSocket, have tokens in it.
+ */
+type Kind = 'secret' | 'random' | 'other' | 'protocols' | 'unnameable';
 
 /** Names stay what they are: what is looked up once is remembered, up to so many. */
 const MAX_KNOWN = 2000;
@@ -11,6 +16,9 @@ const MAX_KNOWN = 2000;
 /** Values that come again and again, such as those of browsers, are looked through once. */
 const MAX_CLEAN = 500;
 const MAX_CLEAN_LENGTH = 300;
+
+const PRESENTS = /auth|token|bearer|jwt|key|secret|passw|session|credential|cookie/i;
+const LONG_ITEM = 20;
 
 const LOOKS_RANDOM =
   /^(?:user-agent|accept(?:-.*)?|content-(?:type|digest|md5|disposition)|(?:repr-|want-)?digest|etag|if-(?:none-)?match|if-range|sec-(?!websocket-protocol).*|traceparent|tracestate|x-request-id|x-amzn-trace-id|idempotency-key)$/;
@@ -39,14 +47,14 @@ export class FieldRedaction {
     this.#kinds = new Map();
   }
 
-  /** A new list; what is given stays as it is. */
-  redact(flat: readonly string[]): RedactedFields {
+  /** A new list; what is given stays as it is. `secrets`: of the request's path, which other fields may repeat. */
+  redact(flat: readonly string[], secrets: readonly string[] = NOTHING): RedactedFields {
     const headers = flat.slice();
     let withheld: string[] | undefined;
     for (let i = 0; i < flat.length; i += 2) {
       const kind = this.#kinds.get(flat[i]) ?? this.#kindOf(flat[i]);
       if (flat[i + 1] === '' && kind !== 'unnameable') continue;
-      if (!this.#isWithheld(kind, flat[i + 1])) continue;
+      if (!this.#isWithheld(kind, flat[i + 1]) && !repeats(flat[i + 1], secrets)) continue;
       headers[i + 1] = '';
       if (kind === 'unnameable') headers[i] = 'x-withheld';
       const name = headers[i].toLowerCase();
@@ -58,8 +66,9 @@ export class FieldRedaction {
 
   #isWithheld(kind: Kind, value: string): boolean {
     if (kind === 'secret' || kind === 'unnameable') return true;
+    if (kind === 'protocols' && presents(value)) return true;
     if (this.#clean.has(value)) return false;
-    if (holdsSecret(value)) return true;
+    if (holdsSecretValue(value)) return true;
     const looksRandom = holdsRandomRun(value);
     if (kind === 'other' && looksRandom) return true;
     if (!looksRandom && value.length <= MAX_CLEAN_LENGTH) this.#remember(value);
@@ -82,15 +91,20 @@ export class FieldRedaction {
   }
 }
 
+/** Whether a list of protocols is more than that. */
+const presents = (value: string): boolean =>
+  PRESENTS.test(value) || value.split(/[,\s]/).some((item) => item.length >= LONG_ITEM && /\d/.test(item));
+
+/** A page that was opened by a link with a secret in it sends that as `Referer`. */
+function repeats(value: string, secrets: readonly string[]): boolean {
+  if (secrets.length === 0) return false;
+  const whole = decodedWhole(value) ?? value;
+  return secrets.some((secret) => secret.length >= LEAST_REPEATED && whole.includes(secret));
+}
+
 function kindOf(lower: string, name: string): Kind {
   if (holdsSecretShape(name) || holdsRandomRun(name)) return 'unnameable';
   if (isSecretField(lower)) return 'secret';
+  if (lower === 'sec-websocket-protocol') return 'protocols';
   return LOOKS_RANDOM.test(lower) ? 'random' : 'other';
-}
-
-function holdsSecret(value: string): boolean {
-  if (holdsSecretShape(value)) return true;
-  if (!value.includes('%')) return false;
-  const whole = decodedWhole(value);
-  return whole === undefined || holdsSecretShape(whole);
 }

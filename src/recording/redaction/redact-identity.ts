@@ -1,7 +1,7 @@
 import type { Identity } from '../../contract/index.ts';
 import { holdsRandomRun, holdsSecretShape } from '../../lib/secret-shapes.ts';
-import { jsonHoldsSecret } from './body-secrets.ts';
 import { isSecretMember, isSecretText } from './secret-names.ts';
+import { jsonHoldsSecret } from './value-secrets.ts';
 
 /** Who called, without claims that are secrets or too large. */
 export interface RedactedIdentity {

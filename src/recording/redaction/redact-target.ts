@@ -1,9 +1,13 @@
 import { holdsRandomRun, holdsSecretShape } from '../../lib/secret-shapes.ts';
 import { decoded, decodedWhole } from './decoded.ts';
-import { isSecretMember, isSecretParameter } from './secret-names.ts';
+import { isSecretMember, isSecretPair, isSecretParameter } from './secret-names.ts';
+import { holdsSecretValue, isTelling, toldSegments } from './value-secrets.ts';
 
 /** What stands in place of a secret in a path, or of one that is the name of a parameter. */
 export const WITHHELD = 'withheld';
+
+/** A secret that is shorter stands in everything. */
+export const LEAST_REPEATED = 4;
 
 /** Path and query without what is secret in them. */
 export interface RedactedTarget {
@@ -12,11 +16,6 @@ export interface RedactedTarget {
   readonly query: readonly string[];
   readonly isPathWithheld: boolean;
 }
-
-/** Segments that say what follows them: links that are sent to one person, and open something. */
-const TELLS_NEXT =
-  /passw|token|secret|reset|verif|invit|magic|activat|confirm|session|unsubscribe|one-?time|otp/i;
-const MIN_TOLD = 16;
 
 const NOTHING: readonly string[] = Object.freeze([]);
 
@@ -60,7 +59,8 @@ function redactQuery(query: string, credentials: ReadonlySet<string>) {
 }
 
 /** The whole piece, since a value may hold more pairs, divided otherwise. */
-const isPieceSecret = (piece: string): boolean => holdsSecret(`?${piece}`) || holdsMorePairs(piece);
+const isPieceSecret = (piece: string): boolean =>
+  holdsSecret(`?${piece}`) || holdsMorePairs(piece) || holdsSecretValue(piece.slice(piece.indexOf('=') + 1));
 
 /** `a=1;token=x`: some servers divide at `;`. */
 function holdsMorePairs(piece: string): boolean {
@@ -68,11 +68,6 @@ function holdsMorePairs(piece: string): boolean {
   if (whole === undefined) return true;
   const inner = whole.slice(whole.indexOf('=') + 1);
   return inner.includes('=') && inner.split(/[;&?#,\s]/).some(isSecretPair);
-}
-
-function isSecretPair(pair: string): boolean {
-  const equals = pair.indexOf('=');
-  return equals !== -1 && equals < pair.length - 1 && isSecretParameter(pair.slice(0, equals));
 }
 
 function holdsSecret(text: string): boolean {
@@ -88,33 +83,34 @@ function redactPath(path: string, secrets: readonly string[]): string {
     path.includes('%') ||
     path.includes(';') ||
     path.includes('=') ||
-    TELLS_NEXT.test(path) ||
+    isTelling(path) ||
     holdsSecretShape(path);
   if (!isSuspect) return path;
   const segments = path.split('/');
-  for (const [i, segment] of segments.entries()) {
-    const before = i === 0 ? '' : segments[i - 1];
-    if (isSegmentSecret(segment, before, secrets)) segments[i] = WITHHELD;
-  }
-  return segments.join('/');
+  const decodedSegments = segments.map(decodedWhole);
+  const told = toldSegments(decodedSegments.map((segment) => segment ?? ''));
+  const isSecret = (i: number): boolean =>
+    segments[i] !== '' && (told[i] || isSegmentSecret(decodedSegments[i], secrets));
+  return segments.map((segment, i) => (isSecret(i) ? WITHHELD : segment)).join('/');
 }
 
-function isSegmentSecret(segment: string, before: string, secrets: readonly string[]): boolean {
-  if (segment === '') return false;
-  const whole = decodedWhole(segment);
+/** `whole`: decoded; undefined where that goes on for too long. */
+function isSegmentSecret(whole: string | undefined, secrets: readonly string[]): boolean {
   if (whole === undefined || holdsSecretShape(whole)) return true;
-  if (secrets.includes(whole) || secrets.includes(segment)) return true;
-  if (whole.split(/[;,]/).some(isSecretPair)) return true;
-  return whole.length >= MIN_TOLD && /\d/.test(whole) && TELLS_NEXT.test(before);
+  const isAsked = secrets.some(
+    (secret) => whole === secret || (secret.length >= LEAST_REPEATED && whole.includes(secret)),
+  );
+  return isAsked || whole.split(/[;,]/).some(isSecretPair);
 }
 
-/** Of parameters in the path that are named like secrets. */
-function secretValues(params: Readonly<Record<string, string>>): readonly string[] {
+/** Of parameters in the path that are named like secrets; decoded, and each segment of what took several. */
+export function secretValues(params: Readonly<Record<string, string>>): readonly string[] {
   let values: string[] | undefined;
   for (const name in params) {
     if (!isSecretMember(name) || params[name] === '') continue;
     values ??= [];
-    values.push(params[name]);
+    const whole = decodedWhole(params[name]) ?? params[name];
+    values.push(...whole.split('/').filter((part) => part !== ''));
   }
   return values ?? NOTHING;
 }

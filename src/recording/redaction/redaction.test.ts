@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { unweighted } from '../../../test/fixtures/recording/stage.ts';
 import type { Identity } from '../../contract/index.ts';
 import type { Unweighted } from '../record-line.ts';
-import { bodyHoldsSecret, jsonHoldsSecret } from './body-secrets.ts';
+import { bodyHoldsSecret } from './body-secrets.ts';
 import { Redaction } from './redaction.ts';
+import { jsonHoldsSecret } from './value-secrets.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0';
 const redaction = new Redaction();
@@ -21,6 +22,7 @@ describe('header fields whose values are never kept', () => {
     ...['X-Auth-Token', 'x-auth', 'X-Access-Token', 'X-CSRF-Token', 'X-Amz-Security-Token', 'X-Session-Id'],
     ...['X-Goog-Api-Key', 'Ocp-Apim-Subscription-Key', 'X-Hub-Signature-256', 'X-Vault-Token', 'X-OTP'],
     ...[
+      ...['X-OAuth', 'X-Sid', 'X-Ticket', 'X-Saml-Response', 'X-Pass', 'X-Hmac-Sha256', 'X-2fa-Code'],
       'Private-Token',
       'X-Secret',
       'X-Password',
@@ -55,6 +57,14 @@ describe('header fields whose values are never kept', () => {
     ['what is encoded too often', `https://a.example/?to=${'%25'.repeat(1)}${'2525252525'}41`],
     ['a pair', 'user=a; password=hunter2'],
     ['a short pair', 'v=1,token: x'],
+    ['a pair among others', 'a=1; sid=hunter2'],
+    ['who stands alone in a URL', 'https://hunter2@example.com/'],
+    ['short credentials', 'see Basic YTpi'],
+    ['JSON', '{"a":{"pass":"x"}}'],
+    ['JSON in base64', Buffer.from('{"pin":"1"}').toString('base64url')],
+    ['a link of one person', 'https://a.example/reset/8d7f6a5b4c3d2e1f0a9b'],
+    ['an encoded link of one person', 'https%3A%2F%2Fa.example%2Freset%2F8d7f6a5b4c3d2e1f0a9b'],
+    ['a hook', 'https://a.example/hooks/catch/1234567890123456/x'],
     ['what could be a key', 'Zk3vQ9xL1mN8pR4tW7yB2cD5fG6hJ0sA'],
     ['what could be a key, in base64', 'eyJ1c2VyIjoiYWRtaW4iLCJpZCI6MTIzNDU2Nzg5MCwibiI6Ing='],
   ];
@@ -176,6 +186,10 @@ describe('a target', () => {
       '/reset-password/instructions-page',
       [],
     ],
+    ['with a hook', '/hooks/catch/b/1234567890123456', '/hooks/catch/b/withheld', [], true],
+    ['with the key of a bot', '/bot123:abcdefghijklmnopqrstuvwx/a', '/withheld/a', [], true],
+    ['with JSON in it', `/o?x=${encodeURIComponent('{"pin":1}')}`, '/o?x=', ['x']],
+    ['with a link of one person in it', '/o?to=%2Freset%2F8d7f6a5b4c3d2e1f0a9b', '/o?to=', ['to']],
     ['with a key in its path', '/hooks/sk-live-abcdefghijklmnop', '/hooks/withheld', [], true],
     ['encoded without end', '/a/%2525252541', '/a/withheld', [], true],
     ['of the server', '*', '*', []],
@@ -187,6 +201,15 @@ describe('a target', () => {
       assert.deepEqual(redacted.withheld, { headers: [], query, ...(isPathWithheld && { path: true }) });
     });
   }
+
+  it('with a parameter that takes several segments, and a field that repeats it', () => {
+    const { target, headers, withheld } = redact(
+      { target: '/open/hunter2/more1/x', headers: ['Referer', 'https://a/open/hunter2', 'X-A', 'x'] },
+      { token: 'hunter2/more1' },
+    );
+    assert.deepEqual([target, headers], ['/open/withheld/withheld/x', ['Referer', '', 'X-A', 'x']]);
+    assert.deepEqual(withheld, { headers: ['referer'], query: [], path: true });
+  });
 
   it('with a parameter in the path that is named like a secret', () => {
     const { target, withheld } = redact({ target: '/invite/abc%20d/x' }, { inviteToken: 'abc d', id: 'x' });
@@ -221,6 +244,11 @@ describe('a body is withheld', () => {
     ['of JSON in another encoding', json, '{\0"\0a\0"\0:\x001\0}\0'],
     ['of JSON by another name', ['application/problem+json; charset=utf-8'], '{"secret":"x"}'],
     ['of a form', form, 'user=a&password=hunter2'],
+    ['of a form that holds JSON', form, `a=${encodeURIComponent('{"pin":1}')}`],
+    ['of JSON that hides JSON', json, JSON.stringify({ a: Buffer.from('{"pin":1}').toString('base64') })],
+    ['of texts in texts without end', json, [1, 2, 3, 4, 5, 6].reduce((t) => JSON.stringify([t]), '["a"]')],
+    ['in an odd encoding', ['application/json; charset=utf-7'], '{"a":1}'],
+    ['of a text with a short name', ['text/xml'], '<pin>1234</pin>'],
     ['of a form with an encoded name', form, 'user=a&p%61ssword=hunter2'],
     ['of a form that asks for a token', form, 'grant_type=authorization_code&code=abc'],
     ['of a form with a token', form, `a=${JWT}`],
@@ -352,10 +380,17 @@ it('redaction of what is made to hold it takes no longer than its length', () =>
     'aA'.repeat(15_000),
     '%25'.repeat(10_000),
     ';a='.repeat(10_000),
+    'x'.repeat(30_000),
+    'basic YWI '.repeat(3000),
+    'eyJhIjoi'.repeat(4000),
+    '/hooks/abcdefghijklmnopq'.repeat(1300),
+    '/a1234567890123456'.repeat(1700),
+    '{"a":'.repeat(6000),
+    '['.repeat(15_000) + ']'.repeat(15_000),
   ];
   for (const text of evil) {
     const startedMs = performance.now();
-    redact({ headers: ['X-Note', text], target: `/a/${text}?b=${text}` });
+    redact({ headers: ['X-Note', text, 'Sec-WebSocket-Protocol', text], target: `/a/${text}?b=${text}` });
     bodyHoldsSecret(Buffer.from(JSON.stringify({ a: text })), {
       types: ['application/json'],
       isEncoded: false,

@@ -4,7 +4,8 @@ import { holdsSecretShape } from '../../lib/secret-shapes.ts';
 import type { Unweighted } from '../record-line.ts';
 import { FieldRedaction } from './redact-fields.ts';
 import { redactIdentity } from './redact-identity.ts';
-import { redactTarget, WITHHELD } from './redact-target.ts';
+import { redactTarget, secretValues, WITHHELD } from './redact-target.ts';
+import { holdsSecretValue } from './value-secrets.ts';
 
 /** A request as it came, before anything of it is left out. The body was looked through already. */
 export type Unredacted = Omit<Unweighted, 'withheld'>;
@@ -25,7 +26,7 @@ export class Redaction {
 
   /** `params`: what the route took from the path. */
   redact(request: Unredacted, params: Readonly<Record<string, string>>): Unweighted {
-    const { headers, withheld } = this.#fields.redact(request.headers);
+    const { headers, withheld } = this.#fields.redact(request.headers, secretValues(params));
     const { target, query, isPathWithheld } = redactTarget(request.target, this.#query, params);
     const caller = request.identity === undefined ? undefined : redactIdentity(request.identity);
     return {
@@ -53,7 +54,7 @@ const redactId = (id: string): string =>
   holdsSecretShape(id) ? `${WITHHELD}-${hash('sha256', id).slice(0, 16)}` : id;
 
 /** A policy's words for the operator are to hold no secret; one that forgets it must not be the way out. */
-const isTelltale = ({ reason }: DecisionEntry): boolean => reason !== undefined && holdsSecretShape(reason);
+const isTelltale = ({ reason }: DecisionEntry): boolean => reason !== undefined && holdsSecretValue(reason);
 
 const redactEntry = (entry: DecisionEntry): DecisionEntry =>
   isTelltale(entry) ? { ...entry, reason: WITHHELD } : entry;

@@ -8,18 +8,19 @@ const PUBLIC_FIELDS: ReadonlySet<string> = new Set([
   'access-control-request-private-network',
 ]);
 
-const MORE_FIELDS = /(?:^|[-_])(?:auth|jwt|otp|pin|dpop|assertion)(?:$|[-_])/;
+const MORE_FIELDS =
+  /(?:^|[-_])(?:o?auth|authenticat(?:e|ion)|jwt|pin|dpop|assertion|sid|ticket|hmac(?:-\w+)?|saml\w*|[m2]fa\w*)(?:$|[-_])/;
 
 /** Whether a header field is for secrets, by its name in lower case. */
 export const isSecretField = (name: string): boolean =>
-  (SECRET_NAME.test(name) && !PUBLIC_FIELDS.has(name)) || MORE_FIELDS.test(name);
+  !PUBLIC_FIELDS.has(name) && (SECRET_NAME.test(name) || MORE_FIELDS.test(name) || isSecretMember(name));
 
 /**
  * Names in bodies and queries. Narrower than those of header fields: `key`, `code` and `state` stand for much else in a
  * body.
  */
 const SECRET_MEMBER =
-  /passw|passphrase|secret|token|bearer|credential|authori[sz]ation|cookie|signature|assertion|csrf|xsrf|mnemonic|(?:private|api|access|auth|client|encryption|master|shared|signing|subscription|function|ssh|licen[cs]e|webhook|hmac|storage|account|service)s?[-_.]?key|(?:pass|security|verification|auth|access|one[-_.]?time|backup|recovery|activation|sms)[-_.]?code|(?:seed|recovery)[-_.]?phrase|session[-_.]?(?:id|key)?$|(?:^|[-_.])(?:auth|pwd|pass|jwt|otp|totp|mfa|pin|cvv|cvc|ssn)(?:$|[-_.])|sessid|card[-_.]?num/i;
+  /passw|passphrase|secret|token|bearer|credential|authori[sz]ation|cookie|signature|assertion|csrf|xsrf|mnemonic|(?:private|api|access|auth|client|encryption|master|shared|signing|subscription|function|ssh|licen[cs]e|webhook|hmac|storage|account|service)s?[-_.]?key|(?:pass|security|verification|auth|access|one[-_.]?time|backup|recovery|activation|sms)[-_.]?code|(?:seed|recovery)[-_.]?phrase|session[-_.]?(?:id|key)?$|(?:^|[^a-z0-9])(?:auth|pwd|pass|jwt|t?otp|[m2]fa|pin|cvv2?|cvc2?|ssn)(?:[-_.]?(?:code|number))?(?:$|[^a-z0-9])|sessid|card[-_.]?num/i;
 
 /** `dbPass`. */
 const SECRET_LAST_WORD = /[a-z](?:Auth|Pwd|Pass|Jwt|Otp|Totp|Mfa|Pin|Cvv|Cvc|Ssn)(?:$|[A-Z])/;
@@ -34,6 +35,12 @@ export const isSecretMember = (name: string): boolean =>
 /** Of a query, or of a form. */
 export const isSecretParameter = (name: string): boolean =>
   isSecretMember(name) || SECRET_PARAMETER.test(name);
+
+/** Of `name=value`. */
+export function isSecretPair(pair: string): boolean {
+  const equals = pair.indexOf('=');
+  return equals !== -1 && equals < pair.length - 1 && isSecretParameter(pair.slice(0, equals));
+}
 
 /** `max_tokens` and its like hold numbers, and so does the type of a token a word that everybody knows. */
 const COUNTS_TOKENS = /tokens?$|tokens?[-_.]?(?:count|usage|limit|type|use|budget)/i;
