@@ -22,10 +22,12 @@ import {
   isLoopback,
   loadAdminToken,
   NodeStore,
+  type NodeWatch,
   type OfferedBundle,
   obeySignals,
   openCallers,
   openDocumentSources,
+  openNodes,
   openQuotas,
   Publishing,
   type QuotaDesk,
@@ -130,6 +132,7 @@ class Gateway {
   /** What else is to be closed at the end, last opened first. */
   readonly #open: (() => unknown)[] = [];
   #node: NodeStore | undefined;
+  #nodes: NodeWatch | undefined;
   #first: FirstRevision | undefined;
   #isEnding = false;
   /** What is done while the workers are still there. */
@@ -207,8 +210,11 @@ class Gateway {
     this.#open.push(() => this.#publishing.close());
     this.#first = await this.#publishing.start(sources, this.#rolloutParts());
     this.#followStore(callers);
+    const nodes = await this.#joinNodes();
     const tokenPath =
-      admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, { callers, quotas });
+      admin === 'off'
+        ? undefined
+        : await this.#startAdmin(admin, sources, catalog, { callers, quotas, nodes });
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
@@ -227,7 +233,7 @@ class Gateway {
 
   /** Lets requests end for at most `drainMs`, then closes everything. */
   async close(drainMs: number): Promise<void> {
-    await this.#beforeEnd();
+    await Promise.all([this.#nodes?.close(), this.#beforeEnd()]);
     await this.#pool.stop(drainMs);
     await this.#afterWorkers();
     for (const close of this.#open.reverse()) await close();
@@ -366,6 +372,20 @@ class Gateway {
     });
   }
 
+  /** From here on the nodes that have the same store hear of this one. */
+  async #joinNodes(): Promise<NodeWatch> {
+    const { data, nodeName: name } = this.#options;
+    const parts = { clock: systemClock, log: this.#log, meter: this.#meter, random: createSystemRandom() };
+    this.#nodes = await openNodes({
+      ...parts,
+      ...{ data, name, version: packageVersion(), store: () => this.#node?.store },
+      ...{ activation: this.#activation, pool: this.#pool, publisher: this.#publishing.publisher },
+      storeState: () => this.#storeState,
+    });
+    this.#nodes.start();
+    return this.#nodes;
+  }
+
   get #storeState(): StoreState {
     return this.#node?.state ?? 'unavailable';
   }
@@ -382,7 +402,7 @@ class Gateway {
     { host, port }: HostPort,
     sources: DocumentSources,
     catalog: { policies: AdminDeps['policies']; schema: AdminDeps['documentSchema'] },
-    desks: { callers: Callers; quotas: QuotaDesk },
+    desks: { callers: Callers; quotas: QuotaDesk; nodes: NodeWatch },
   ): Promise<string> {
     const token = loadAdminToken(this.#options.data, randomBytes);
     const app = await createAdminServer({
