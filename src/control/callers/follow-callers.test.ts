@@ -91,6 +91,26 @@ describe('callers that another node changes', () => {
     assert.equal(b.live.consumer('goes'), undefined);
   });
 
+  test('are the document’s where it has a consumer of their name by now, whichever way that is learned', async () => {
+    const { a, b, tell, key, consumer } = await twoNodes();
+    for (const name of ['one', 'two']) {
+      await consumer(name);
+      await key(name);
+      await tell(['consumers', name]);
+      await a.callers.consumers.delete(name, 'admin');
+    }
+    a.declare([
+      { name: 'one', credentials: [] },
+      { name: 'two', credentials: [] },
+    ]);
+    const [one, two] = [await key('one'), await key('two')];
+    const isOfDocument = (lookup: string) => b.live.find('api-key', lookup)?.isOfDocument;
+    await tell(['consumers', 'one'], ['credentials', one.id]);
+    assert.equal(isOfDocument(one.lookup), true);
+    await b.callers.follow('unknown');
+    assert.deepEqual([isOfDocument(one.lookup), isOfDocument(two.lookup)], [true, true]);
+  });
+
   test('are left as they are while the store cannot be read', async () => {
     const store = openSqliteStore(':memory:');
     const { b, tell, key, consumer, known } = await twoNodes(store);

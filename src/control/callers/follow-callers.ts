@@ -1,3 +1,4 @@
+import type { TableConsumer } from '../../state/index.ts';
 import type { ConsumerStore, StoreChange, StoredCredential } from '../../store/index.ts';
 import type { CallerDeps } from './caller-book.ts';
 import { SealError } from './master-keys.ts';
@@ -30,6 +31,8 @@ async function followConsumer(deps: FollowDeps, name: string): Promise<void> {
   const entry = await consumers.getConsumer(name);
   const credentials = await activeOf(deps, name);
   if (entry !== undefined) table.putConsumer(tableConsumer(entry));
+  // The document says who that is.
+  else if (credentials.length > 0) table.putConsumer(ofDocument(name));
   // Those that went with a consumer of that name.
   table.keepCredentialsOf(name, new Set(credentials.map(({ id }) => id)));
   if (entry === undefined && credentials.length === 0) table.removeConsumer(name);
@@ -56,13 +59,20 @@ async function activeOf({ consumers }: FollowDeps, consumer: string): Promise<St
   }
 }
 
+const ofDocument = (name: string): TableConsumer => ({
+  name,
+  groups: [],
+  isDisabled: false,
+  isOfDocument: true,
+});
+
 /** What cannot be decrypted is left out, as at the start. */
 function put({ table, keys, log }: FollowDeps, credential: StoredCredential): void {
   const { id, consumer } = credential;
   try {
     const row = tableCredential(credential, keys);
     if (!table.hasConsumer(consumer)) {
-      table.putConsumer({ name: consumer, groups: [], isDisabled: false, isOfDocument: true });
+      table.putConsumer(ofDocument(consumer));
     }
     table.putCredential(row);
   } catch (error) {

@@ -51,7 +51,8 @@ function loadCredential({ table, keys, log }: LoadDeps, credential: ActiveCreden
   const { id, consumer, sealed } = credential;
   try {
     const row = tableCredential(credential, keys);
-    if (!table.hasConsumer(consumer)) {
+    // One that is only here from before is not kept live any more: the document says who that is.
+    if (!table.hasCurrentConsumer(consumer)) {
       table.putConsumer({ name: consumer, groups: [], isDisabled: false, isOfDocument: true });
     }
     table.putCredential(row);

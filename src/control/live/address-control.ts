@@ -80,9 +80,13 @@ export class AddressControl {
     this.#timer.unref();
   }
 
-  /** Takes up the bans that others have asked for or lifted. Rejects with StoreError. */
-  refreshBans(): Promise<void> {
-    return this.#ordered.refresh();
+  /**
+   * Takes up the bans that others have asked for or lifted, and those of policies that could not be read at the start.
+   * Rejects with StoreError.
+   */
+  async refreshBans(): Promise<void> {
+    await this.#ordered.refresh();
+    await this.policyBans.loadLate();
   }
 
   /** The lists of the document in service. */

@@ -4,7 +4,7 @@ import type { Ban, ImposedBan } from '../../contract/index.ts';
 import { parseCidr } from '../../lib/cidr.ts';
 import { parseIpAddress } from '../../lib/ip-address.ts';
 import { CurrentBans } from '../../state/index.ts';
-import { openSqliteStore, type Store } from '../../store/index.ts';
+import { openSqliteStore, type Store, StoreError } from '../../store/index.ts';
 import { BanDesk } from './ban-desk.ts';
 import { BanError, Bans } from './bans.ts';
 import { type ImposedUpdate, PolicyBans } from './policy-bans.ts';
@@ -172,6 +172,34 @@ describe('a ban that a policy imposed', () => {
       [after.bans.list().length, after.spread[0].bans.length, after.spread[0].whole],
       [1, 2, true],
     );
+  });
+
+  it('that could not be read at the start is taken up later, once, and undoes no later one', async () => {
+    const store = openSqliteStore(':memory:');
+    const before = node(store);
+    before.bans.take(imposed({ network: '203.0.113.7/32' }, { round: 2 }));
+    before.bans.take(imposed({ network: '203.0.113.8/32' }, { round: 2 }));
+    before.bans.take(imposed({ network: '203.0.113.9/32' }));
+    await before.settle();
+    const read = store.bans.imposed.bind(store.bans);
+    store.bans.imposed = () => Promise.reject(new StoreError('unavailable', 'lost'));
+    const after = node(store);
+    await after.bans.load();
+    await assert.rejects(after.bans.loadLate(), StoreError);
+    after.bans.take(imposed({ network: '203.0.113.7/32' }, { round: 1, strike: 7 }));
+    after.bans.take(imposed({ network: '203.0.113.8/32' }, { round: 3, strike: 7 }));
+    store.bans.imposed = read;
+    await after.bans.loadLate();
+    assert.deepEqual(after.refusals('203.0.113.9'), [true, true]);
+    const strikes = after.bans.list().map(({ network, strike }) => [network, strike]);
+    assert.deepEqual(strikes.toSorted(), [
+      ['203.0.113.7/32', 1],
+      ['203.0.113.8/32', 7],
+      ['203.0.113.9/32', 1],
+    ]);
+    const told = after.spread.length;
+    await after.bans.loadLate();
+    assert.equal(after.spread.length, told);
   });
 
   it('is in force without a store', async () => {

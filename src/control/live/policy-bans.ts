@@ -49,6 +49,7 @@ export class PolicyBans {
   #imposed: ImposedBan[] = [];
   /** Those that give way next, the first of them last. */
   #nextToGo: ImposedBan[] = [];
+  #isLoaded = false;
   #isDue = false;
   #spreadAtMs = Number.NEGATIVE_INFINITY;
   #tail: Promise<void> = Promise.resolve();
@@ -62,7 +63,23 @@ export class PolicyBans {
   async load(): Promise<void> {
     const { store, clock } = this.#deps;
     const kept = await this.#try('bans-not-loaded', async () => await store()?.bans.imposed(clock.now()));
-    for (const ban of kept ?? []) this.#bans.put(ban);
+    if (kept !== undefined) await this.#takeUp(kept);
+  }
+
+  /** As `load`, where that was not possible then. Rejects with StoreError. */
+  async loadLate(): Promise<void> {
+    const store = this.#deps.store();
+    if (this.#isLoaded || store === undefined) return;
+    await this.#takeUp(await store.bans.imposed(this.#deps.clock.now()));
+  }
+
+  /** What was imposed here meanwhile stays, unless it is of an earlier round. */
+  async #takeUp(kept: readonly ImposedBan[]): Promise<void> {
+    this.#isLoaded = true;
+    for (const ban of kept) {
+      const known = this.#bans.get(banKey(ban));
+      if (known === undefined || known.round < ban.round) this.#bans.put(ban);
+    }
     if (this.#bans.size > 0) await this.#deps.spread(this.#whole(), this.#whole());
     this.#deps.count.set(this.#standing().length);
   }

@@ -95,6 +95,12 @@ export class CredentialTable {
     return this.#owner(name) !== NONE;
   }
 
+  /** Whether it is here and, while the table is swept, was put since that has begun. */
+  hasCurrentConsumer(name: string): boolean {
+    const number = this.#owner(name);
+    return number !== NONE && (this.#put === undefined || this.#put[number] === 1);
+  }
+
   /** Puts a consumer, or changes the one of that name. */
   putConsumer(consumer: TableConsumer): void {
     this.#lastOwner = undefined;

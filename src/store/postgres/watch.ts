@@ -73,11 +73,14 @@ export class ChangeWatch {
     if (this.#notices !== undefined || this.#isConnecting) return;
     this.#isConnecting = true;
     try {
+      let isOver = false;
       const onEnd = (): void => {
+        isOver = true;
         this.#notices = undefined;
       };
-      this.#notices = await this.#connection.listener(this.#changes.channel, () => void this.#read(), onEnd);
-      if (this.#hasEnded) this.#notices.release();
+      const notices = await this.#connection.listener(this.#changes.channel, () => void this.#read(), onEnd);
+      if (this.#hasEnded) notices.release();
+      else if (!isOver) this.#notices = notices;
     } catch {
       // Polling goes on meanwhile, and tells of a store that is gone.
     } finally {
