@@ -25,7 +25,7 @@ const ANY_SHAPE = new RegExp(SECRET_SHAPES.map(({ source }) => source).join('|')
 
 /** `password=…`, `"apiKey": "…"` and the like inside a text. */
 const ASSIGNED =
-  /(?:passwo?r?d|passphrase|pwd|secret|token|bearer|credentials?|authorization|cookie|(?:api|private|access)[-_ ]?key)["'\\\s]{0,4}[:=]["'\\\s]{0,4}[^\s"'\\&,;}{]/i;
+  /(?:passwo?r?d|passphrase|pwd|secret|token|bearer|credentials?|authorization|cookie|signature|sess(?:ion)?[-_ ]?(?:id|key)|(?:api|private|access)[-_ ]?key|(?<![a-z0-9])(?:pin(?:[-_ ]?code)?|cvv2?|cvc2?|t?otp|[m2]fa|ssn|jwt|pass(?:code)?))["'\\\s]{0,4}[:=]["'\\\s]{0,4}[^\s"'\\&,;}{]/i;
 
 /** 32 and more characters of an alphabet for keys, of which capitals, small letters and digits are there. */
 const RANDOM_RUN = /(?<![\w+/=-])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{32}/;
