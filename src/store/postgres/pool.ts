@@ -109,8 +109,8 @@ export class PostgresPool {
     const timer = setTimeout(release, this.timeoutMs);
     try {
       await client.connect();
-      await client.query(`LISTEN ${this.#driver.escapeIdentifier(channel)}`);
       if (!(await isMarked(client, this.#settings.schema))) throw new Error('the store is being restored');
+      await client.query(`LISTEN ${this.#driver.escapeIdentifier(channel)}`);
     } catch (error) {
       release();
       throw toStoreError(error);
