@@ -155,7 +155,7 @@ function partText(
   const shadow = mode === 'shadow' ? paint(terminal, 'cyan', ' (in shadow)') : '';
   const lines = [`${String(n).padStart(3)}  ${printable(attachment)}${shadow}  ${said}${cost}`];
   for (const { reason } of decisions) if (reason !== null) lines.push(`       why: ${printable(reason)}`);
-  for (const { name, value } of inputs)
+  for (const { name, value } of inputs.filter((input) => input.value !== ''))
     lines.push(paint(terminal, 'dim', `       ${printable(name)} = ${oneLine(value)}`));
   for (const { kind, key, limit, remaining } of counters) {
     const of = limit === null ? `${remaining} so far` : `${remaining} left of ${limit}`;
