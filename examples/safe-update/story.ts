@@ -121,7 +121,7 @@ const revisionsOf = (answers: readonly Answer[]): readonly string[] => [
 /** Waits for so many answers to what is sent from now on. */
 async function nextAnswers(count: number): Promise<readonly Answer[]> {
   const fromMs = Date.now();
-  await eventually(async () => traffic.since(fromMs).length >= count);
+  await eventually(async () => traffic.since(fromMs).length >= count, PATIENCE_MS);
   return traffic.since(fromMs);
 }
 
