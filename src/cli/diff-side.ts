@@ -87,7 +87,7 @@ export async function resolvePrefix(api: AdminApi, prefix: string): Promise<stri
     before = page.next === null ? '' : `&before=${page.next}`;
   } while (before !== '');
   const [id, ...more] = found;
-  if (id === undefined) throw new AdminError(`there is no file "${prefix}", and no revision begins so`);
+  if (id === undefined) throw new AdminError(`no revision begins with "${prefix}"`);
   if (more.length === 0) return id;
   const all = [...found].slice(0, 5).map(short).join(', ');
   throw new AdminError(`${found.size} revisions begin with "${prefix}": ${all}; write more digits`);

@@ -124,7 +124,7 @@ describe('sallyport diff', () => {
   it('refuses what names nothing, or too much', async () => {
     const gateway = await world();
     const cases: readonly [word: string, told: RegExp][] = [
-      ['9999', /no revision begins so/],
+      ['9999', /no revision begins with "9999"/],
       ['1234', /2 revisions begin with "1234".*write more digits/],
       [`9${'0'.repeat(63)}`, /no such revision/],
     ];
