@@ -158,6 +158,22 @@ describe('what is live, with a file as it is now', () => {
 
 describe('the way that governs', () => {
   const stricter = { ...EMPTY_PLAN, approvals: 2 };
+  const gates = (denyRate?: number, flips?: number): RolloutPlan => ({
+    ...CANARY,
+    gates: { ...EMPTY_PLAN.gates, denyRate, flips },
+  });
+  const replay = (recordsMs: number, maxFlips: number): RolloutPlan => ({
+    ...EMPTY_PLAN,
+    replay: { recordsMs, maxFlips },
+  });
+  const shadow = (forMs: number, share: number): RolloutPlan => ({
+    ...EMPTY_PLAN,
+    shadow: { forMs, share, budget: 0.1 },
+  });
+  const steps = (...lengths: readonly number[]): RolloutPlan => ({
+    ...EMPTY_PLAN,
+    steps: lengths.map((forMs) => ({ cohort: cohort(1), forMs })),
+  });
   const cases: readonly [
     name: string,
     own: RolloutPlan | undefined,
@@ -166,9 +182,27 @@ describe('the way that governs', () => {
   ][] = [
     ['is none where neither has one', undefined, undefined, undefined],
     ['is the document’s own', CANARY, EMPTY_PLAN, CANARY],
+    ['is the document’s own where there is no other', CANARY, undefined, CANARY],
     ['is that in force where the document takes it away', undefined, CANARY, CANARY],
+    ['is that in force where the document has an empty one', EMPTY_PLAN, CANARY, CANARY],
     ['never asks for fewer approvals than that in force', CANARY, stricter, { ...CANARY, approvals: 2 }],
-    ['may ask for more', stricter, CANARY, stricter],
+    ['may ask for more', { ...CANARY, approvals: 2 }, CANARY, { ...CANARY, approvals: 2 }],
+    ['has gates that the document leaves out', gates(), gates(0.2, 0.1), gates(0.2, 0.1)],
+    ['has of each gate the stricter one', gates(9, 0.01), gates(0.2, 0.1), gates(0.2, 0.01)],
+    ['may have gates that are not in force', gates(0.2), gates(), gates(0.2)],
+    ['has the replay in force', EMPTY_PLAN, replay(1000, 0), replay(1000, 0)],
+    ['asks replay for no less', replay(10, 1), replay(1000, 0), replay(1000, 0)],
+    ['may ask replay for more', replay(2000, 0), replay(1000, 0.5), replay(2000, 0)],
+    ['has the shadow in force', EMPTY_PLAN, shadow(1000, 0.1), shadow(1000, 0.1)],
+    ['has no less of shadow', shadow(1, 0.01), shadow(1000, 0.1), shadow(1000, 0.1)],
+    ['has the steps in force where its own take less time', steps(1, 1), steps(5, 5), steps(5, 5)],
+    [
+      'has the steps in force where its own begin with more callers',
+      { ...EMPTY_PLAN, steps: [{ cohort: cohort(0.5), forMs: 9000 }] },
+      CANARY,
+      CANARY,
+    ],
+    ['has its own steps where they take as long', steps(10), steps(5, 5), steps(10)],
   ];
   for (const [name, own, live, way] of cases)
     it(name, () => assert.deepEqual(governingPlan({ rollout: own }, { rollout: live }), way));
