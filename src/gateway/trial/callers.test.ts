@@ -142,20 +142,55 @@ describe('who is one caller', () => {
     const callers = make();
     const mark = callers.of(request({ headers: ['X-Api-Key', 'k1'] })).mark;
     assert.ok(mark !== undefined);
-    callers.learn(mark, identity('mobile'));
+    callers.learn(mark, identity('mobile'), request({}).client);
     const known = callers.of(request({ headers: ['X-Api-Key', 'k1'] })).key;
     for (const value of ['mobile', 'consumer mobile', known])
       assert.notEqual(callers.of(request({ headers: ['X-Api-Key', value] })).key, known);
   });
 });
 
-describe('a consumer', () => {
-  const learn = (callers: Callers, sent: Sent, who: Identity) => {
-    const { mark } = callers.of(request(sent));
-    assert.ok(mark !== undefined);
-    callers.learn(mark, who);
-  };
+const learn = (callers: Callers, sent: Sent, who: Identity) => {
+  const { mark } = callers.of(request(sent));
+  assert.ok(mark !== undefined);
+  callers.learn(mark, who, request(sent).client);
+};
 
+describe('a crowd', () => {
+  const crowdOf = (callers: Callers, key: string, client = '192.0.2.1'): string =>
+    callers.of(request({ headers: ['X-Api-Key', key], client })).crowd;
+
+  it('is all that a network makes up', () => {
+    const callers = make();
+    const crowds = Array.from({ length: 100 }, (_, i) => crowdOf(callers, `k${i}`, `192.0.2.${i}`));
+    assert.equal(new Set(crowds).size, 1);
+    assert.notEqual(crowdOf(callers, 'k1', '192.0.3.1'), crowds[0]);
+    assert.equal(crowdOf(callers, 'k1', '2001:db8:0:1::1'), crowdOf(callers, 'k2', '2001:db8:0:ffff::1'));
+  });
+
+  it('is each credential of a network from which somebody has proved one', () => {
+    const callers = make();
+    learn(callers, { headers: ['X-Api-Key', 'real'] }, identity('mobile'));
+    assert.notEqual(crowdOf(callers, 'k1'), crowdOf(callers, 'k2'));
+    assert.equal(crowdOf(callers, 'k1', '198.51.100.1'), crowdOf(callers, 'k2', '198.51.100.1'));
+  });
+
+  it('is not told apart by a name for having presented nothing', () => {
+    const callers = make();
+    learn(callers, { headers: ['X-Api-Key', 'k'] }, identity('guest', { anonymous: true }));
+    assert.equal(crowdOf(callers, 'k1'), crowdOf(callers, 'k2'));
+  });
+
+  it('of who is known is that caller alone', () => {
+    const callers = make();
+    learn(callers, { headers: ['X-Api-Key', 'real'] }, identity('mobile'));
+    for (const sent of [{}, { headers: ['X-Api-Key', 'real'] }]) {
+      const { crowd, key } = callers.of(request(sent));
+      assert.equal(crowd, key);
+    }
+  });
+});
+
+describe('a consumer', () => {
   it('is one caller with all its credentials once they are known', () => {
     const callers = make();
     learn(callers, { headers: ['X-Api-Key', 'k1'] }, identity('mobile'));
@@ -185,7 +220,7 @@ describe('a consumer', () => {
     for (let i = 0; i < 10_000; i++) {
       const { mark } = callers.of(request({ headers: ['X-Api-Key', `made-up-${i}`] }));
       assert.ok(mark !== undefined);
-      callers.learn(mark, undefined);
+      callers.learn(mark, undefined, request({}).client);
     }
     assert.equal(callers.of(request({ headers: ['X-Api-Key', 'k1'] })).consumer, 'mobile');
   });

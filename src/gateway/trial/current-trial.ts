@@ -54,11 +54,11 @@ export class CurrentTrial {
     const plan = this.#plans.get(listener.name);
     if (plan === undefined) return undefined;
     const caller = this.#callers.of(request);
-    const { consumer, mark, key } = caller;
+    const { consumer, mark, key, crowd } = caller;
     if (!this.#cohort.holds({ route: route.name, client: request.client, consumer }))
       return mark === undefined ? undefined : new TrialPart(this.#callers, mark, undefined, undefined);
-    const { place: at, group } = this.#hash.locate(key);
-    const isCanary = at < this.#cohort.share;
+    const isCanary = this.#hash.locate(key).place < this.#cohort.share;
+    const { group } = crowd === key ? this.#hash : this.#hash.locate(crowd);
     const place = this.#placeIn(isCanary ? 'canary' : 'baseline', group);
     return new TrialPart(this.#callers, mark, place, isCanary ? plan : undefined);
   }

@@ -34,7 +34,9 @@ export class TrialPart {
   }
 
   ended(exchange: EndedExchange): void {
-    if (this.#mark !== undefined) this.#callers.learn(this.#mark, exchange.judged?.facts.identity);
+    const { judged } = exchange;
+    if (this.#mark !== undefined && judged !== undefined)
+      this.#callers.learn(this.#mark, judged.facts.identity, judged.request.client);
     if (this.#place === undefined) return;
     const outcome = armOutcomeOf(exchange);
     if (outcome === undefined) return;

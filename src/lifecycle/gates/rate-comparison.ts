@@ -34,15 +34,19 @@ export interface RateComparison {
 }
 
 const LEAST_GROUPS = 3;
+/** No group counts for more than the others together, as long as there are enough of them. */
+const LEAST_OTHERS = 3;
 /** So few hits are what every day brings. */
 const LEAST_HITS = 5;
 
 /**
- * Compares how often something happens in two arms, in two ways of which the stronger counts: over all requests, and over
- * groups of callers without the extreme ones. Requests are not independent: those of one caller fail together, and so do
+ * Compares how often something happens in two arms, in ways of which the strongest counts: over all requests, over groups of
+ * callers without the extreme ones and, where one group sends more than the others together, without that. Requests are not independent: those of one caller fail together, and so do
  * those of one moment.
  */
-export function compareRates(baseline: ArmCounts, canary: ArmCounts, bound: RateBound): RateComparison {
+export function compareRates(all: ArmCounts, allOfCanary: ArmCounts, bound: RateBound): RateComparison {
+  const baseline = withLoudest(all, 1 / 2);
+  const canary = withLoudest(allOfCanary, 1 / 2);
   const before = rateOf(baseline.byCaller);
   const now = rateOf(canary.byCaller);
   const compared = { baseline: before.rate, canary: now.rate, allowed: allowedBy(bound, before.rate) };
@@ -51,8 +55,30 @@ export function compareRates(baseline: ArmCounts, canary: ArmCounts, bound: Rate
   if (isFew) return { ...compared, ratio: ofFew(baseline, canary, bound) };
   if (now.hits < LEAST_HITS) return { ...compared, ratio: 0 };
   const whole = overAll(baseline, canary, before, now, bound);
-  // Twice as many chances to be wrong.
-  return { ...compared, ratio: Math.max(whole, typical(baseline.byCaller, canary.byCaller, bound)) / 2 };
+  const most = Math.max(whole, typical(baseline.byCaller, canary.byCaller, bound));
+  // As many chances to be wrong.
+  if (baseline.byCaller === all.byCaller && canary.byCaller === allOfCanary.byCaller)
+    return { ...compared, ratio: most / 2 };
+  return { ...compared, ratio: Math.max(most, overOthers(all, allOfCanary, bound)) / 3 };
+}
+
+/**
+ * An arm in which no group drowns out the others: what one sends beyond half of all counts no more (`share` of 1/2), or nothing
+ * of it (0). Somebody who floods one revision with what it refuses, or with what it does not, decides nothing. By how much each
+ * has sent alone, so that it says nothing of what is measured.
+ */
+function withLoudest({ byCaller, byTime }: ArmCounts, share: number): ArmCounts {
+  const { hits, of } = byCaller;
+  const loudest = of.indexOf(Math.max(...of));
+  const others = sum(of) - of[loudest];
+  const groups = of.filter((n) => n > 0).length;
+  if (groups <= LEAST_OTHERS || of[loudest] <= others) return { byCaller, byTime };
+  const most = (others * share) / (1 - share);
+  const kept = most / of[loudest];
+  return {
+    byCaller: { hits: hits.with(loudest, hits[loudest] * kept), of: of.with(loudest, most) },
+    byTime,
+  };
 }
 
 /** A canary of one consumer has no other callers: time alone tells how far its requests go together. */
@@ -63,6 +89,15 @@ function ofFew(baseline: ArmCounts, canary: ArmCounts, bound: RateBound): number
   if (now.hits < LEAST_HITS) return 0;
   const byTime = { byCaller: canary.byTime, byTime: canary.byTime };
   return overAll(baseline, byTime, rateOf(baseline.byCaller), now, { ...bound, margin: marginOfFew }) / 2;
+}
+
+/** Of all but the loudest: what it sends may hide what becomes of them. */
+function overOthers(baseline: ArmCounts, canary: ArmCounts, bound: RateBound): number {
+  const others = withLoudest(baseline, 0);
+  const othersOfCanary = withLoudest(canary, 0);
+  const now = rateOf(othersOfCanary.byCaller);
+  if (now.hits < LEAST_HITS) return 0;
+  return overAll(others, othersOfCanary, rateOf(others.byCaller), now, bound);
 }
 
 interface Rate {
@@ -127,12 +162,14 @@ function clustered({ hits, of }: Counts, total: Rate): number {
 function inStep(canary: Counts, now: Rate, baseline: Counts, before: Rate, slope: number): number {
   let stretches = 0;
   let squares = 0;
+  // Of all callers, as stretches are not kept by caller.
+  const rates = [rateOf(canary).rate, rateOf(baseline).rate];
   for (const [i, n] of canary.of.entries()) {
     const m = baseline.of[i];
     if (n === 0 && m === 0) continue;
     stretches++;
-    const above = (canary.hits[i] - now.rate * n) / now.of;
-    const around = (baseline.hits[i] - before.rate * m) / before.of;
+    const above = (canary.hits[i] - rates[0] * n) / now.of;
+    const around = (baseline.hits[i] - rates[1] * m) / before.of;
     squares += (above - slope * around) ** 2;
   }
   return stretches < 2 ? 0 : squares * (stretches / (stretches - 1));
