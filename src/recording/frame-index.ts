@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdDecompress } from 'node:zlib';
@@ -12,6 +13,13 @@ import {
 } from './frame.ts';
 import { type FileKeys, fileKeysOf } from './keys.ts';
 import type { RecordingFaults, RecordingKeys } from './recording.ts';
+
+/** A pipe that has taken the place of a file is not waited for, nor a link followed. */
+const OPENED = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** So many pieces of a file that are no frames, and its rest is not looked at any more. */
+const MAX_REFUSED = 100;
+/** So far the next frame is looked for: no writer makes a larger one of what it keeps. */
+const SEARCHED_BYTES = 32 * 1024 * 1024;
 
 /** What the names of files end in. */
 export const FILE_SUFFIX = '.rec';
@@ -59,11 +67,12 @@ export async function indexFrames(dir: string, keys: RecordingKeys): Promise<Fra
   return { frames, files, bytes, faults };
 }
 
-/** Names of the files, the oldest first. */
+/** Names of the files, the oldest first. Links, pipes and the like are none of ours. */
 export async function recordingFiles(dir: string): Promise<readonly string[]> {
   try {
-    const names = await readdir(dir);
-    return names.filter((name) => name.endsWith(FILE_SUFFIX)).sort();
+    const entries = await readdir(dir, { withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith(FILE_SUFFIX));
+    return files.map(({ name }) => name).sort();
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
@@ -110,6 +119,7 @@ class FileScan {
   #fileId: string | undefined = undefined;
   #fileKeys: FileKeys | undefined = undefined;
   #next = 0;
+  #refused = 0;
 
   constructor(path: string, keys: RecordingKeys, faults: FaultCounts, seen: Set<string>) {
     this.#path = path;
@@ -176,19 +186,23 @@ class FileScan {
     return true;
   }
 
-  /** What is there is no frame: the next one is looked for. */
+  /**
+   * What is there is no frame: the next one is looked for. Not without end: a file of nothing but beginnings, or with a
+   * hole in it, would be read for as long as its length squared.
+   */
   async #refuse(handle: FileHandle, at: number, size: number): Promise<number> {
     this.#faults.tampered++;
-    const rest = Buffer.allocUnsafe(size - at - 1);
-    const { bytesRead } = await handle.read(rest, 0, rest.length, at + 1);
-    const found = rest.subarray(0, bytesRead).indexOf(MAGIC);
+    if (++this.#refused > MAX_REFUSED) return size;
+    const piece = Buffer.allocUnsafe(Math.min(SEARCHED_BYTES, size - at - 1));
+    const { bytesRead } = await handle.read(piece, 0, piece.length, at + 1);
+    const found = piece.subarray(0, bytesRead).indexOf(MAGIC);
     return found === -1 ? size : at + 1 + found;
   }
 }
 
 async function openThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, 'r');
+    return await open(path, OPENED);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
