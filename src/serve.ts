@@ -219,9 +219,9 @@ class Gateway {
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
     this.#outliveDefects();
-    void this.#recordings.desk();
     this.#open.push(() => this.#recordings.close());
-    releaseMemory();
+    // With it the last part of a start is loaded.
+    void this.#recordings.desk().finally(releaseMemory);
   }
 
   /** The workers are threads of this process: a defect of the control side must not take them with it. */
@@ -278,6 +278,7 @@ class Gateway {
       environment: process.env,
       clock: systemClock,
       bound: () => this.#pool.addresses(),
+      served: () => this.#activation.active,
       live: this.#live,
       loadLists: (plans, badFile) => this.#addresses.feeds.offer(plans, badFile),
     });

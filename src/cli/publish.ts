@@ -22,6 +22,7 @@ import {
 } from './follow-rollout.ts';
 import { readNamedFile } from './named-file.ts';
 import { renderDiff } from './render-diff.ts';
+import { renderFindings } from './render-findings.ts';
 import { renderIssues } from './render-issues.ts';
 import { StartedAnswer } from './rollout-answer.ts';
 import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
@@ -88,8 +89,12 @@ export async function publishText(
   try {
     const query = new URLSearchParams({ as, reason });
     const answer = await api.postDocument(`/api/rollouts?${query}`, text, expect);
-    const { outcome, revision, rollout } = expectAnswer(StartedAnswer, answer);
+    const { outcome, revision, rollout, findings = [] } = expectAnswer(StartedAnswer, answer);
     deps.onTaken?.();
+    if (isText) {
+      const told = findings.map(atHome);
+      terminal.error(renderFindings(told, name, () => text, terminal));
+    }
     if (rollout === null) {
       const how = outcome === 'unchanged' ? 'is live already' : 'is live';
       terminal.out(isText ? `${revision.slice(0, 12)} ${how}\n` : `${JSON.stringify(answer)}\n`);
@@ -149,4 +154,4 @@ async function tellChanges(api: AdminApi, expected: string, { terminal, isText }
   }
 }
 
-const atHome = ({ file: _, ...issue }: ConfigIssue): ConfigIssue => issue;
+const atHome = <T extends Pick<ConfigIssue, 'file'>>({ file: _, ...told }: T): Omit<T, 'file'> => told;

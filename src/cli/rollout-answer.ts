@@ -62,6 +62,7 @@ const Issue = Type.Object({ path: Type.String(), message: Type.String() });
 const Evidence = Type.Object({
   kind: Type.String(),
   issues: Type.Optional(Type.Array(Issue)),
+  findings: Type.Optional(Type.Array(Type.Object({ severity: Type.String(), rule: Type.String() }))),
   trial: Type.Optional(Trial),
   message: Type.Optional(Type.String()),
 });
@@ -116,10 +117,23 @@ export const RolloutAnswer = Type.Object({
 });
 export type RolloutAnswer = Static<typeof RolloutAnswer>;
 
+const LintFinding = Type.Object({
+  rule: Type.String(),
+  severity: Type.Union([Type.Literal('error'), Type.Literal('warning'), Type.Literal('note')]),
+  path: Type.String(),
+  message: Type.String(),
+  fix: Type.String(),
+  docs: Type.String(),
+  file: Type.Optional(Type.String()),
+  line: Type.Optional(Type.Integer()),
+  column: Type.Optional(Type.Integer()),
+});
+
 export const StartedAnswer = Type.Object({
   outcome: Type.String(),
   revision: Type.String(),
   rollout: orNull(Type.String()),
+  findings: Type.Optional(Type.Array(LintFinding)),
 });
 
 /** One rollout; without an id the one under way or, where none is, the latest. Rejects with AdminError. */

@@ -157,7 +157,7 @@ describe('sallyport publish', () => {
     const { run } = await world(undefined, { ...CANARY, approvals: 1 });
     const { code, out } = await run(['publish', file, '--no-wait']);
     assert.equal(code, 3);
-    assert.deepEqual(lines(out), [{ outcome: 'rollout', revision: REVISION, rollout: 'r1' }]);
+    assert.deepEqual(lines(out), [{ outcome: 'rollout', revision: REVISION, rollout: 'r1', findings: [] }]);
   });
 
   it('writes its view over where a person looks', async () => {

@@ -21,12 +21,19 @@ import {
 } from '../config/index.ts';
 import type { Clock, DocumentFiles, LiveData, RolloutPlan, Secrets, Snapshot } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
-import { type DocumentTestDeps, runDocumentTests, type TestRequest, testIssues } from '../lifecycle/index.ts';
+import {
+  type DocumentTestDeps,
+  type Finding,
+  runDocumentTests,
+  type TestRequest,
+  testIssues,
+} from '../lifecycle/index.ts';
 import { createLocalCounters } from '../state/index.ts';
 import type { LastGoodBundle, RevisionEntry } from '../store/index.ts';
 import { documentFolder } from './document-folder.ts';
 import { type ListenAddress, refuseTaken } from './listener-probe.ts';
 import type { ListsInService } from './live/feeds.ts';
+import { lintOffer } from './offer-lint.ts';
 import type { OfferedBundle } from './offered-bundle.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,6 +47,8 @@ export interface DocumentSourcesDeps {
   readonly clock: Clock;
   /** Addresses that are served now; they are ours. */
   readonly bound: () => Promise<readonly { readonly host: string; readonly port: number }[]>;
+  /** What is served: only a document that is to take its place is looked at by the lint. Default: nothing is. */
+  readonly served?: () => OfferedBundle | undefined;
   /** What the tests of a document see of what is live. */
   readonly live?: LiveData;
   /** Loads the lists of a document that is about to be served (`Feeds.offer`). Rejects with ConfigError. */
@@ -89,7 +98,7 @@ export class DocumentSources {
     const kept = readersOf({ files, secrets: {}, binaries: {} }).files;
     const onDisk = filesOnDisk(this.#folder);
     const read = (name: string): string => (renewed.has(name) ? onDisk : kept).read(name);
-    return await this.#check(parsed, { read }, document);
+    return await this.#check(parsed, { read }, document, 'refuse', false);
   }
 
   /** Names a document that was served once by what is written in it. Throws ConfigError. */
@@ -146,6 +155,7 @@ export class DocumentSources {
     files: DocumentFiles,
     text: string,
     badFile: 'refuse' | 'go-on' = 'refuse',
+    isNew = badFile === 'refuse',
   ): Promise<OfferedBundle> {
     const { catalog, environment, live } = this.#deps;
     const secrets = secretsOf(environment, filesOnDisk(this.#folder));
@@ -153,7 +163,9 @@ export class DocumentSources {
     const parts = { catalog, cache: this.#cache, files, secrets, binaries: this.#binaries, ...known };
     const checked = await createBundle(parsed, parts);
     let lists: ListsInService;
+    let findings: readonly Finding[] | undefined;
     try {
+      if (isNew) findings = await this.#lint(checked, parsed);
       lists = await this.#loadLists(checked, secrets, badFile);
       await this.#runTests(checked, secrets);
       await this.#refuseTaken(checked.snapshot);
@@ -166,7 +178,16 @@ export class DocumentSources {
     await this.#checked?.dispose();
     this.#checked = checked.snapshot;
     const named = { documentHash: documentHash(checked.document), rollout: this.#planOf(checked) };
-    return { ...checked.bundle, text, lists, ...named };
+    return { ...checked.bundle, text, lists, ...named, ...(findings === undefined ? {} : { findings }) };
+  }
+
+  /** New files and secrets of what is served are no new document; at a start nothing is there that could be served on. */
+  async #lint(checked: CheckedDocument, parsed: ParsedDocument): Promise<readonly Finding[] | undefined> {
+    const served = this.#deps.served?.();
+    if (served === undefined || served.documentHash === documentHash(checked.document)) return undefined;
+    const { catalog, clock } = this.#deps;
+    const compiled = (bundle: OfferedBundle) => this.compiled(bundle);
+    return await lintOffer(checked, parsed, served, { catalog, clock, compiled });
   }
 
   #planOf({ document }: CheckedDocument): RolloutPlan | undefined {

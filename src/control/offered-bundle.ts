@@ -1,5 +1,6 @@
 import type { Bundle } from '../config/index.ts';
 import type { RolloutPlan } from '../contract/index.ts';
+import type { Finding } from '../lifecycle/index.ts';
 import type { ListsInService } from './live/feeds.ts';
 
 /** What is offered to the workers, with its text for the store. */
@@ -11,6 +12,8 @@ export interface OfferedBundle extends Bundle {
   readonly rollout: RolloutPlan | undefined;
   /** Names what is written in the document, whatever its files hold. */
   readonly documentHash: string;
+  /** What the lint has to say of it, but for errors; undefined where it was not asked. */
+  readonly findings?: readonly Finding[];
 }
 
 /** The files a bundle was read from beside the document, those of its secrets included: content by name. */

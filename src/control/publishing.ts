@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock, Logger, Meter } from '../contract/index.ts';
 import { InternalError } from '../errors.ts';
-import type { Activation } from '../lifecycle/index.ts';
+import type { Activation, Finding } from '../lifecycle/index.ts';
 import { DiskMark, LastGood, type Store, StoreError } from '../store/index.ts';
 import type { AdminDeps } from './admin/index.ts';
 import type { DocumentSources } from './document-sources.ts';
@@ -99,10 +99,16 @@ export class Publishing {
   offers(sources: DocumentSources): AdminDeps['publisher'] {
     const { publisher } = this;
     return {
-      publish: ({ text, ...offer }) =>
-        this.#acknowledged(() =>
-          publisher.publish({ origin: 'api', ...offer, load: () => sources.fromText(text) }),
-        ),
+      publish: async ({ text, ...offer }) => {
+        let findings: readonly Finding[] = [];
+        const load = async (): Promise<OfferedBundle> => {
+          const bundle = await sources.fromText(text);
+          findings = bundle.findings ?? [];
+          return bundle;
+        };
+        const publish = () => publisher.publish({ origin: 'api', ...offer, load });
+        return { ...(await this.#acknowledged(publish)), findings };
+      },
       get activatedAtMs() {
         return publisher.activatedAtMs;
       },
@@ -133,9 +139,17 @@ export class Publishing {
     result: PublishResult,
   ): Promise<void> {
     if (result.outcome === 'activated') await this.#reload?.follow();
+    this.#tellFindings(bundle, result);
     await this.#rollouts?.onPublished(result);
     this.#follow();
     await this.#record.keep(request, bundle, result);
+  }
+
+  /** Who changes the document on disk looks into the log. */
+  #tellFindings(bundle: OfferedBundle | undefined, { outcome }: PublishResult): void {
+    const findings = bundle?.findings?.filter(({ severity }) => severity !== 'note') ?? [];
+    if (findings.length === 0 || (outcome !== 'activated' && outcome !== 'rollout')) return;
+    this.#deps.log.warn('revision-findings', { revision: bundle?.revision, findings });
   }
 
   #onRollout(): void {

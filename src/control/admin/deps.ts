@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random } from '../../contract/index.ts';
+import type { Finding } from '../../lifecycle/index.ts';
 import type { Store, StoreState } from '../../store/index.ts';
 import type { Callers } from '../callers/index.ts';
 import type { ExplainDesk } from '../explain/index.ts';
@@ -26,9 +27,13 @@ export interface DocumentOffer {
 }
 
 /** `stale`: another revision than the expected one is active; nothing was done. */
-export type OfferResult =
+export type OfferResult = (
   | PublishResult
-  | { readonly outcome: 'stale'; readonly revision: string | undefined };
+  | { readonly outcome: 'stale'; readonly revision: string | undefined }
+) & {
+  /** What the lint has to say of it. */
+  readonly findings?: readonly Finding[];
+};
 
 export interface Readiness {
   readonly ready: boolean;

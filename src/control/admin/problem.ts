@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { DocumentChange } from '../../config/index.ts';
 import { type ConfigIssue, ERRORS, type ErrorCode } from '../../errors.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -8,11 +9,13 @@ export interface ProblemDetails {
   /** Public text. */
   readonly detail: string;
   readonly requestId?: string;
-  readonly errors?: readonly ConfigIssue[];
+  readonly errors?: readonly ConfigIssue[] | undefined;
+  /** What somebody else has changed meanwhile. */
+  readonly changes?: readonly DocumentChange[] | undefined;
 }
 
 /** An error as RFC 9457 has it, with the fields that problems of the data side have. */
-export function problemText(code: ErrorCode, { detail, requestId, errors }: ProblemDetails): string {
+export function problemText(code: ErrorCode, { detail, requestId, errors, changes }: ProblemDetails): string {
   const { status, title } = ERRORS[code];
   const instance = requestId === undefined ? undefined : `urn:sallyport:request:${requestId}`;
   return JSON.stringify({
@@ -24,6 +27,7 @@ export function problemText(code: ErrorCode, { detail, requestId, errors }: Prob
     code,
     requestId,
     errors,
+    changes,
   });
 }
 
@@ -33,12 +37,10 @@ export function sendProblem(
   code: ErrorCode,
   detail: string,
   errors?: readonly ConfigIssue[],
+  changes?: readonly DocumentChange[],
 ): FastifyReply {
   const requestId = reply.request.id;
-  const text = problemText(
-    code,
-    errors === undefined ? { detail, requestId } : { detail, requestId, errors },
-  );
+  const text = problemText(code, { detail, requestId, errors, changes });
   return reply.code(ERRORS[code].status).header('content-type', PROBLEM_TYPE).send(Buffer.from(text));
 }
 

@@ -108,8 +108,23 @@ export const RolloutPage = strict({
   next: orNull(Type.Integer()),
 });
 
+const Finding = strict({
+  rule: Type.String(),
+  severity: Type.Union([Type.Literal('error'), Type.Literal('warning'), Type.Literal('note')]),
+  path: Type.String(),
+  message: Type.String(),
+  fix: Type.String(),
+  docs: Type.String(),
+  file: Type.Optional(Type.String()),
+  line: Type.Optional(Type.Integer()),
+  column: Type.Optional(Type.Integer()),
+});
+
 export const Started = strict({
   outcome: Type.Union([Type.Literal('rollout'), Type.Literal('activated'), Type.Literal('unchanged')]),
   revision: RevisionId,
   rollout: orNull(Type.String({ description: 'Its id; null where it is live already.' })),
+  findings: Type.Array(Finding, {
+    description: 'What is sound and most probably not meant so, the gravest first; at most 50.',
+  }),
 });

@@ -4,7 +4,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { AUTH, type Case, check, codeOf, makeWorld, YAML } from '../../../test/fixtures/admin.ts';
 import { BASE, cohort, EMPTY_PLAN, REVISION, TRIAL } from '../../../test/fixtures/rollouts/rollout-parts.ts';
 import { bundleOf, RunnerWorld } from '../../../test/fixtures/rollouts/runner-world.ts';
-import { evidenceHash } from '../../lifecycle/index.ts';
+import { evidenceHash, type Finding } from '../../lifecycle/index.ts';
 import type { OfferResult } from './index.ts';
 
 const CANARY = {
@@ -181,11 +181,20 @@ describe('rollouts', () => {
 });
 
 describe('an offer', () => {
+  const FINDING: Finding = {
+    rule: 'unauthenticated-route',
+    severity: 'warning',
+    path: 'routes[0]',
+    message: 'anybody may call it',
+    fix: 'say who may',
+    docs: 'docs/checks.md#unauthenticated-route',
+    line: 3,
+  };
   const offers: readonly [OfferResult, status: number, code: string | undefined][] = [
     [{ outcome: 'rollout', revision: REVISION, rollout: 'r1' }, 202, undefined],
     [{ outcome: 'busy', revision: OTHER, rollout: 'r1' }, 409, 'rollout-in-progress'],
     [{ outcome: 'stale', revision: OTHER }, 412, 'precondition-failed'],
-    [{ outcome: 'activated', revision: REVISION }, 201, undefined],
+    [{ outcome: 'activated', revision: REVISION, findings: [FINDING] }, 201, undefined],
   ];
   for (const url of ['/api/revisions', '/api/rollouts']) {
     for (const [result, status, code] of offers) {
@@ -196,7 +205,8 @@ describe('an offer', () => {
         assert.deepEqual([taken[0].actor, taken[0].reason], ['admin as béa', 'so']);
         if (code !== undefined) return assert.equal(codeOf(answer.body), code);
         const rollout = 'rollout' in result ? result.rollout : null;
-        assert.deepEqual(answer.json(), { revision: REVISION, outcome: result.outcome, rollout });
+        const { findings = [] } = result;
+        assert.deepEqual(answer.json(), { revision: REVISION, outcome: result.outcome, rollout, findings });
         const place = url === '/api/rollouts' && rollout !== null ? 'rollouts/r1' : `revisions/${REVISION}`;
         assert.equal(answer.headers.location, `/api/${place}`);
       });

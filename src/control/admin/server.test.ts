@@ -58,7 +58,8 @@ test('a document goes to the publisher as it was sent', async () => {
   const { app, offers } = await makeWorld();
   const answer = await publish(app, { 'if-match': `"${REVISION}"` }, '?reason=new%20route');
   assert.equal(answer.statusCode, 201);
-  assert.deepEqual(answer.json(), { revision: REVISION, outcome: 'activated', rollout: null });
+  const taken = { revision: REVISION, outcome: 'activated', rollout: null, findings: [] };
+  assert.deepEqual(answer.json(), taken);
   assert.equal(answer.headers.etag, `"${REVISION}"`);
   assert.equal(answer.headers.location, `/api/revisions/${REVISION}`);
   await publish(app, { 'if-match': '*', 'content-type': 'text/yaml; charset=utf-8' });
@@ -85,6 +86,23 @@ test('what became of an offer is told', async () => {
     if (code !== undefined) assert.equal(codeOf(answer.body), code);
     assert.deepEqual(answer.json().errors, result.outcome === 'refused' ? issues : undefined);
   }
+});
+
+test('who comes too late is told what has changed since', async () => {
+  const store = openSqliteStore(':memory:');
+  const other = 'cd'.repeat(32);
+  const revision = { files: {}, createdAt: 1, author: 'ann', reason: '' };
+  const routes = 'routes: [{ name: b, match: { path: /b } }]';
+  await store.putRevision({ ...revision, id: REVISION, document: 'sallyport: 1\n' });
+  await store.putRevision({ ...revision, id: other, document: `sallyport: 1\n${routes}\n` });
+  const { app } = await makeWorld({ store: () => store }, { outcome: 'stale', revision: other });
+  const answer = await publish(app, { 'if-match': `"${REVISION}"` });
+  assert.equal(codeOf(answer.body), 'precondition-failed');
+  const [{ kind, subject, name }] = answer.json().changes;
+  assert.deepEqual({ kind, subject, name }, { kind: 'added', subject: 'route', name: 'b' });
+  const unknown = await publish(app, { 'if-match': `"${'ef'.repeat(32)}"` });
+  assert.equal(unknown.statusCode, 412);
+  assert.equal(unknown.json().changes, undefined);
 });
 
 test('a precondition that cannot be understood fails', async () => {

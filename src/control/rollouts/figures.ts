@@ -1,9 +1,13 @@
 import { type ArmFigures, latencyBound, type TrialFigures } from '../../contract/index.ts';
-import type { ArmSummary, GateFinding, TrialEvidence } from '../../lifecycle/index.ts';
+import type { ArmSummary, Evidence, Finding, GateFinding, TrialEvidence } from '../../lifecycle/index.ts';
 
 /** So many kinds of flips are kept as evidence, the most frequent ones. */
 const MAX_FLIPS = 50;
 const SLOWEST = 0.01;
+
+/** What the lint has said, as it is kept; undefined where that is nothing. */
+export const lintEvidence = (findings: readonly Finding[] = []): Evidence | undefined =>
+  findings.length === 0 ? undefined : { kind: 'findings', findings };
 
 /** What a trial has shown, as it is kept and shown to people. */
 export function evidenceOf(figures: TrialFigures, findings: readonly GateFinding[]): TrialEvidence {

@@ -1,5 +1,5 @@
 import type { Clock, Gates, Logger, Meter, RolloutPlan, TrialFigures } from '../../contract/index.ts';
-import type { Activatable, Activation, GateVerdict, ReplayEvidence } from '../../lifecycle/index.ts';
+import type { Activatable, Activation, Finding, GateVerdict, ReplayEvidence } from '../../lifecycle/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { StoredTexts } from '../document-sources.ts';
 import type { PublishRequest, PublishResult } from '../publisher.ts';
@@ -10,6 +10,8 @@ export interface RolloutBundle extends Activatable, KeptBundle {
   /** The document as JSON. */
   readonly json: string;
   readonly rollout: RolloutPlan | undefined;
+  /** What the lint has to say of it; undefined where it was not asked. */
+  readonly findings?: readonly Finding[];
 }
 
 /** How far a replay has come. */

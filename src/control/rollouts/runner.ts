@@ -5,6 +5,7 @@ import {
   beginRollout,
   type Desired,
   desiredOf,
+  END_PHASES,
   type EventRefusal,
   type GateVerdict,
   isOpen,
@@ -19,7 +20,7 @@ import { type Store, StoreError } from '../../store/index.ts';
 import { Candidate } from './candidate.ts';
 import { causeOf } from './cause.ts';
 import { failureOf } from './failure.ts';
-import { evidenceOf } from './figures.ts';
+import { evidenceOf, lintEvidence } from './figures.ts';
 import { RolloutLedger } from './ledger.ts';
 import type { ReplayProgress, RolloutBundle, RolloutDeps, StepWatch } from './ports.ts';
 
@@ -81,6 +82,9 @@ export class RolloutRunner<B extends RolloutBundle> {
     this.#deps = deps;
     this.#ledger = new RolloutLedger(deps);
     this.#candidate = new Candidate(deps);
+    // What never happened is told as none, so that an alert on it can be written.
+    for (const result of END_PHASES) deps.meter.counter('sallyport_rollouts_total', { result }).add(0);
+    deps.meter.gauge('sallyport_rollout_open').set(0);
   }
 
   /** The rollout under way. */
@@ -113,7 +117,8 @@ export class RolloutRunner<B extends RolloutBundle> {
       const at = this.#deps.clock.now();
       const start = beginRollout({ id: this.#deps.newId(), at, plan, base, ...order });
       const { revision, text, files } = bundle;
-      const rollout = walked(start, { kind: 'checked', at, revision }, { kind: 'tested', at });
+      const evidence = lintEvidence(bundle.findings);
+      const rollout = walked(start, { kind: 'checked', at, revision, evidence }, { kind: 'tested', at });
       const kept = { id: revision, document: text, files, createdAt: at };
       await this.#store().putRevision({ ...kept, author: order.actor, reason: order.reason });
       await this.#ledger.begin(rollout);

@@ -1,4 +1,4 @@
-import { isOpen } from '../../lifecycle/index.ts';
+import { type GateFinding, isOpen, SUSPECTED } from '../../lifecycle/index.ts';
 import type { RolloutView } from './runner.ts';
 
 /** What a rollout waits for, in words; undefined where it has ended. `nowMs`: since the epoch. */
@@ -15,6 +15,14 @@ export function waitsFor({ rollout, live, waitsForStore }: RolloutView, nowMs: n
   if (phase === 'activating') return 'all workers to serve it';
   if (deadline === undefined) return 'all workers to try it';
   if (nowMs < deadline) return 'the time of this step to pass';
-  const isUnseen = live?.findings.some(({ state }) => state === 'unseen') === true;
-  return isUnseen ? 'more requests: some gates have too few to compare' : 'more requests to judge by';
+  return moreOf(live?.findings ?? []);
+}
+
+/** What is missing once the time of a step is over. */
+function moreOf(findings: readonly GateFinding[]): string {
+  if (findings.some(({ sureness }) => sureness >= SUSPECTED))
+    return 'more requests: a gate looks broken, and is not sure yet';
+  return findings.some(({ state }) => state === 'unseen')
+    ? 'more requests: some gates have too few to compare'
+    : 'more requests to judge by';
 }

@@ -95,7 +95,7 @@ const TOO_LATE: StepResult = { refused: 'too-late' };
 
 function checked(rollout: Rollout, event: EventOf<'checked'>): StepResult {
   if (rollout.phase !== 'check') return WRONG_PHASE;
-  return onward({ ...rollout, revision: event.revision }, event, 'checked');
+  return onward({ ...rollout, revision: event.revision }, event, 'checked', event.evidence);
 }
 
 function replayed(rollout: Rollout, event: EventOf<'replayed'>): StepResult {

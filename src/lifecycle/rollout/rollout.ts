@@ -1,6 +1,7 @@
 import type { FlipCount, RolloutPlan, Undecidable } from '../../contract/index.ts';
 import type { ConfigIssue } from '../../errors.ts';
 import type { GateFinding } from '../gates/index.ts';
+import type { Finding } from '../lint/index.ts';
 
 /** Where a rollout is. `activating`: it is decided that the revision goes live, and the workers are being told. */
 export type OpenPhase = 'check' | 'tests' | 'replay' | 'approval' | 'shadow' | 'canary' | 'activating';
@@ -47,6 +48,8 @@ export interface TrialEvidence {
 /** Why something happened to a rollout. */
 export type Evidence =
   | { readonly kind: 'issues'; readonly issues: readonly ConfigIssue[] }
+  /** What is sound and yet most probably not meant so. */
+  | { readonly kind: 'findings'; readonly findings: readonly Finding[] }
   | { readonly kind: 'replay'; readonly replay: ReplayEvidence }
   | { readonly kind: 'trial'; readonly trial: TrialEvidence }
   /** A failure of the machine rather than of the revision, in words. */
@@ -131,13 +134,15 @@ export interface Rollout {
   readonly endedAt: number | undefined;
 }
 
-const ENDS: ReadonlySet<string> = new Set<EndPhase>([
+/** All ways to end. */
+export const END_PHASES: readonly EndPhase[] = Object.freeze([
   'active',
   'refused',
   'rolled-back',
   'aborted',
   'superseded',
 ]);
+const ENDS: ReadonlySet<string> = new Set(END_PHASES);
 
 export const isOpen = ({ phase }: Pick<Rollout, 'phase'>): boolean => !ENDS.has(phase);
 

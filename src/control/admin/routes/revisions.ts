@@ -5,6 +5,7 @@ import { ProblemError, sendProblem } from '../problem.ts';
 import { OfferQuery, Started } from '../rollout-schemas.ts';
 import { NoQuery, PageQuery, Revision, RevisionPage, RevisionParams } from '../schemas.ts';
 import { actorOf, isoTime, nextOf, storeOf } from './answers.ts';
+import { changesSince } from './stale.ts';
 
 const tags = ['revisions'];
 const ENTITY_TAG = /^"([0-9a-f]{64})"$/;
@@ -44,7 +45,7 @@ export function addRevisionRoutes(app: FastifyInstance, deps: AdminDeps): void {
         summary: 'Check a document and serve it in every worker, or in none',
         description:
           'One that goes its way step by step is answered with 202 and the id of its rollout. If-Match with the active ' +
-          'revision in quotes refuses (412) when another one became active.',
+          'revision in quotes refuses (412) when another one became active; `changes` then has what is to be merged.',
         querystring: OfferQuery,
         body: { content: Object.fromEntries(DOCUMENT_TYPES.map((type) => [type, { schema: {} }])) },
         response: { 200: Started, 201: Started, 202: Started },
@@ -87,8 +88,11 @@ export async function offer(
   const result = await deps.publisher.publish({ text, actor: actorOf(as), reason, expectedRevision });
   const { outcome, revision } = result;
   switch (outcome) {
-    case 'stale':
-      throw new ProblemError('precondition-failed', staleText(revision));
+    case 'stale': {
+      const changes = await changesSince(deps.store(), expectedRevision ?? '', revision);
+      sendProblem(reply, 'precondition-failed', staleText(revision), undefined, changes);
+      return undefined;
+    }
     case 'busy':
       throw new ProblemError(
         'rollout-in-progress',
@@ -102,7 +106,12 @@ export async function offer(
         .code(STATUS[outcome])
         .header('etag', `"${revision}"`)
         .header('location', `/api/revisions/${revision}`);
-      return { revision, outcome, rollout: outcome === 'rollout' ? result.rollout : null };
+      return {
+        revision,
+        outcome,
+        rollout: outcome === 'rollout' ? result.rollout : null,
+        findings: result.findings ?? [],
+      };
   }
 }
 

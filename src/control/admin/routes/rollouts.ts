@@ -107,7 +107,7 @@ function addStart(app: FastifyInstance, deps: AdminDeps): void {
         summary: 'Check a document and take it on its way',
         description:
           'A document that says nothing of a rollout is live at once, unless the one in service does. If-Match with the ' +
-          'active revision in quotes refuses (412) when another one became active.',
+          'active revision in quotes refuses (412) when another one became active; `changes` then has what is to be merged.',
         querystring: OfferQuery,
         body: { content: Object.fromEntries(DOCUMENT_TYPES.map((type) => [type, { schema: {} }])) },
         response: { 200: Started, 201: Started, 202: Started },
