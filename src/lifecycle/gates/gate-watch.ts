@@ -36,7 +36,7 @@ export interface GateVerdict {
 /** A gate is broken at once in 2,000 quiet steps: rollouts have several gates and several steps. */
 const BROKEN_RATIO = 2000;
 /** So sure that it is broken, nobody goes on: it waits until it is surer, or not any more. */
-const SUSPECTED = 0.9;
+export const SUSPECTED = 0.9;
 /** A rate that was 0 has no percents: so much more is allowed of all requests. */
 const LEAST_MARGIN = 0.001;
 /** Fewer requests by the candidate show nothing. */

@@ -1,1 +1,1 @@
-export { type GateFinding, type GateName, type GateVerdict, GateWatch } from './gate-watch.ts';
+export { type GateFinding, type GateName, type GateVerdict, GateWatch, SUSPECTED } from './gate-watch.ts';
