@@ -71,6 +71,7 @@ describe('sallyport explain', () => {
     assert.equal(code, 0);
     assert.match(out, /refused with 403 by route:all\/acl \(forbidden/);
     assert.match(out, /2 {2}route:all\/acl {2}reject/);
+    assert.match(out, /1 {2}route:all\/api-key {2}continue {2}taken as proved$/m);
     assert.match(out, /identity\.groups = \[\]/);
     assert.match(out, /without route:all\/acl: goes on to the upstream/);
     assert.equal(out.includes('\u001b'), false);

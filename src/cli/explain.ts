@@ -43,6 +43,7 @@ const Part = Type.Object({
     }),
   ),
   costUs: orNull(Type.Number()),
+  takenAsProved: Type.Optional(Type.Boolean()),
 });
 type Part = Static<typeof Part>;
 const Explanation = Type.Object({
@@ -143,11 +144,12 @@ function factsText(
 }
 
 function partText(
-  { attachment, mode, decisions, inputs, counters, costUs }: Part,
+  { attachment, mode, decisions, inputs, counters, costUs, takenAsProved }: Part,
   n: number,
   terminal: Terminal,
 ): string {
-  const cost = costUs === null ? '' : paint(terminal, 'dim', `  ${costUs} µs`);
+  const spent = costUs === null ? '' : paint(terminal, 'dim', `  ${costUs} µs`);
+  const cost = takenAsProved === true ? paint(terminal, 'dim', '  taken as proved') : spent;
   const said =
     decisions.length === 0
       ? paint(terminal, 'dim', 'not asked')

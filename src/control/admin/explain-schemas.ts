@@ -47,7 +47,10 @@ const Part = strict({
       retryAfterMs: Type.Number(),
     }),
   ),
-  costUs: orNull(Type.Number({ description: 'In microseconds.' })),
+  costUs: orNull(Type.Number({ description: 'In microseconds; null for one that judged nothing.' })),
+  takenAsProved: Type.Boolean({
+    description: 'Who calls was taken as proved to it: no credential is kept, or none was given.',
+  }),
 });
 
 export const ExplanationView = strict({

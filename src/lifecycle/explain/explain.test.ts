@@ -90,6 +90,22 @@ describe('why a request goes on', () => {
     );
   });
 
+  it('one to which who calls was taken as proved is told apart from those that judged', async () => {
+    const known = await explained([APIKEY, STAFF_ONLY], recorded({ ...WITH_KEY, identity: ANN }));
+    const stranger = await explained([APIKEY], recorded({ identity: undefined }));
+    const [key, acl, asked] = [partOf(known, 'api-key'), partOf(known, 'acl'), partOf(stranger, 'api-key')];
+    assert.deepEqual([key.takenAsProved, key.costUs], [true, undefined]);
+    for (const { takenAsProved, costUs } of [acl, asked])
+      assert.deepEqual([takenAsProved, typeof costUs], [false, 'number']);
+  });
+
+  it('one that is not asked for proof at all, where who calls is given', async () => {
+    const snapshot = await snapshotOf(replayDocument([APIKEY]));
+    const told = await explain(snapshot, recorded({ identity: ANN }), { isProved: true });
+    await snapshot.dispose();
+    assert.equal(partOf(told, 'api-key').takenAsProved, true);
+  });
+
   it('what one in shadow would do to it', async () => {
     const told = await explained(
       [APIKEY, { ...STAFF_ONLY, mode: 'shadow' }],

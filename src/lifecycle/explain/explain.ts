@@ -2,11 +2,12 @@ import type { Attachment, DecisionEntry, RecordedRequest, Snapshot } from '../..
 import { RecordedHead, vouchFor } from '../../evaluator/index.ts';
 import { shownTarget } from '../replay/example.ts';
 import { KnownCallers, type KnownCallersOptions } from '../replay/known-callers.ts';
-import { type Judged, Side } from '../replay/side.ts';
+import { type Judged, type ProofBy, Side } from '../replay/side.ts';
 import { VirtualTime } from '../replay/virtual-time.ts';
 import type { ExplainedAttachment, ExplainedChange, ExplainedDecision, Explanation } from './explanation.ts';
 import { Trace } from './trace.ts';
 import { AS_IT_IS, type Departure, tracedSnapshot } from './traced-snapshot.ts';
+import { watchedProof } from './watched-proof.ts';
 
 /** A judgement alone says little of what it costs: code is slow at first. */
 const JUDGEMENTS = 31;
@@ -67,7 +68,8 @@ async function judgeOnce(
   const side = new Side(tracedSnapshot(snapshot, trace, departure), time, record.atMs, known);
   const { identity } = record;
   const vouched = isProved && identity !== undefined ? vouchFor(identity) : undefined;
-  return { judged: await side.judge(new RecordedHead(record), vouched), trace };
+  const proofBy: ProofBy = (recorded) => watchedProof(vouched ?? recorded, trace);
+  return { judged: await side.judge(new RecordedHead(record), proofBy), trace };
 }
 
 /** The attachments of where the request went, in the order in which they are asked. */
@@ -86,7 +88,8 @@ function explained(a: Attachment, { judged, trace }: Told, rounds: readonly Told
   const part = trace.find(a.id);
   const decisions = judged.entries.filter(({ attachment }) => attachment === a.id).map(decisionOf);
   const spent = rounds.map((round) => round.trace.find(a.id)?.spentMs ?? 0).sort((x, y) => x - y);
-  const wasAsked = decisions.length > 0;
+  const takenAsProved = part?.isProved === true;
+  const wasAsked = decisions.length > 0 && !takenAsProved;
   return {
     attachment: a.id,
     policy: a.policy,
@@ -95,6 +98,7 @@ function explained(a: Attachment, { judged, trace }: Told, rounds: readonly Told
     inputs: part?.inputs ?? [],
     counters: part?.counters ?? [],
     costUs: wasAsked ? Math.round(spent[spent.length >> 1] * 10_000) / 10 : undefined,
+    takenAsProved,
   };
 }
 

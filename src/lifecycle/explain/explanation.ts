@@ -46,8 +46,10 @@ export interface ExplainedAttachment {
   readonly decisions: readonly ExplainedDecision[];
   readonly inputs: readonly ExplainedInput[];
   readonly counters: readonly ExplainedCounter[];
-  /** Median of several judgements, in microseconds; undefined for one that was not asked. */
+  /** Median of several judgements, in microseconds; undefined for one that was not asked, or taken as satisfied. */
   readonly costUs: number | undefined;
+  /** Whether who calls was taken as proved to it, so that it did not look at a credential. */
+  readonly takenAsProved: boolean;
 }
 
 /** A departure from what is, and what would become of the request then. */

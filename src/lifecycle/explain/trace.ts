@@ -29,6 +29,8 @@ export class TracedPart {
   readonly #inputs = new Map<string, string>();
   readonly counters: ExplainedCounter[] = [];
   spentMs = 0;
+  /** Who calls was taken as proved to it. */
+  isProved = false;
 
   get inputs(): readonly ExplainedInput[] {
     return [...this.#inputs].map(([name, value]) => ({ name, value }));

@@ -63,6 +63,9 @@ const UNSERVED: JudgedOutcome = Object.freeze({
   code: 'no-listener',
   rule: undefined,
 });
+/** What answers for the caller, given what does so by the record. */
+export type ProofBy = (recorded: CallerProof | undefined) => CallerProof | undefined;
+const AS_RECORDED: ProofBy = (recorded) => recorded;
 const NO_ENTRIES: readonly DecisionEntry[] = Object.freeze([]);
 
 /**
@@ -118,8 +121,8 @@ export class Side {
     return this.#bans.find(view.client, this.#time.now()) !== undefined;
   }
 
-  /** Synchronous as long as the policies are. `vouched`: who calls, whatever the record says. */
-  judge(head: RecordedHead, vouched?: CallerProof): Awaitable<Judged> {
+  /** Synchronous as long as the policies are. `proofBy`: what answers for the caller in place of what the record says. */
+  judge(head: RecordedHead, proofBy: ProofBy = AS_RECORDED): Awaitable<Judged> {
     const judging = new Judging(head);
     this.#counters.judging = judging;
     const listener = this.#listenerOf(head);
@@ -132,7 +135,7 @@ export class Side {
     if (view instanceof RequestError) return this.#unasked(judging, refusedOutcome(view));
     const refusal = refusalUnasked(head, view, this.#deps);
     if (refusal !== undefined) return this.#unasked(judging, refusedOutcome(refusal));
-    return this.#ask(judging, listener, view, vouched ?? this.#callerOf(judging));
+    return this.#ask(judging, listener, view, proofBy(this.#callerOf(judging)));
   }
 
   #listenerOf({ record }: RecordedHead): ListenerPlan | undefined {
