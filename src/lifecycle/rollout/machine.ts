@@ -164,14 +164,22 @@ function restarted(rollout: Rollout, { at, base }: EventOf<'restarted'>): StepRe
 function approve(rollout: Rollout, event: EventOf<'approve'>): StepResult {
   const { at, actor, reason, evidence } = event;
   if (rollout.phase !== 'approval') return WRONG_PHASE;
-  if (actor === rollout.actor) return { refused: 'own-approval' };
-  if (rollout.approvals.some((approval) => approval.actor === actor)) return { refused: 'already-approved' };
+  const isSame = (other: string): boolean => bareName(other) === bareName(actor);
+  if (isSame(rollout.actor)) return { refused: 'own-approval' };
+  if (rollout.approvals.some((approval) => isSame(approval.actor))) return { refused: 'already-approved' };
   if (evidence !== evidenceHash(rollout)) return { refused: 'other-evidence' };
   const approvals = [...rollout.approvals, { actor, at, evidence }];
   const after = noted({ ...rollout, approvals }, rollout, 'approved', { at, actor, reason });
   const isEnough = approvals.length >= rollout.approvalsNeeded;
   return { rollout: isEnough && rollout.paused === undefined ? entered(after, at) : after };
 }
+
+/** As a reader of the audit takes it: `ann`, `Ann ` and one with characters that are not seen are nobody else. */
+const bareName = (actor: string): string =>
+  actor
+    .normalize('NFKC')
+    .replace(/[\p{C}\p{Z}\p{M}\s]/gu, '')
+    .toLowerCase();
 
 function pause(rollout: Rollout, { at, actor, reason }: EventOf<'pause'>): StepResult {
   const { deadline } = rollout;
