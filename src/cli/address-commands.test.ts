@@ -87,6 +87,8 @@ describe('sallyport ban', () => {
       ['ban'],
       ['ban', '203.0.113.9', '--for', 'ever'],
       ['ban', '203.0.113.9', '--until', '1h'],
+      ['ban', '203.0.113.9', '--as', 'a\nb'],
+      ['unban', '203.0.113.9', '--as', ''],
     ]) {
       await assert.rejects(run(...args), CommanderError);
     }
@@ -95,13 +97,17 @@ describe('sallyport ban', () => {
 
   it('bans, lists and ends bans', async () => {
     const { run } = await world();
-    const made = await run('ban', '203.0.113.9', '--for', '30m', '--reason', 'scans');
+    const made = await run('ban', '203.0.113.9', '--for', '30m', '--reason', 'scans', '--as', 'Ánn & co');
     assert.equal(made.code, 0);
     assert.match(made.out, /^203\.0\.113\.9\/32 is banned until 2026-11-23T00:30:00\.000Z \(\w+\)\n$/);
     const { bans } = JSON.parse((await run('bans', '--json')).out);
     assert.equal(Date.parse(bans[0].until) - Date.parse(bans[0].since), 1_800_000);
-    assert.match((await run('bans')).out, /^id .*\n\w+ +203\.0\.113\.9\/32 +\S+ +admin +scans\n$/);
-    assert.match((await run('unban', '203.0.113.9')).out, /203\.0\.113\.9\/32 is no longer banned/);
+    assert.match(
+      (await run('bans')).out,
+      /^id .*\n\w+ +203\.0\.113\.9\/32 +\S+ +admin as Ánn & co +scans\n$/,
+    );
+    const lifted = await run('unban', '203.0.113.9', '--as', 'ben=a&b');
+    assert.match(lifted.out, /203\.0\.113\.9\/32 is no longer banned/);
     assert.match((await run('bans')).out, /Nobody/);
   });
 

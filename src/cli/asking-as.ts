@@ -9,13 +9,15 @@ export interface AskedOptions {
 
 /** Adds `--as` and `--reason`. */
 export const addAskedOptions = (command: Command, reason = 'why, for the audit'): Command =>
-  command
-    .option('--reason <TEXT>', reason, parseReason, '')
-    .addOption(
-      new Option('--as <NAME>', 'who you are: the gateway believes whoever holds its token')
-        .argParser(parseName)
-        .default(loginName(), 'your name on this machine'),
-    );
+  addNameOption(command.option('--reason <TEXT>', reason, parseReason, ''));
+
+/** Adds `--as` alone, where there is nothing to give a reason for. */
+export const addNameOption = (command: Command): Command =>
+  command.addOption(
+    new Option('--as <NAME>', 'who you are: the gateway believes whoever holds its token')
+      .argParser(parseName)
+      .default(loginName(), 'your name on this machine'),
+  );
 
 export const askedOf = ({ as, reason }: AskedOptions): AskedOptions => ({ as, reason });
 

@@ -8,6 +8,7 @@ import {
   askAdmin,
   expectAnswer,
 } from './admin-client.ts';
+import { type AskedOptions, addAskedOptions, addNameOption } from './asking-as.ts';
 import { columns } from './columns.ts';
 import { parseDurationText } from './options.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
@@ -29,9 +30,8 @@ const BanMade = Type.Object({
 });
 const BanList = Type.Object({ bans: Type.Array(Ban) });
 
-interface BanOptions extends AdminOptions {
+interface BanOptions extends AdminOptions, AskedOptions {
   readonly for: string;
-  readonly reason: string;
   readonly force: boolean;
 }
 
@@ -46,8 +46,8 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
     )
     .argument('<address>', 'address or CIDR network')
     .option('--for <DURATION>', 'how long', parseDurationText, '1h')
-    .option('--reason <TEXT>', 'why, for the audit', '')
     .option('--force', 'also loopback, private and your own networks, and very wide ones', false);
+  addAskedOptions(ban);
   addAdminOptions(ban).action(async (address: string, options: BanOptions) => {
     process.exitCode = await askAdmin(options, terminal, (api) => banAddress(api, address, options));
   });
@@ -59,8 +59,9 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
         'towards it counts no more.',
     )
     .argument('<banned|id>', 'what "sallyport bans" lists');
-  addAdminOptions(unban).action(async (which: string, options: AdminOptions) => {
-    process.exitCode = await askAdmin(options, terminal, (api) => unbanAddress(api, which));
+  addNameOption(unban);
+  addAdminOptions(unban).action(async (which: string, options: AdminOptions & Pick<AskedOptions, 'as'>) => {
+    process.exitCode = await askAdmin(options, terminal, (api) => unbanAddress(api, which, options.as));
   });
   const bans = program.command('bans').summary('list the bans').description('Lists the bans that stand.');
   addAdminOptions(bans).action(async (options: AdminOptions) => {
@@ -71,16 +72,16 @@ export function addBanCommands(program: Command, terminal: Terminal = processTer
 async function banAddress(
   api: AdminApi,
   address: string,
-  { for: time, reason, force }: Pick<BanOptions, 'for' | 'reason' | 'force'>,
+  { for: time, reason, force, as }: Pick<BanOptions, 'for' | 'reason' | 'force' | 'as'>,
 ): Promise<AdminResult> {
-  const data = await api.post('/api/bans', { address, for: time, reason, force });
+  const data = await api.post('/api/bans', { address, for: time, reason, force, as });
   const { network, until, id, stored } = expectAnswer(BanMade, data);
   const caveat = stored ? '' : 'The store did not take it: it ends with the process.\n';
   return { data, text: printable(`${network} is banned until ${until} (${id})\n${caveat}`) };
 }
 
-async function unbanAddress(api: AdminApi, which: string): Promise<AdminResult> {
-  const data = await api.delete(`/api/bans/${encodeURIComponent(which)}`);
+async function unbanAddress(api: AdminApi, which: string, as: string): Promise<AdminResult> {
+  const data = await api.delete(`/api/bans/${encodeURIComponent(which)}?${new URLSearchParams({ as })}`);
   return { data, text: printable(`${bannedText(expectAnswer(Ban, data))} is no longer banned\n`) };
 }
 

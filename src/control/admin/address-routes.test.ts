@@ -81,6 +81,12 @@ describe('bans', () => {
         post('/api/bans', { address: '203.0.113.9', reason: '\u001b[2J' }),
         [400, 'invalid-request'],
       ],
+      ['nobody’s name', post('/api/bans', { address: '203.0.113.9', as: '' }), [400, 'invalid-request']],
+      [
+        'a name of two lines',
+        { method: 'DELETE', url: '/api/bans/203.0.113.9?as=a%0Ab', headers: AUTH },
+        [400, 'invalid-request'],
+      ],
       ['no address', post('/api/bans', { address: 'me' }), [400, 'invalid-request']],
       ['a private network', post('/api/bans', { address: '10.0.0.0/8' }), [409, 'conflict']],
       ['who asks', post('/api/bans', { address: '127.0.0.0/8', force: true }), [409, 'conflict']],
@@ -89,6 +95,23 @@ describe('bans', () => {
     await check(app, cases);
     const answer = await app.inject({ url: '/api/bans', headers });
     assert.deepEqual(answer.json(), { bans: [] });
+  });
+
+  it('are audited with who asked, and of what', async () => {
+    const { app } = await makeWorld();
+    const address = '203.0.113.9';
+    await app.inject(post('/api/bans', { address, as: 'Ánn & co' }));
+    const url = `/api/bans/${address}?${new URLSearchParams({ as: 'ben' })}`;
+    await app.inject({ method: 'DELETE', url, headers: AUTH });
+    const audit = await app.inject({ url: '/api/audit?limit=2', headers });
+    const entries: { action: string; actor: string; detail: { network: string } }[] = audit.json().entries;
+    assert.deepEqual(
+      entries.map(({ action, actor, detail }) => [action, actor, detail.network]),
+      [
+        ['ban.remove', 'admin as ben', '203.0.113.9/32'],
+        ['ban.add', 'admin as Ánn & co', '203.0.113.9/32'],
+      ],
+    );
   });
 
   it('are made, listed and ended', async () => {

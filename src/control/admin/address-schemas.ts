@@ -1,5 +1,6 @@
 import { DURATION_PATTERN } from '../../lib/duration.ts';
 import { orNull, type Static, Type } from '../../lib/schema.ts';
+import { As } from './rollout-schemas.ts';
 import { strict, Time } from './schemas.ts';
 
 const Version = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Hash of the content.' });
@@ -38,11 +39,15 @@ export const BanParams = strict({
 });
 export type BanParams = Static<typeof BanParams>;
 
+export const UnbanQuery = strict({ as: As });
+export type UnbanQuery = Static<typeof UnbanQuery>;
+
 export const BanRequest = strict({
   address: Type.String({ minLength: 1, maxLength: 64, description: 'Address or CIDR network.' }),
   for: Type.String({ pattern: DURATION_PATTERN, default: '1h', description: 'How long, like 30m or 7d.' }),
   reason: Reason,
   force: Type.Boolean({ default: false, description: 'Also what is your own, or very wide.' }),
+  as: As,
 });
 export type BanRequest = Static<typeof BanRequest>;
 

@@ -8,7 +8,7 @@ const Name = Type.String({
   description:
     'Who asks, as they name themselves: whoever holds the token is believed. Noted beside the token’s own name.',
 });
-const As = Type.Optional(Name);
+export const As = Type.Optional(Name);
 const Reason = Type.String({ maxLength: 500, default: '', description: 'Why, for the audit.' });
 
 export const OfferQuery = strict({ reason: Reason, as: As });

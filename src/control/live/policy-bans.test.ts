@@ -104,7 +104,7 @@ describe('a ban that a policy imposed', () => {
     assert.deepEqual(await store?.bans.imposed(START_MS), [ban]);
     const [entry] = (await store?.listAudit({ limit: 1 })) ?? [];
     assert.deepEqual([entry.actor, entry.action, entry.subject], [ban.by, 'ban.impose', ban.id]);
-    assert.equal(entry.detail.banned, '203.0.113.7/32');
+    assert.deepEqual([entry.detail.banned, entry.detail.network], ['203.0.113.7/32', '203.0.113.7/32']);
     assert.deepEqual(logged, ['ban-imposed']);
   });
 

@@ -123,7 +123,7 @@ export class PolicyBans {
     this.#bans.put(lifted);
     this.#changed.set(banKey(ban), lifted);
     await this.flush();
-    const detail = { banned: bannedText(ban), shadow: ban.shadow };
+    const detail = { ...auditedPlace(ban), shadow: ban.shadow };
     await this.#audit({ actor, action: 'ban.remove', subject: ban.id, detail });
     this.#deps.log.info('ban-lifted', { id: ban.id, banned: bannedText(ban), by: actor });
     return ban;
@@ -183,8 +183,9 @@ export class PolicyBans {
     for (const ban of imposed.slice(0, TOLD_SINGLY)) {
       const { id, reason, by, strike, shadow, untilMs } = ban;
       const until = new Date(untilMs).toISOString();
-      const detail = { banned: bannedText(ban), reason, until, strike, shadow };
-      this.#deps.log.warn('ban-imposed', { id, ...detail, by });
+      const told = { reason, until, strike, shadow };
+      this.#deps.log.warn('ban-imposed', { id, banned: bannedText(ban), ...told, by });
+      const detail = { ...auditedPlace(ban), ...told };
       await this.#audit({ actor: by, action: 'ban.impose', subject: id, detail });
     }
     const more = imposed.length - TOLD_SINGLY;
@@ -275,3 +276,9 @@ function takeFirst(map: Map<string, ImposedBan>): readonly ImposedBan[] {
   }
   return taken;
 }
+
+/** Who is banned; a network under the name that it has for bans that were asked for, so that one search finds both. */
+const auditedPlace = (ban: ImposedBan) => ({
+  banned: bannedText(ban),
+  ...(ban.network === undefined ? {} : { network: ban.network }),
+});

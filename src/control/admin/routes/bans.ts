@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import type { ImposedBan, Ban as OrderedBan } from '../../../contract/index.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { BanError } from '../../live/bans.ts';
-import { Ban, BanMade, BanParams, BanRequest, Bans } from '../address-schemas.ts';
+import { Ban, BanMade, BanParams, BanRequest, Bans, UnbanQuery } from '../address-schemas.ts';
 import type { AdminDeps } from '../deps.ts';
 import { jsonRoute } from '../json-body.ts';
 import { ProblemError } from '../problem.ts';
 import { NoQuery } from '../schemas.ts';
-import { ADMIN, isoTime } from './answers.ts';
+import { actorOf, isoTime } from './answers.ts';
 
 const tags = ['bans'];
 
@@ -32,16 +32,16 @@ export function addBanRoutes(app: FastifyInstance, { bans }: AdminDeps): void {
       },
     },
     async (request, reply) => {
-      const { address, for: duration, reason, force } = request.body;
+      const { address, for: duration, reason, force, as } = request.body;
       const forMs = parseDuration(duration) ?? 0;
       const { ip: caller } = request;
       const { ban, stored } = await refused(
-        bans.ban({ address, forMs, reason, force, caller, actor: ADMIN }),
+        bans.ban({ address, forMs, reason, force, caller, actor: actorOf(as) }),
       );
       return reply.code(201).send({ ...viewBan(ban), stored });
     },
   );
-  app.delete<{ Params: BanParams }>(
+  app.delete<{ Params: BanParams; Querystring: UnbanQuery }>(
     '/api/bans/:ban',
     {
       schema: {
@@ -49,10 +49,11 @@ export function addBanRoutes(app: FastifyInstance, { bans }: AdminDeps): void {
         summary: 'End a ban, named by its id, its network or its caller',
         description: 'What a policy counted towards it counts no more.',
         params: BanParams,
+        querystring: UnbanQuery,
         response: { 200: Ban },
       },
     },
-    async (request) => viewBan(await refused(bans.lift(request.params.ban, ADMIN))),
+    async ({ params, query }) => viewBan(await refused(bans.lift(params.ban, actorOf(query.as)))),
   );
 }
 
