@@ -9,7 +9,7 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { type AskedOptions, addAskedOptions, askedOf } from './asking-as.ts';
-import { resolvePrefix } from './diff-side.ts';
+import { resolvePrefix, short } from './diff-side.ts';
 import { printable, processTerminal, type Terminal } from './terminal.ts';
 
 const RolledBack = Type.Object({
@@ -46,6 +46,6 @@ async function goBack(api: AdminApi, prefix: string | undefined, asked: AskedOpt
   const data = await api.post('/api/rollback', { ...asked, ...which });
   const { outcome, revision, aborted } = expectAnswer(RolledBack, data);
   const ended = aborted === null ? '' : `Rollout ${aborted} is ended.\n`;
-  const live = outcome === 'aborted' ? '' : `Revision ${revision} is live.\n`;
+  const live = outcome === 'aborted' ? '' : `Revision ${short(revision ?? '')} is live.\n`;
   return { data, text: printable(`${ended}${live}`) };
 }
