@@ -89,20 +89,20 @@ export async function publishText(
   try {
     const query = new URLSearchParams({ as, reason });
     const answer = await api.postDocument(`/api/rollouts?${query}`, text, expect);
-    const { outcome, revision, rollout, findings = [] } = expectAnswer(StartedAnswer, answer);
+    const { findings = [], ...started } = expectAnswer(StartedAnswer, answer);
+    const { outcome, revision, rollout } = started;
     deps.onTaken?.();
-    if (isText) {
-      const told = findings.map(atHome);
-      terminal.error(renderFindings(told, name, () => text, terminal));
-    }
+    const told = findings.map(atHome);
+    const json = `${JSON.stringify({ ...started, findings: told })}\n`;
+    if (isText) terminal.error(renderFindings(told, name, () => text, terminal));
     if (rollout === null) {
       const how = outcome === 'unchanged' ? 'is live already' : 'is live';
-      terminal.out(isText ? `${revision.slice(0, 12)} ${how}\n` : `${JSON.stringify(answer)}\n`);
+      terminal.out(isText ? `${revision.slice(0, 12)} ${how}\n` : json);
       return taken(ROLLOUT_EXIT.active);
     }
     if (deps.wait) return taken(exitCodeOf(await followRollout(api, rollout, deps)));
     const hint = `on its way as rollout ${rollout}; "sallyport rollout watch" shows it\n`;
-    terminal.out(isText ? hint : `${JSON.stringify(answer)}\n`);
+    terminal.out(isText ? hint : json);
     return taken(ROLLOUT_EXIT.open);
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
@@ -128,13 +128,14 @@ function tellRefusal(
   { text, name }: Pick<Publication, 'name' | 'text'>,
   { terminal, isText }: FollowDeps,
 ): void {
-  const { code, status, message, issues } = error;
+  const { code, status, message } = error;
+  const issues = error.issues?.map(atHome);
   if (!isText) {
     const detail = { code, status, detail: message, issues };
     terminal.out(`${JSON.stringify({ error: detail })}\n`);
     return;
   }
-  if (issues !== undefined) terminal.error(renderIssues(issues.map(atHome), name, () => text, terminal));
+  if (issues !== undefined) terminal.error(renderIssues(issues, name, () => text, terminal));
   const word = code === undefined ? 'error' : 'refused';
   terminal.error(`${paint(terminal, 'red', word)}: ${printable(message)}\n`);
 }
@@ -150,8 +151,11 @@ async function tellChanges(api: AdminApi, expected: string, { terminal, isText }
       terminal.error(`\nWhat changed since ${from.name.slice(0, 12)}:\n\n${renderDiff(changes, terminal)}`);
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
-    if (isText) terminal.error(`${printable(error.message)}\n`);
+    const isLost = error.code === 'not-found';
+    const why = isLost ? 'The expected revision is not kept here, so there is no diff.' : error.message;
+    if (isText) terminal.error(`${printable(why)}\n`);
   }
 }
 
+/** `document` is what the gateway calls it. */
 const atHome = <T extends Pick<ConfigIssue, 'file'>>({ file: _, ...told }: T): Omit<T, 'file'> => told;

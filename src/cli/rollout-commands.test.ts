@@ -76,7 +76,11 @@ describe('sallyport publish', () => {
     [{ outcome: 'stale', revision: BASE }, 'precondition-failed'],
     [{ outcome: 'busy', revision: BASE, rollout: 'r1' }, 'rollout-in-progress'],
     [
-      { outcome: 'refused', revision: undefined, issues: [{ path: 'routes[0]', message: 'is wrong' }] },
+      {
+        outcome: 'refused',
+        revision: undefined,
+        issues: [{ path: 'routes[0]', message: 'is wrong', file: 'document', line: 2, column: 1 }],
+      },
       'invalid-document',
     ],
   ];
@@ -88,7 +92,8 @@ describe('sallyport publish', () => {
       assert.equal(err, '');
       const [{ error }] = lines(out);
       assert.equal(error.code, word);
-      assert.deepEqual(error.issues, result.outcome === 'refused' ? result.issues : undefined);
+      const issues = [{ path: 'routes[0]', message: 'is wrong', line: 2, column: 1 }];
+      assert.deepEqual(error.issues, result.outcome === 'refused' ? issues : undefined);
     });
   }
 
@@ -111,6 +116,15 @@ describe('sallyport publish', () => {
     assert.equal(diff.from, BASE);
     assert.ok(Array.isArray(diff.changes) && diff.changes.length > 0);
     assert.match((await run(['publish', file, '--expect', BASE], 'live')).err, /What changed since aaaa/);
+  });
+
+  it('says that there is no diff with a revision that is not kept', async () => {
+    const { run } = await world({ outcome: 'stale', revision: BASE });
+    const { code, err } = await run(['publish', file, '--expect', 'f'.repeat(64)], 'live');
+    assert.equal(code, 1);
+    assert.match(err, /^refused: .+\nThe expected revision is not kept here, so there is no diff\.\n$/);
+    const { out } = await run(['publish', file, '--expect', 'f'.repeat(64)]);
+    assert.equal(lines(out).length, 1);
   });
 
   it('shows a person where a document is wrong', async () => {
