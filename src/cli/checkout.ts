@@ -18,12 +18,22 @@ export interface CheckoutState {
   readonly isDirty: boolean;
 }
 
+/** What became of what was published: it was taken on its way, it was refused, or its way ended before it was live. */
+const FATES = ['taken', 'refused', 'ended'] as const;
+export type Fate = (typeof FATES)[number];
+
+/** What was published last. */
+export interface Published {
+  readonly mark: string;
+  readonly fate: Fate;
+}
+
 /** A folder whose document is published when it changes. */
 export interface Checkout {
   state(): Promise<CheckoutState>;
-  /** The mark that was published last; undefined where nobody remembers. */
-  published(): string | undefined;
-  remember(mark: string): void;
+  /** Undefined where nobody remembers. */
+  published(): Published | undefined;
+  remember(published: Published): void;
 }
 
 /**
@@ -105,22 +115,23 @@ class GitCheckout implements Checkout {
     return { mark, author: mark === '' ? undefined : author, reason, isDirty: mark === '' || status !== '' };
   }
 
-  published(): string | undefined {
+  published(): Published | undefined {
     try {
-      return readFileSync(this.#memory, 'utf8').trim();
+      const [mark = '', word] = readFileSync(this.#memory, 'utf8').trim().split(' ');
+      return { mark, fate: FATES.find((fate) => fate === word) ?? 'taken' };
     } catch {
       return undefined;
     }
   }
 
-  remember(mark: string): void {
-    writeFileSync(this.#memory, `${mark}\n`, { mode: 0o600 });
+  remember({ mark, fate }: Published): void {
+    writeFileSync(this.#memory, `${mark} ${fate}\n`, { mode: 0o600 });
   }
 }
 
 class PlainFolder implements Checkout {
   readonly #text: () => Promise<string>;
-  #published: string | undefined;
+  #published: Published | undefined;
 
   constructor(text: () => Promise<string>) {
     this.#text = text;
@@ -133,11 +144,11 @@ class PlainFolder implements Checkout {
     return { mark, reason: '', author: undefined, isDirty: false };
   }
 
-  published(): string | undefined {
+  published(): Published | undefined {
     return this.#published;
   }
 
-  remember(mark: string): void {
-    this.#published = mark;
+  remember(published: Published): void {
+    this.#published = published;
   }
 }

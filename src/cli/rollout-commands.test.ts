@@ -295,17 +295,17 @@ describe('sallyport sync', () => {
     return execFileSync('git', ['-C', dir, ...args], { env, encoding: 'utf8' });
   };
 
-  async function checkout(result: OfferResult) {
+  async function checkout(result: OfferResult | undefined) {
     const dir = mkdtempSync(join(folder, 'checkout-'));
     const document = join(dir, 'gateway.yaml');
-    const { app, offers } = await world(result);
+    const { app, offers, runner } = await world(result);
     const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }).catch(() => addressOf(app)));
     const api = new AdminApi({ host: '127.0.0.1', port: Number(port) }, TOKEN);
     const terminal = new CapturedTerminal();
     const text = () => documentText(document);
     const sync = async () =>
       new Sync(await openCheckout(dir, document, text), api, { terminal, isText: false, document, text });
-    return { dir, document, offers, sync, terminal };
+    return { dir, document, offers, runner, sync, terminal };
   }
 
   const ACTIVATED: OfferResult = { outcome: 'activated', revision: REVISION };
@@ -355,6 +355,39 @@ describe('sallyport sync', () => {
       await one.look();
       assert.equal(offers.length, times, result.outcome);
     }
+  });
+
+  it('says each time that what is there did not go live, also to another process', async () => {
+    const issues = [{ path: 'routes', message: 'is wrong' }];
+    const refused = await checkout({ outcome: 'refused', revision: undefined, issues });
+    const broken = await checkout(undefined);
+    broken.runner.verdict = 'broken';
+    const stop = passing(broken.runner);
+    for (const [{ dir, document, offers, sync, terminal }, says] of [
+      [refused, /gateway\.yaml of [0-9a-f]{12} was refused/],
+      [broken, /gateway\.yaml of [0-9a-f]{12} ended before it was live/],
+    ] as const) {
+      git(dir, 'init', '-q');
+      writeFileSync(document, 'one');
+      git(dir, 'add', '.');
+      git(dir, 'commit', '-q', '-m', 'first');
+      const first = await sync();
+      assert.equal(await first.look(), 1);
+      terminal.stdout = '';
+      assert.equal(await first.look(), 1);
+      assert.equal(terminal.stdout, '', 'one that goes on looking has said it');
+      for (let run = 0; run < 2; run++) {
+        terminal.stdout = '';
+        assert.equal(await (await sync()).look(), 1);
+        assert.match(lines(terminal.stdout)[0].error.detail, says);
+      }
+      assert.equal(offers.length, 1);
+      writeFileSync(document, 'two');
+      git(dir, 'commit', '-q', '-a', '-m', 'second');
+      await (await sync()).look();
+      assert.equal(offers.length, 2);
+    }
+    stop();
   });
 
   it('goes by content where there is no git', async () => {

@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { AdminApi, type AdminOptions, addAdminOptions, adminToken } from './admin-client.ts';
 import { formatOf } from './check.ts';
-import { type Checkout, openCheckout } from './checkout.ts';
+import { type Checkout, type Fate, openCheckout, type Published } from './checkout.ts';
 import { ROLLOUT_EXIT, ROLLOUT_EXIT_HELP } from './follow-rollout.ts';
 import { issuesText } from './issues-text.ts';
 import { parseDurationMs } from './options.ts';
@@ -102,7 +102,8 @@ export class Sync {
       this.#tell(`${document} has changes that are not committed: nothing is published`);
       return ROLLOUT_EXIT.failed;
     }
-    if (mark === this.#checkout.published()) return ROLLOUT_EXIT.active;
+    const before = this.#checkout.published();
+    if (mark === before?.mark) return this.#again(before);
     const text = await read();
     // What was read has to be what the commit says.
     if ((await this.#checkout.state()).mark !== mark) return await this.#look();
@@ -110,16 +111,30 @@ export class Sync {
     const why = clean(author === undefined ? reason : `${reason} (${mark.slice(0, 12)})`, 500);
     const publication = { text, name: document, as, reason: why };
     // At once: a commit that is rolled back while nobody looks is not to come again.
-    const onTaken = () => this.#checkout.remember(mark);
+    const onTaken = () => this.#checkout.remember({ mark, fate: 'taken' });
     const { code, problem } = await publishText(this.#api, publication, {
       ...this.#deps,
       wait: true,
       onTaken,
     });
     // One that was refused is not offered again either: only another commit changes it. What never arrived is.
-    if (problem !== undefined && SETTLED.has(problem)) onTaken();
-    this.#told = '';
+    const fate = fateOf(code, problem);
+    if (fate !== undefined) this.#checkout.remember({ mark, fate });
+    // What became of it was just told.
+    this.#told = fate === undefined ? '' : this.#unchanged({ mark, fate });
     return code;
+  }
+
+  /** What did not go live is not live for being asked for again. */
+  #again(published: Published): number {
+    if (published.fate === 'taken') return ROLLOUT_EXIT.active;
+    this.#tell(this.#unchanged(published));
+    return ROLLOUT_EXIT.failed;
+  }
+
+  #unchanged({ mark, fate }: Published): string {
+    const became = fate === 'refused' ? 'was refused' : 'ended before it was live';
+    return `${this.#deps.document} of ${mark.slice(0, 12)} ${became}: it is published again once it changes`;
   }
 
   /** Once for as long as it is so. */
@@ -134,6 +149,12 @@ export class Sync {
 
 /** Refusals that the same document gets again. */
 const SETTLED: ReadonlySet<string> = new Set(['invalid-document', 'malformed-request', 'payload-too-large']);
+
+/** How a publication ended that is not to be tried again; undefined where it is live, on its way, or nobody knows. */
+function fateOf(code: number, problem: string | undefined): Fate | undefined {
+  if (problem !== undefined) return SETTLED.has(problem) ? 'refused' : undefined;
+  return code === ROLLOUT_EXIT.failed ? 'ended' : undefined;
+}
 
 const clean = (text: string, length: number): string =>
   text.replace(/[\u0000-\u001f\u007f]/g, ' ').slice(0, length) || 'sync';
