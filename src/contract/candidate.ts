@@ -62,7 +62,7 @@ export interface FlipKind {
   readonly flip: Flip;
   readonly before: JudgedOutcome;
   readonly after: JudgedOutcome;
-  /** Name of the consumer; undefined for strangers. */
+  /** Name of the consumer; undefined for strangers, and for those for whom there was no place. */
   readonly consumer: string | undefined;
 }
 
@@ -102,8 +102,10 @@ export interface TrialReport {
   readonly figures: TrialFigures;
 }
 
-/** So many kinds of flips are told apart; those of other kinds are counted together. */
+/** So many kinds of flips are told apart; of others only what decided is. */
 export const MAX_FLIP_KINDS = 200;
+/** For those there are places of their own: how many of them there may be is the document's doing. */
+export const MAX_COARSE_KINDS = 50;
 /** Ids of requests kept of each kind. */
 export const FLIP_EXAMPLES = 5;
 
@@ -111,6 +113,31 @@ export const FLIP_EXAMPLES = 5;
 export function flipKey({ flip, before, after, consumer }: FlipKind): string {
   return JSON.stringify([flip, consumer ?? null, ...outcomeWords(before), ...outcomeWords(after)]);
 }
+
+/**
+ * Where a flip is counted among those that `known` holds. Where there is no place for one more kind, by what decided alone:
+ * names of callers, and the places in a body that a rule names, are of the callers' choosing, and nobody is to hide what
+ * becomes of others by bringing many. Undefined: not even so.
+ */
+export function placeOfFlip(
+  kind: FlipKind,
+  known: ReadonlyMap<string, unknown>,
+): { readonly key: string; readonly kind: FlipKind } | undefined {
+  const key = flipKey(kind);
+  if (known.has(key) || known.size < MAX_FLIP_KINDS) return { key, kind };
+  const coarse = coarseFlip(kind);
+  const coarseKey = flipKey(coarse);
+  const hasPlace = known.has(coarseKey) || known.size < MAX_FLIP_KINDS + MAX_COARSE_KINDS;
+  return hasPlace ? { key: coarseKey, kind: coarse } : undefined;
+}
+
+/** What decided, whoever it was and wherever in a request. */
+export const coarseFlip = ({ flip, before, after }: FlipKind): FlipKind => ({
+  flip,
+  before: { ...before, rule: undefined },
+  after: { ...after, rule: undefined },
+  consumer: undefined,
+});
 
 const outcomeWords = (outcome: JudgedOutcome): readonly (string | number | null)[] => {
   const { kind, status, route, by, policy, code, rule } = outcome;

@@ -5,7 +5,7 @@ import {
   type FlipCount,
   flipKey,
   LATENCY_BUCKETS,
-  MAX_FLIP_KINDS,
+  placeOfFlip,
   type ShadowFigures,
   type TrialFigures,
   type Undecidable,
@@ -84,11 +84,13 @@ function sumFlips(one: readonly FlipCount[], other: readonly FlipCount[]) {
   const byKind = new Map(one.map((flip) => [flipKey(flip), flip]));
   let left = 0;
   for (const flip of other) {
-    const key = flipKey(flip);
-    const known = byKind.get(key);
-    if (known !== undefined) byKind.set(key, sumKind(known, flip));
-    else if (byKind.size < MAX_FLIP_KINDS) byKind.set(key, flip);
-    else left += flip.count;
+    const place = placeOfFlip(flip, byKind);
+    if (place === undefined) {
+      left += flip.count;
+      continue;
+    }
+    const known = byKind.get(place.key);
+    byKind.set(place.key, known === undefined ? { ...flip, ...place.kind } : sumKind(known, flip));
   }
   return { flips: [...byKind.values()], left };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Gates } from '../../src/contract/index.ts';
-import { type Attacker, type Harm, simulateRollout } from '../fixtures/rollouts/simulated-rollout.ts';
+import type { FlipCount, Gates } from '../../src/contract/index.ts';
+import { GateWatch, noFigures, sumFigures } from '../../src/lifecycle/index.ts';
+import { type Attacker, DENIED, type Harm, simulateRollout } from '../fixtures/rollouts/simulated-rollout.ts';
 
 /**
  * What somebody without a credential can do to the gates of a canary: from one network he is one group of callers, of the
@@ -62,6 +63,27 @@ describe('from one network nobody hides a broken one', () => {
       assert.ok(hidden >= alone - 2, `${hidden} of ${alone}`);
     });
   }
+});
+
+describe('who is judged otherwise in many ways', () => {
+  it('does not hide that others are denied', () => {
+    const name = { rollout: 'r', revision: 'c' };
+    const nothing = noFigures(name);
+    const many = Array.from({ length: 400 }, (_, i): FlipCount => {
+      const at = { ...DENIED.after, rule: `body/items/${i}: type` };
+      return { ...DENIED, flip: 'other-reason', before: at, consumer: `eve-${i}`, count: 1, examples: [] };
+    });
+    const harm = { ...DENIED, count: 100, examples: [] };
+    const shadow = { ...nothing.shadow, judged: 2000, same: 1500, flips: [...many, harm] };
+    const arm = { ...nothing.baseline, requests: nothing.baseline.requests.map(() => 100) };
+    const watch = new GateWatch(GATES);
+    watch.observe(sumFigures(name, [{ ...nothing, baseline: arm, canary: arm, shadow }]));
+    const broken = watch.judge(true).findings.filter(({ state }) => state === 'broken');
+    assert.deepEqual(
+      broken.map(({ gate }) => gate),
+      ['denyRate'],
+    );
+  });
 });
 
 describe('what can be done all the same, as docs/trials.md says', () => {

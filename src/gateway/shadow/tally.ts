@@ -2,8 +2,7 @@ import {
   FLIP_EXAMPLES,
   type FlipCount,
   type FlipKind,
-  flipKey,
-  MAX_FLIP_KINDS,
+  placeOfFlip,
   type ShadowFigures,
   type Undecidable,
 } from '../../contract/index.ts';
@@ -31,16 +30,13 @@ export class ShadowTally {
 
   flip(kind: FlipKind, requestId: string): void {
     this.#judged++;
-    const key = flipKey(kind);
-    let counted = this.#flips.get(key);
-    if (counted === undefined) {
-      if (this.#flips.size >= MAX_FLIP_KINDS) {
-        this.#otherFlips++;
-        return;
-      }
-      counted = { kind, count: 0, examples: [] };
-      this.#flips.set(key, counted);
+    const place = placeOfFlip(kind, this.#flips);
+    if (place === undefined) {
+      this.#otherFlips++;
+      return;
     }
+    const counted = this.#flips.get(place.key) ?? { kind: place.kind, count: 0, examples: [] };
+    if (counted.count === 0) this.#flips.set(place.key, counted);
     counted.count++;
     if (counted.examples.length < FLIP_EXAMPLES) counted.examples.push(requestId);
   }

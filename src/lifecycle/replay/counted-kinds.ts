@@ -20,17 +20,20 @@ export class CountedKinds<T> {
 
   /** `key` names the kind, `weight` is how many there were of it. */
   add(key: string, kind: T, weight: number, example: string): void {
+    if (!this.tryAdd(key, kind, weight, example)) this.others += weight;
+  }
+
+  /** The same, and false where there is no place for one more kind: then nothing is counted. */
+  tryAdd(key: string, kind: T, weight: number, example: string): boolean {
     let counted = this.#kinds.get(key);
     if (counted === undefined) {
-      if (this.#kinds.size >= this.#most) {
-        this.others += weight;
-        return;
-      }
+      if (this.#kinds.size >= this.#most) return false;
       counted = { kind, count: 0, examples: [] };
       this.#kinds.set(key, counted);
     }
     counted.count += weight;
     if (counted.examples.length < FLIP_EXAMPLES) counted.examples.push(example);
+    return true;
   }
 
   /** The most frequent first. */

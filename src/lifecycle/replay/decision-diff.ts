@@ -85,7 +85,10 @@ export interface DecisionDiff {
   readonly fromMs: number;
   readonly toMs: number;
   readonly totals: DiffTotals;
-  /** Worst first: allowed to denied before the others, and more before less. */
+  /**
+   * Worst first: allowed to denied before the others, and more before less. Where there are too many, those for whom there
+   * was no place stand together without consumer and rule.
+   */
   readonly flips: readonly FlipCount[];
   /** Requests of kinds for which there was no place in `flips`. */
   readonly otherFlips: number;

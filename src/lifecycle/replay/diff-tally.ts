@@ -1,14 +1,16 @@
 import {
+  coarseFlip,
   type Flip,
   type FlipCount,
   type FlipKind,
   flipKey,
   type JudgedOutcome,
+  MAX_COARSE_KINDS,
   MAX_FLIP_KINDS,
   type RecordedRequest,
 } from '../../contract/index.ts';
 import { comparable, flipOf } from '../../evaluator/index.ts';
-import { CountedKinds } from './counted-kinds.ts';
+import { type Counted, CountedKinds } from './counted-kinds.ts';
 import type { DecidedCount, DiffTotals, OutsideCount, UndecidedCount } from './decision-diff.ts';
 import type { Undecided } from './side.ts';
 
@@ -39,6 +41,11 @@ export class DiffTally {
   };
   /** Each has places of its own, so that harmless ones leave room for the worst. */
   readonly #flips = new Map(FLIPS.map((flip) => [flip, new CountedKinds<FlipKind>(MAX_FLIP_KINDS)]));
+  /**
+   * For whom those have no place: by what decided alone. Names of callers, and the places in a body that a rule names, are
+   * of the callers' choosing, who are not to hide what becomes of others.
+   */
+  readonly #coarse = new Map(FLIPS.map((flip) => [flip, new CountedKinds<FlipKind>(MAX_COARSE_KINDS)]));
   readonly #undecided = new CountedKinds<Undecided>(MAX_FLIP_KINDS);
   readonly #outside = new CountedKinds<string>(MAX_FLIP_KINDS);
   readonly #decided = new CountedKinds<Pick<DecidedCount, 'outcome' | 'consumer'>>(MAX_FLIP_KINDS);
@@ -58,7 +65,9 @@ export class DiffTally {
     }
     this.#totals[TOTAL_OF[flip]] += weight;
     const kind = { flip, before: comparable(before), after: comparable(after), consumer };
-    this.#flips.get(flip)?.add(flipKey(kind), kind, weight, requestId);
+    if (this.#flips.get(flip)?.tryAdd(flipKey(kind), kind, weight, requestId) === true) return;
+    const coarse = coarseFlip(kind);
+    this.#coarse.get(flip)?.add(flipKey(coarse), coarse, weight, requestId);
   }
 
   undecided({ weight, requestId }: RecordedRequest, why: Undecided): void {
@@ -87,7 +96,7 @@ export class DiffTally {
   }
 
   get flips(): readonly FlipCount[] {
-    return FLIPS.flatMap((flip) => this.#flips.get(flip)?.list ?? []).map(({ kind, count, examples }) => ({
+    return FLIPS.flatMap((flip) => this.#listOf(flip)).map(({ kind, count, examples }) => ({
       ...kind,
       count,
       examples,
@@ -95,7 +104,12 @@ export class DiffTally {
   }
 
   get otherFlips(): number {
-    return [...this.#flips.values()].reduce((sum, { others }) => sum + others, 0);
+    return [...this.#coarse.values()].reduce((sum, { others }) => sum + others, 0);
+  }
+
+  #listOf(flip: Flip): readonly Counted<FlipKind>[] {
+    const lists = [this.#flips, this.#coarse].flatMap((kinds) => kinds.get(flip)?.list ?? []);
+    return lists.sort((a, b) => b.count - a.count);
   }
 
   get undecidedCounts(): readonly UndecidedCount[] {

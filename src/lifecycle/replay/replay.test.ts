@@ -84,8 +84,13 @@ describe('what a draft decides otherwise', () => {
     );
     const diff = await judged([APIKEY, STAFF_ONLY], records);
     assert.equal(diff.totals.allowedToDenied, 300);
-    assert.equal(diff.flips.length + diff.otherFlips, 300);
-    assert.ok(diff.otherFlips > 0);
+    assert.equal(
+      diff.flips.reduce((sum, { count }) => sum + count, diff.otherFlips),
+      300,
+    );
+    // Those for whom there is no place stand together, by what decided.
+    const [{ consumer, count, after }] = diff.flips;
+    assert.deepEqual([diff.flips.length, consumer, count, after.code], [201, undefined, 100, 'forbidden']);
   });
 });
 
