@@ -29,6 +29,7 @@ export async function runProgram(argv: readonly string[], deps: ProgramDeps): Pr
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.error(text) })
     .description('An API and AI gateway whose policy updates are safe.')
     .helpOption('-h, --help', 'show help')
+    .commandsGroup('Others:')
     .helpCommand('help [command]', 'show help of a command')
     .showSuggestionAfterError()
     .exitOverride()
@@ -36,6 +37,7 @@ export async function runProgram(argv: readonly string[], deps: ProgramDeps): Pr
       'after',
       '\nExit codes:\n  0  done\n  1  invalid document, failed tests, or a failure\n  2  wrong usage\n',
     );
+  program.commandsGroup('The gateway:');
   addRunCommand(program, deps.run);
   if (argv[2] !== 'run') await addOtherCommands(program);
   nameHelp(program);
@@ -92,25 +94,30 @@ async function addOtherCommands(program: Command): Promise<void> {
     import('./tokens.ts'),
     import('./version.ts'),
   ]);
+  program.commandsGroup('A change of the document, on its way to live:');
   addCheckCommand(program);
   addTestCommand(program);
+  addDiffCommand(program);
   addReplayCommand(program);
   addPublishCommand(program);
   addRolloutCommands(program);
   addRollbackCommand(program);
   addSyncCommand(program);
-  addDiffCommand(program);
   addHistoryCommand(program);
+  program.commandsGroup('What was decided, and why:');
   addExplainCommand(program);
+  addRecordingCommands(program);
+  program.commandsGroup('What changes at once:');
   addBanCommands(program);
   addListCommands(program);
   addQuotaCommands(program);
-  addRecordingCommands(program);
-  addNodesCommand(program);
   addConsumerCommands(program);
   addCredentialCommands(program);
   addTokenCommands(program);
+  program.commandsGroup('Nodes and their store:');
+  addNodesCommand(program);
   addBackupCommands(program);
+  program.commandsGroup('Others:');
   addVersionCommand(program);
 }
 
