@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode } from '../../errors.ts';
+import { reasonPhrase } from '../../http1/index.ts';
 import { StoreError } from '../../store/index.ts';
 import type { AdminDeps } from './deps.ts';
 import { setGuardHeaders } from './guard.ts';
@@ -56,7 +56,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const body = problemText(code, { detail: 'The request cannot be understood.' });
   const { status } = ERRORS[code];
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `cache-control: no-store\r\nx-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

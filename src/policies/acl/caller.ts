@@ -1,9 +1,7 @@
 import type { Identity } from '../../contract/index.ts';
 import { claimAt, parseClaimPath } from '../../identity/index.ts';
-import type { AclBlock } from './schema.ts';
+import type { AclBlock, IDENTITY_KEYS } from './schema.ts';
 
-/** Keys that only an identity can tell. */
-export const IDENTITY_KEYS = ['consumers', 'groups', 'allGroups', 'scopes', 'allScopes', 'claims'] as const;
 export type IdentityKey = (typeof IDENTITY_KEYS)[number];
 
 /** One key of a block, ready to be asked about a caller. */
@@ -11,10 +9,6 @@ export interface CallerTest {
   readonly key: IdentityKey;
   readonly holds: (identity: Identity) => boolean;
 }
-
-/** Whether a block names anything that only an identity can tell. */
-export const needsIdentity = (config: AclBlock): boolean =>
-  IDENTITY_KEYS.some((key) => config[key] !== undefined);
 
 /** The block's keys about the caller. */
 export function callerTests({

@@ -11,29 +11,16 @@ import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts'
 import { partFailure } from '../../evaluator/index.ts';
 import { challenge } from '../../identity/index.ts';
 import { type Block, compileBlock, holds, isAbout } from './block.ts';
-import { needsIdentity } from './caller.ts';
 import { explainMiss } from './explain.ts';
-import { type AclBlock, type AclConfig, aclSchema } from './schema.ts';
+import { type AclBlock, type AclConfig, aclOutline, type aclSchema, blocksOf } from './schema.ts';
 
 /** Lets on only who is allowed, and nobody who is denied. */
 export const acl: PolicyDefinition<typeof aclSchema> = {
-  name: 'acl',
-  summary:
-    'Lets on only the consumers, groups, scopes, claims, methods, paths, addresses and times that are allowed.',
-  schema: aclSchema,
-  body: 'none',
-  refuses: ({ allow, deny }) => allow !== 'everyone' || deny !== undefined,
-  needs: (config) =>
-    [...blocksOf(config.allow), ...blocksOf(config.deny)].some(needsIdentity) ? ['identity'] : [],
+  ...aclOutline,
   compile(config, deps): Policy {
     return new AclPolicy(config, deps);
   },
 };
-
-function blocksOf(part: AclConfig['allow']): readonly AclBlock[] {
-  if (part === undefined || part === 'everyone') return [];
-  return Array.isArray(part) ? part : [part];
-}
 
 /** A block that could not be decided, and why. */
 interface Undecided {

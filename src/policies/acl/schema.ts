@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { CLAIM_PATTERN } from '../../identity/index.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -104,3 +105,28 @@ export const aclSchema = Type.Object(
 export type AclConfig = Static<typeof aclSchema>;
 export type AclBlock = Static<typeof block>;
 export type AclTime = Static<typeof time>;
+
+/** Keys that only an identity can tell. */
+export const IDENTITY_KEYS = ['consumers', 'groups', 'allGroups', 'scopes', 'allScopes', 'claims'] as const;
+
+/** Whether a block names anything that only an identity can tell. */
+export const needsIdentity = (config: AclBlock): boolean =>
+  IDENTITY_KEYS.some((key) => config[key] !== undefined);
+
+/** The blocks of `allow` or `deny`. */
+export function blocksOf(part: AclConfig['allow']): readonly AclBlock[] {
+  if (part === undefined || part === 'everyone') return [];
+  return Array.isArray(part) ? part : [part];
+}
+
+/** What is known of it before a document names it. */
+export const aclOutline: PolicyOutline<typeof aclSchema> = {
+  name: 'acl',
+  summary:
+    'Lets on only the consumers, groups, scopes, claims, methods, paths, addresses and times that are allowed.',
+  schema: aclSchema,
+  body: 'none',
+  refuses: ({ allow, deny }) => allow !== 'everyone' || deny !== undefined,
+  needs: (config) =>
+    [...blocksOf(config.allow), ...blocksOf(config.deny)].some(needsIdentity) ? ['identity'] : [],
+};

@@ -15,15 +15,11 @@ import { LaterPhases, type Participant, partFailure, Trial } from '../../evaluat
 import { credentialFieldsOf } from '../../identity/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { mergeProofs, type Proof } from './merge.ts';
-import { type AllOfConfig, allOfSchema } from './schema.ts';
+import { type AllOfConfig, allOfOutline, type allOfSchema } from './schema.ts';
 
 /** Identifies the caller only where every one of several proofs is given. */
 export const allOf: PolicyDefinition<typeof allOfSchema> = {
-  name: 'all-of',
-  summary: 'Asks for several proofs of who calls, and makes one identity of them.',
-  schema: allOfSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...allOfOutline,
   async compile(config, deps): Promise<Policy> {
     const [items, path] = Array.isArray(config) ? [config, ''] : [config.members, 'members'];
     const members = await deps.members(items, path);

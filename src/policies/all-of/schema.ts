@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { MEMBER, type Static, Type } from '../../lib/schema.ts';
 
 const members = Type.Array(MEMBER, {
@@ -25,3 +26,12 @@ export const allOfSchema = Type.Union([
 ]);
 
 export type AllOfConfig = Static<typeof allOfSchema>;
+
+/** What is known of it before a document names it. */
+export const allOfOutline: PolicyOutline<typeof allOfSchema> = {
+  name: 'all-of',
+  summary: 'Asks for several proofs of who calls, and makes one identity of them.',
+  schema: allOfSchema,
+  body: 'none',
+  provides: ['identity'],
+};

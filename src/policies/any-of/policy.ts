@@ -10,16 +10,12 @@ import {
 import { ConfigError } from '../../errors.ts';
 import { LaterPhases, Trial } from '../../evaluator/index.ts';
 import { credentialFieldsOf } from '../../identity/index.ts';
-import { anyOfSchema } from './schema.ts';
+import { anyOfOutline, type anyOfSchema } from './schema.ts';
 import { Tally } from './tally.ts';
 
 /** Identifies the caller in the first of several ways that succeeds. */
 export const anyOf: PolicyDefinition<typeof anyOfSchema> = {
-  name: 'any-of',
-  summary: 'Identifies the caller in one of several ways, with one answer where none succeeds.',
-  schema: anyOfSchema,
-  body: 'none',
-  provides: ['identity'],
+  ...anyOfOutline,
   async compile(items, deps): Promise<Policy> {
     const members = await deps.members(items, '');
     checkOrder(members);

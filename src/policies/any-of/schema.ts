@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { MEMBER, type Static, Type } from '../../lib/schema.ts';
 
 export const anyOfSchema = Type.Array(MEMBER, {
@@ -8,3 +9,12 @@ export const anyOfSchema = Type.Array(MEMBER, {
 });
 
 export type AnyOfConfig = Static<typeof anyOfSchema>;
+
+/** What is known of it before a document names it. */
+export const anyOfOutline: PolicyOutline<typeof anyOfSchema> = {
+  name: 'any-of',
+  summary: 'Identifies the caller in one of several ways, with one answer where none succeeds.',
+  schema: anyOfSchema,
+  body: 'none',
+  provides: ['identity'],
+};

@@ -10,14 +10,11 @@ import {
 import { ConfigError, type ConfigIssue, PolicyRejection } from '../../errors.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { compileOrigins, type OriginTest } from './origins.ts';
-import { type CorsConfig, corsSchema } from './schema.ts';
+import { type CorsConfig, corsOutline, type corsSchema } from './schema.ts';
 
 /** Cross-origin resource sharing (Fetch Standard §3.2), answered by the gateway alone. */
 export const cors: PolicyDefinition<typeof corsSchema> = {
-  name: 'cors',
-  summary: 'Lets pages of other origins call, and answers their preflights.',
-  schema: corsSchema,
-  body: 'none',
+  ...corsOutline,
   compile(config): Policy {
     const issues: ConfigIssue[] = [];
     const allows = compileOrigins(config.origins, issues);

@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -49,3 +50,11 @@ export const corsSchema = Type.Object(
 );
 
 export type CorsConfig = Static<typeof corsSchema>;
+
+/** What is known of it before a document names it. */
+export const corsOutline: PolicyOutline<typeof corsSchema> = {
+  name: 'cors',
+  summary: 'Lets pages of other origins call, and answers their preflights.',
+  schema: corsSchema,
+  body: 'none',
+};

@@ -12,14 +12,11 @@ import { type CidrEntry, CidrSet } from '../../lib/cidr-set.ts';
 import { AddressRules } from './address-rules.ts';
 import { openTerms, type ReadEntries, readEntries } from './entries.ts';
 import { fileNetworks } from './network-list.ts';
-import { type IpListConfig, ipListSchema } from './schema.ts';
+import { type IpListConfig, ipListOutline, type ipListSchema } from './schema.ts';
 
 /** Refuses or lets on by the client's address, as decided once by the listener's trusted proxies. */
 export const ipList: PolicyDefinition<typeof ipListSchema> = {
-  name: 'ip-list',
-  summary: 'Refuses addresses, networks, countries and named lists, or lets on only those listed.',
-  schema: ipListSchema,
-  body: 'none',
+  ...ipListOutline,
   compile(config, deps): Policy | Promise<Policy> {
     const issues: ConfigIssue[] = [];
     const deny = readSide('deny', config, deps, issues);

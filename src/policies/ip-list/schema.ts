@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { networkEntrySchema } from '../../lib/network-entry.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
@@ -40,3 +41,11 @@ export const ipListSchema = Type.Object(
 );
 
 export type IpListConfig = Static<typeof ipListSchema>;
+
+/** What is known of it before a document names it. */
+export const ipListOutline: PolicyOutline<typeof ipListSchema> = {
+  name: 'ip-list',
+  summary: 'Refuses addresses, networks, countries and named lists, or lets on only those listed.',
+  schema: ipListSchema,
+  body: 'none',
+};

@@ -22,7 +22,6 @@ import {
   limitHeaders,
   limitName,
   limitsUnavailable,
-  needsIdentity,
   noteLoss,
   type RequestCost,
   requestCost,
@@ -30,15 +29,11 @@ import {
 } from '../../limits/index.ts';
 import { chargeOf, type Limit } from './limit.ts';
 import { readLimits } from './read-limits.ts';
-import { type RateLimitConfig, rateLimitSchema } from './schema.ts';
+import { type RateLimitConfig, rateLimitOutline, type rateLimitSchema } from './schema.ts';
 
 /** Limits how often a caller may come, exactly, whichever worker answers. */
 export const rateLimit: PolicyDefinition<typeof rateLimitSchema> = {
-  name: 'rate-limit',
-  summary: 'Limits how often a consumer, credential, group, address, route, header value or claim may come.',
-  schema: rateLimitSchema,
-  body: 'none',
-  needs: ({ by }) => (needsIdentity(by) ? ['identity'] : []),
+  ...rateLimitOutline,
   compile(config, deps): Policy {
     const parts = partsOf(config, deps);
     return config.limits === undefined ? new OneLimit(parts, parts.limits[0]) : new SeveralLimits(parts);

@@ -1,6 +1,14 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { DURATION_MESSAGE, DURATION_PATTERN } from '../../lib/duration.ts';
 import { type Static, Type } from '../../lib/schema.ts';
-import { bySchema, costSchema, countSchema, headersSchema, SHARING_FIELDS } from '../../limits/index.ts';
+import {
+  bySchema,
+  costSchema,
+  countSchema,
+  headersSchema,
+  needsIdentity,
+  SHARING_FIELDS,
+} from '../../limits/index.ts';
 
 const limit = Type.Integer({
   description: 'Requests per window.',
@@ -94,3 +102,12 @@ export const rateLimitSchema = Type.Object(
 
 export type LimitOption = Static<typeof limitSchema>;
 export type RateLimitConfig = Static<typeof rateLimitSchema>;
+
+/** What is known of it before a document names it. */
+export const rateLimitOutline: PolicyOutline<typeof rateLimitSchema> = {
+  name: 'rate-limit',
+  summary: 'Limits how often a consumer, credential, group, address, route, header value or claim may come.',
+  schema: rateLimitSchema,
+  body: 'none',
+  needs: ({ by }) => (needsIdentity(by) ? ['identity'] : []),
+};

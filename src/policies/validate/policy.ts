@@ -21,14 +21,11 @@ import {
   pathParameters,
   queryParameters,
 } from './parameters.ts';
-import { type ValidateConfig, validateSchema } from './schema.ts';
+import { type ValidateConfig, validateOutline, type validateSchema } from './schema.ts';
 
 /** Refuses requests that do not fit their JSON Schemas. */
 export const validate: PolicyDefinition<typeof validateSchema> = {
-  name: 'validate',
-  summary: 'Refuses requests whose body, query, headers or path parameters do not fit a JSON Schema.',
-  schema: validateSchema,
-  body: (config) => (config.body === undefined ? 'none' : 'buffer'),
+  ...validateOutline,
   compile(config, deps): Policy {
     const issues: ConfigIssue[] = [];
     const parts = compileParts(config, deps, issues);

@@ -1,3 +1,4 @@
+import type { PolicyOutline } from '../../contract/index.ts';
 import { type Static, Type } from '../../lib/schema.ts';
 
 const schemaFile = Type.String({
@@ -40,3 +41,11 @@ export const validateSchema = Type.Object(
 );
 
 export type ValidateConfig = Static<typeof validateSchema>;
+
+/** What is known of it before a document names it. */
+export const validateOutline: PolicyOutline<typeof validateSchema> = {
+  name: 'validate',
+  summary: 'Refuses requests whose body, query, headers or path parameters do not fit a JSON Schema.',
+  schema: validateSchema,
+  body: (config) => (config.body === undefined ? 'none' : 'buffer'),
+};
