@@ -191,6 +191,8 @@ async function obey(body: WorkerOrder<Bundle>): Promise<AnswerValue> {
       return plane.addresses();
     case 'record-to':
       await plane.recordTo(body.place);
+      // The last part of a start is loaded. It holds the thread: only where nobody waits for it.
+      if (plane.openConnections === 0) releaseMemory();
       return undefined;
     case 'flush-recording':
       await plane.flushRecording();
