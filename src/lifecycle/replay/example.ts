@@ -1,4 +1,5 @@
 import type { RecordedRequest } from '../../contract/index.ts';
+import { holdsRandomRun, holdsSecretShape } from '../../lib/secret-shapes.ts';
 import type { JudgedDetail, ReplayExample } from './decision-diff.ts';
 import type { Judged } from './side.ts';
 
@@ -39,12 +40,20 @@ function thenOf({ outcome, decisions }: RecordedRequest): JudgedDetail | undefin
 }
 
 const shownHeaders = (flat: readonly string[]): readonly string[] =>
-  flat.map((text, i) => (i % 2 === 1 && SECRET.test(flat[i - 1]) ? HIDDEN : text));
+  flat.map((text, i) => (i % 2 === 1 && (SECRET.test(flat[i - 1]) || looksSecret(text)) ? HIDDEN : text));
+
+/** Of a recording nothing does any more; an import is as it came. */
+const looksSecret = (text: string): boolean => holdsSecretShape(text) || holdsRandomRun(text);
 
 /** A target without the values that are secrets, or might well be. */
 export function shownTarget(target: string): string {
   const question = target.indexOf('?');
-  if (question === -1) return target;
+  const path = question === -1 ? target : target.slice(0, question);
+  const shownPath = path
+    .split('/')
+    .map((segment) => (holdsSecretShape(segment) ? HIDDEN : segment))
+    .join('/');
+  if (question === -1) return shownPath;
   const pieces = target.slice(question + 1).split('&');
   return `${target.slice(0, question)}?${pieces.map(shownPiece).join('&')}`;
 }

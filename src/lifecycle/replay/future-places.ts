@@ -2,6 +2,8 @@ import type { Slot, SlotOutcome, SlotRule } from '../../contract/index.ts';
 
 /** Whether a request that was never answered would have held its place for longer: so long it may have. */
 const UNANSWERED_MS = 30_000;
+/** With so many names those are forgotten whose time is over. */
+const MAX_UNANSWERED = 50_000;
 
 /** A place that is held, or will be once another is given back. */
 interface Place {
@@ -34,6 +36,7 @@ export class FuturePlaces {
   readonly #held = new Map<string, Place[]>();
   /** When those give theirs back at the latest that may hold them for longer than the recording says. */
   readonly #unanswered = new Map<string, number[]>();
+  #forgotAtMs = Number.NEGATIVE_INFINITY;
 
   acquire(name: string, rule: SlotRule, nowMs: number, holder: PlaceHolder): PlaceOutcome {
     const places = (this.#held.get(name) ?? []).filter(({ untilMs }) => untilMs > nowMs);
@@ -62,6 +65,13 @@ export class FuturePlaces {
     return left.length;
   }
 
+  /** Callers that never come again are in nobody's way, and would be remembered for as long as the recording lasts. */
+  #forgetPast(nowMs: number): void {
+    if (nowMs - this.#forgotAtMs < UNANSWERED_MS) return;
+    this.#forgotAtMs = nowMs;
+    for (const name of [...this.#unanswered.keys()]) this.#uncertain(name, nowMs);
+  }
+
   #slot(name: string, place: Place, { isAnswered }: PlaceHolder, sinceMs: number): Slot {
     let isHeld = true;
     return {
@@ -72,6 +82,7 @@ export class FuturePlaces {
         if (left.length === 0) this.#held.delete(name);
         else this.#held.set(name, left);
         if (isAnswered) return;
+        if (this.#unanswered.size >= MAX_UNANSWERED) this.#forgetPast(sinceMs);
         this.#unanswered.set(name, [...(this.#unanswered.get(name) ?? []), sinceMs + UNANSWERED_MS]);
       },
     };
