@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
 import { type AdminApi, AdminError } from './admin-client.ts';
+import { type FormatOptions, formatOf } from './check.ts';
 import { hasEnded, type RolloutAnswer, readRollout } from './rollout-answer.ts';
-import { rolloutText } from './rollout-text.ts';
+import { endOf, headOf, placeOf, rolloutText } from './rollout-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** It is live; it is not, and never will be; it is on its way. */
@@ -21,22 +23,31 @@ const PATIENCE_MS = 60_000;
 
 export interface FollowDeps {
   readonly terminal: Terminal;
-  /** Whether a person reads along; otherwise each change is one line of JSON. */
+  /** Whether a person is to read it; otherwise each change is one line of JSON. */
   readonly isText: boolean;
   readonly pollMs?: number;
   readonly patienceMs?: number;
   readonly now?: () => number;
 }
 
+/** Whether it is written for people: where one looks, or text was asked for by name. */
+export const isForPeople = (command: Command, options: FormatOptions, { isLive }: Terminal): boolean =>
+  formatOf(options) === 'text' && (isLive === true || command.getOptionValueSource('format') === 'cli');
+
 /** Shows a rollout as it goes on, until it has ended. Rejects with AdminError where the gateway is gone for long. */
 export async function followRollout(api: AdminApi, id: string, deps: FollowDeps): Promise<RolloutAnswer> {
-  const show = deps.isText ? new LiveView(deps) : new JsonLines(deps);
+  const show = viewFor(deps);
   for (;;) {
     const rollout = await readPatiently(api, id, deps);
     show.tell(rollout);
     if (hasEnded(rollout)) return rollout;
     await delay(deps.pollMs ?? POLL_MS);
   }
+}
+
+function viewFor(deps: FollowDeps): Pick<LiveView, 'tell'> {
+  if (!deps.isText) return new JsonLines(deps);
+  return deps.terminal.isLive === true ? new LiveView(deps) : new TextLines(deps);
 }
 
 /** What a command that showed it exits with. */
@@ -59,11 +70,29 @@ async function readPatiently(api: AdminApi, id: string, deps: FollowDeps): Promi
   }
 }
 
-/** One view that is written over where that can be; elsewhere what has changed is written below. */
+/** One view that is written over as it changes. */
 class LiveView {
   readonly #terminal: Terminal;
   readonly #now: () => number;
   #height = 0;
+
+  constructor({ terminal, now = Date.now }: FollowDeps) {
+    this.#terminal = terminal;
+    this.#now = now;
+  }
+
+  tell(rollout: RolloutAnswer): void {
+    const text = rolloutText(rollout, this.#now(), this.#terminal);
+    const back = this.#height > 0 ? `\u001b[${this.#height}F\u001b[J` : '';
+    this.#terminal.out(`${back}${text}`);
+    this.#height = text.split('\n').length - 1;
+  }
+}
+
+/** For a log that people read: a line for each change, with its time, and at the end why. */
+class TextLines {
+  readonly #terminal: Terminal;
+  readonly #now: () => number;
   #told = '';
 
   constructor({ terminal, now = Date.now }: FollowDeps) {
@@ -72,14 +101,16 @@ class LiveView {
   }
 
   tell(rollout: RolloutAnswer): void {
-    const isLive = this.#terminal.isLive === true;
     const change = changeIn(rollout);
-    if (!isLive && change === this.#told) return;
+    if (change === this.#told) return;
+    const head = this.#told === '' ? `${headOf(rollout)}\n` : '';
     this.#told = change;
-    const text = rolloutText(rollout, this.#now(), this.#terminal);
-    const back = isLive && this.#height > 0 ? `\u001b[${this.#height}F\u001b[J` : '';
-    this.#terminal.out(`${back}${text}`);
-    this.#height = text.split('\n').length - 1;
+    const at = (rollout.endedAt ?? rollout.history.at(-1)?.at ?? rollout.startedAt).replace(/\.\d+Z$/, 'Z');
+    const [what = '', ...more] = hasEnded(rollout)
+      ? endOf(rollout, this.#terminal)
+      : [placeOf(rollout, this.#now())];
+    const rest = more.map((line) => `${line}\n`).join('');
+    this.#terminal.out(`${head}${at}  ${what.trimStart()}\n${rest}`);
   }
 }
 

@@ -11,12 +11,12 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { type AskedOptions, addAskedOptions } from './asking-as.ts';
-import { formatOf } from './check.ts';
 import { openRevision } from './diff-side.ts';
 import {
   exitCodeOf,
   type FollowDeps,
   followRollout,
+  isForPeople,
   ROLLOUT_EXIT,
   ROLLOUT_EXIT_HELP,
 } from './follow-rollout.ts';
@@ -47,7 +47,8 @@ export function addPublishCommand(program: Command, terminal: Terminal = process
     .option('--no-wait', 'return once it is on its way');
   addAskedOptions(publish);
   addAdminOptions(publish, ROLLOUT_EXIT_HELP).action(async (file: string, options: PublishOptions) => {
-    process.exitCode = await publishFile(file, options, terminal);
+    const isText = isForPeople(publish, options, terminal);
+    process.exitCode = await publishFile(file, options, { terminal, isText, wait: options.wait });
   });
 }
 
@@ -56,11 +57,9 @@ function parseRevision(text: string): string {
   throw new InvalidArgumentError('It is no revision: those have 64 digits.');
 }
 
-async function publishFile(file: string, options: PublishOptions, terminal: Terminal): Promise<number> {
+async function publishFile(file: string, options: PublishOptions, deps: PublishDeps): Promise<number> {
   const text = await documentText(file);
   const api = new AdminApi(options.admin, adminToken(options.data, process.env));
-  const isText = formatOf(options) === 'text' && terminal.isLive === true;
-  const deps = { terminal, isText, wait: options.wait };
   const { code } = await publishText(api, { text, name: file, ...options }, deps);
   return code;
 }
@@ -70,6 +69,13 @@ export interface Publication extends AskedOptions {
   /** Stands for the document in messages. */
   readonly name: string;
   readonly expect?: string;
+}
+
+export interface PublishDeps extends FollowDeps {
+  /** Whether it is shown until it has ended. */
+  readonly wait: boolean;
+  /** Called as soon as the gateway has it. */
+  readonly onTaken?: () => void;
 }
 
 export interface PublishEnd {
@@ -83,7 +89,7 @@ export interface PublishEnd {
 export async function publishText(
   api: AdminApi,
   { text, name, expect, as, reason }: Publication,
-  deps: FollowDeps & { readonly wait: boolean; readonly onTaken?: () => void },
+  deps: PublishDeps,
 ): Promise<PublishEnd> {
   const { terminal, isText } = deps;
   try {

@@ -1,75 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
-import { REVISION as ACTIVE, makeWorld, TOKEN } from '../../test/fixtures/admin.ts';
-import { CapturedTerminal, commandsFor } from '../../test/fixtures/commands.ts';
-import { BASE, cohort, EMPTY_PLAN, REVISION } from '../../test/fixtures/rollouts/rollout-parts.ts';
-import { RunnerWorld } from '../../test/fixtures/rollouts/runner-world.ts';
-import type { AdminDeps, DocumentOffer, OfferResult } from '../control/admin/index.ts';
-import { AdminApi } from './admin-client.ts';
-import { openCheckout } from './checkout.ts';
-import { addPublishCommand, documentText } from './publish.ts';
-import { addRollbackCommand } from './rollback.ts';
-import { addRolloutCommands } from './rollout.ts';
-import { Sync } from './sync.ts';
-
-const CANARY = {
-  ...EMPTY_PLAN,
-  gates: { ...EMPTY_PLAN.gates, denyRate: 0.2 },
-  steps: [
-    { cohort: cohort(0.05), forMs: 1000 },
-    { cohort: cohort(0.5), forMs: 1000 },
-  ],
-};
-
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-rollout-commands-'));
-after(() => rmSync(folder, { recursive: true }));
-const file = join(folder, 'gateway.yaml');
-writeFileSync(file, 'sallyport: 1\nlisteners: []\n');
-
-/** A gateway in which an offer goes its way, or what else becomes of it. */
-async function world(result?: OfferResult, plan = CANARY) {
-  const runner = new RunnerWorld();
-  const offers: DocumentOffer[] = [];
-  const publisher: AdminDeps['publisher'] = {
-    activatedAtMs: 1,
-    refusal: undefined,
-    publish: async (offer) => {
-      offers.push(offer);
-      if (result !== undefined) return result;
-      const { id: rollout } = await runner.begin(plan);
-      return { outcome: 'rollout', revision: REVISION, rollout };
-    },
-  };
-  const clock = { now: () => runner.now, monotonic: () => runner.now };
-  const { app } = await makeWorld({
-    clock,
-    publisher,
-    rollouts: () => runner.desk,
-    store: () => runner.store,
-  });
-  const run = await commandsFor(app, (program, terminal) => {
-    addPublishCommand(program, terminal);
-    addRolloutCommands(program, terminal);
-    addRollbackCommand(program, terminal);
-  });
-  return { run, runner, offers, app };
-}
-
-const lines = (out: string) =>
-  out
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-
-/** Lets the rollout's time pass while a command follows it. */
-function passing(runner: RunnerWorld): () => void {
-  const timer = setInterval(() => void runner.pass(500), 20);
-  return () => clearInterval(timer);
-}
+import { describe, it } from 'node:test';
+import { REVISION as ACTIVE } from '../../test/fixtures/admin.ts';
+import {
+  CANARY,
+  file,
+  lines,
+  passing,
+  rolloutCommands as world,
+} from '../../test/fixtures/rollouts/rollout-commands.ts';
+import { BASE, EMPTY_PLAN, REVISION } from '../../test/fixtures/rollouts/rollout-parts.ts';
+import type { OfferResult } from '../control/admin/index.ts';
 
 describe('sallyport publish', () => {
   const refusals: readonly [OfferResult, code: string][] = [
@@ -184,6 +124,39 @@ describe('sallyport publish', () => {
     assert.match(out, /✓ active\s/);
   });
 
+  it('writes a line of text for each change where nobody looks and text is asked for', async () => {
+    const { run, runner } = await world();
+    const stop = passing(runner);
+    const { code, out } = await run(['publish', file, '--format', 'text']);
+    stop();
+    assert.equal(code, 0);
+    const [head, ...changes] = out.trimEnd().split('\n');
+    assert.match(head, /^Rollout r1 {2}a{12} → c{12} {2}by ann/);
+    for (const change of changes) assert.match(change, /^1970-01-01T00:\d\d:\d\dZ {2}\w/);
+    const places = changes.map((change) => change.replace(/^\S+ +|,.*/g, ''));
+    // How it is on its way hangs on when it was looked at.
+    const onItsWay = ['check', 'tests', 'canary 5%', 'canary 50%', 'activating'];
+    assert.deepEqual(
+      places.filter((place) => !onItsWay.includes(place)),
+      ['active'],
+    );
+    assert.ok(places.length > 1 && places.at(-1) === 'active', out);
+    assert.equal(new Set(changes).size, changes.length);
+    assert.equal((await run(['publish', file, '--format', 'text', '--json', '--no-wait'])).out[0], '{');
+  });
+
+  it('says in text why it was rolled back', async () => {
+    const { run, runner } = await world();
+    runner.verdict = 'broken';
+    const stop = passing(runner);
+    const { code, out } = await run(['publish', file, '--format', 'text']);
+    stop();
+    assert.equal(code, 1);
+    assert.match(out, /^1970-\S+Z {2}rolled-back$/m);
+    assert.match(out, /^ +candidate +0/m);
+    assert.equal(out.includes('\u001b'), false);
+  });
+
   it('is used wrongly with half a revision, or a name of two lines', async () => {
     const { run, offers } = await world();
     await assert.rejects(run(['publish', file, '--expect', 'abc']));
@@ -251,6 +224,39 @@ describe('sallyport rollout', () => {
     assert.equal(await runner.settled(), 'active');
   });
 
+  it('shows whom it waits for, and how one agrees to what is shown', async () => {
+    const { run, runner } = await world();
+    await runner.begin({ ...EMPTY_PLAN, approvals: 1 });
+    const promoted = await run(['rollout', 'promote']);
+    assert.equal(promoted.code, 1);
+    assert.match(
+      promoted.err,
+      /phase .+: approval\. "sallyport rollout approve" .+ "sallyport rollout abort"/,
+    );
+    const { out } = await run(['rollout', 'status']);
+    const [, command = ''] =
+      /agree with {2}sallyport (rollout approve --evidence [0-9a-f]{64})$/m.exec(out) ?? [];
+    const agreed = await run([...command.split(' '), '--as', 'ben']);
+    assert.equal(agreed.code, 0);
+    assert.doesNotMatch(agreed.out, /agree with/);
+    assert.equal(await runner.settled(), 'active');
+  });
+
+  it('is watched in text where nobody looks and text is asked for', async () => {
+    const { run, runner } = await world();
+    await runner.begin({ ...EMPTY_PLAN, approvals: 1 });
+    const watched = run(['rollout', 'watch', '--format', 'text']);
+    await run(['rollout', 'approve', '--as', 'ben']);
+    const { code, out } = await watched;
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /^\S+Z {2}approval, waits for 1 approval .+: sallyport rollout approve --evidence \w{64}$/m,
+    );
+    assert.match(out, /^\S+Z {2}active/m);
+    assert.equal(out.includes('\u001b'), false);
+  });
+
   it('is watched to its end', async () => {
     const { run, runner } = await world();
     await runner.begin(CANARY);
@@ -287,157 +293,3 @@ describe('sallyport rollback', () => {
     assert.equal(JSON.parse(json).revision, '1'.repeat(64));
   });
 });
-
-describe('sallyport sync', () => {
-  const git = (dir: string, ...args: string[]) => {
-    const who = { GIT_AUTHOR_NAME: 'Ánn', GIT_AUTHOR_EMAIL: 'ann@example.com' };
-    const env = { ...process.env, ...who, GIT_COMMITTER_NAME: 'c', GIT_COMMITTER_EMAIL: 'c@example.com' };
-    return execFileSync('git', ['-C', dir, ...args], { env, encoding: 'utf8' });
-  };
-
-  async function checkout(result: OfferResult | undefined) {
-    const dir = mkdtempSync(join(folder, 'checkout-'));
-    const document = join(dir, 'gateway.yaml');
-    const { app, offers, runner } = await world(result);
-    const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }).catch(() => addressOf(app)));
-    const api = new AdminApi({ host: '127.0.0.1', port: Number(port) }, TOKEN);
-    const terminal = new CapturedTerminal();
-    const text = () => documentText(document);
-    const sync = async () =>
-      new Sync(await openCheckout(dir, document, text), api, { terminal, isText: false, document, text });
-    return { dir, document, offers, runner, sync, terminal };
-  }
-
-  const ACTIVATED: OfferResult = { outcome: 'activated', revision: REVISION };
-
-  it('publishes each commit once, by its author and for its reason', async () => {
-    const { dir, document, offers, sync, terminal } = await checkout(ACTIVATED);
-    git(dir, 'init', '-q');
-    writeFileSync(document, 'one');
-    assert.equal(await (await sync()).look(), 1);
-    assert.match(terminal.stdout, /not committed/);
-    assert.equal(offers.length, 0);
-    git(dir, 'add', '.');
-    git(dir, 'commit', '-q', '-m', 'limit orders\n\nmore words');
-    const first = await sync();
-    for (let i = 0; i < 2; i++) assert.equal(await first.look(), 0);
-    // Another process remembers as well.
-    assert.equal(await (await sync()).look(), 0);
-    assert.deepEqual(
-      offers.map(({ text, actor, reason }) => [text, actor, reason.slice(0, 'limit orders ('.length)]),
-      [['one', 'admin as Ánn <ann@example.com>', 'limit orders (']],
-    );
-    writeFileSync(document, 'two');
-    assert.equal(await first.look(), 1);
-    git(dir, 'commit', '-q', '-a', '-m', 'next');
-    assert.equal(await first.look(), 0);
-    assert.deepEqual(
-      offers.map(({ text }) => text),
-      ['one', 'two'],
-    );
-    assert.equal(git(dir, 'status', '--porcelain'), '');
-  });
-
-  it('offers one that is refused no more, and one that came at the wrong time again', async () => {
-    const refused: OfferResult = { outcome: 'refused', revision: undefined, issues: [] };
-    const busy: OfferResult = { outcome: 'busy', revision: BASE, rollout: 'r1' };
-    for (const [result, times] of [
-      [refused, 1],
-      [busy, 2],
-    ] as const) {
-      const { dir, document, offers, sync } = await checkout(result);
-      git(dir, 'init', '-q');
-      writeFileSync(document, 'one');
-      git(dir, 'add', '.');
-      git(dir, 'commit', '-q', '-m', 'first');
-      const one = await sync();
-      assert.equal(await one.look(), 1);
-      await one.look();
-      assert.equal(offers.length, times, result.outcome);
-    }
-  });
-
-  it('says each time that what is there did not go live, also to another process', async () => {
-    const issues = [{ path: 'routes', message: 'is wrong' }];
-    const refused = await checkout({ outcome: 'refused', revision: undefined, issues });
-    const broken = await checkout(undefined);
-    broken.runner.verdict = 'broken';
-    const stop = passing(broken.runner);
-    for (const [{ dir, document, offers, sync, terminal }, says] of [
-      [refused, /gateway\.yaml of [0-9a-f]{12} was refused/],
-      [broken, /gateway\.yaml of [0-9a-f]{12} ended before it was live/],
-    ] as const) {
-      git(dir, 'init', '-q');
-      writeFileSync(document, 'one');
-      git(dir, 'add', '.');
-      git(dir, 'commit', '-q', '-m', 'first');
-      const first = await sync();
-      assert.equal(await first.look(), 1);
-      terminal.stdout = '';
-      assert.equal(await first.look(), 1);
-      assert.equal(terminal.stdout, '', 'one that goes on looking has said it');
-      for (let run = 0; run < 2; run++) {
-        terminal.stdout = '';
-        assert.equal(await (await sync()).look(), 1);
-        assert.match(lines(terminal.stdout)[0].error.detail, says);
-      }
-      assert.equal(offers.length, 1);
-      writeFileSync(document, 'two');
-      git(dir, 'commit', '-q', '-a', '-m', 'second');
-      await (await sync()).look();
-      assert.equal(offers.length, 2);
-    }
-    stop();
-  });
-
-  it('goes by content where there is no git', async () => {
-    const { document, offers, sync } = await checkout(ACTIVATED);
-    writeFileSync(document, 'one');
-    const one = await sync();
-    for (const text of ['one', 'one', 'two']) {
-      writeFileSync(document, text);
-      assert.equal(await one.look(), 0);
-    }
-    assert.deepEqual(
-      offers.map(({ text, actor }) => [text, actor]),
-      [
-        ['one', 'admin as sync'],
-        ['two', 'admin as sync'],
-      ],
-    );
-  });
-
-  it('runs nothing that the checkout names', async () => {
-    const { dir, document, sync } = await checkout(ACTIVATED);
-    git(dir, 'init', '-q');
-    const trap = join(dir, 'trapped');
-    const hook = join(dir, '.git', 'fsmonitor.sh');
-    writeFileSync(hook, `#!/bin/sh\ntouch '${trap}'\n`, { mode: 0o755 });
-    git(dir, 'config', 'core.fsmonitor', hook);
-    writeFileSync(document, 'one');
-    git(dir, '-c', 'core.fsmonitor=false', 'add', 'gateway.yaml');
-    git(dir, '-c', 'core.fsmonitor=false', 'commit', '-q', '-m', 'first');
-    assert.equal(await (await sync()).look(), 0);
-    assert.equal(existsSync(trap), false);
-    git(dir, 'status');
-    assert.equal(existsSync(trap), true, 'this is what git by itself would have run');
-  });
-
-  it('takes what git cannot read for no plain folder', async () => {
-    const { dir, document, offers, sync } = await checkout(ACTIVATED);
-    git(dir, 'init', '-q');
-    writeFileSync(document, 'one');
-    writeFileSync(join(dir, '.git', 'config'), '[core]\nrepositoryformatversion = 99\n');
-    await assert.rejects(sync(), { name: 'ConfigError' });
-    rmSync(join(dir, '.git', 'config'));
-    rmSync(join(dir, '.git', 'HEAD'));
-    await assert.rejects(sync(), { name: 'ConfigError' });
-    assert.equal(offers.length, 0);
-  });
-});
-
-function addressOf(app: { addresses(): readonly unknown[] }): string {
-  const [address] = app.addresses();
-  assert.ok(typeof address === 'object' && address !== null && 'port' in address);
-  return `http://127.0.0.1:${address.port}`;
-}

@@ -10,9 +10,6 @@ const ORDER = ['check', 'tests', 'replay', 'approval', 'shadow', 'canary', 'acti
 
 /** A rollout as a person reads it: where it is, what it has shown, what it waits for. `nowMs`: since the epoch. */
 export function rolloutText(rollout: RolloutAnswer, nowMs: number, terminal: Terminal): string {
-  const { id, revision, base, actor, reason } = rollout;
-  const why = reason === '' ? '' : `: ${oneLine(reason)}`;
-  const head = `Rollout ${id}  ${base.slice(0, 12)} → ${revision.slice(0, 12)}  by ${oneLine(actor)}${why}`;
   const marked = stepsOf(rollout, nowMs).map(({ mark, name, detail }) => {
     const [sign, colour] = MARKS[mark];
     return { sign: paint(terminal, colour, sign), name, detail };
@@ -21,9 +18,26 @@ export function rolloutText(rollout: RolloutAnswer, nowMs: number, terminal: Ter
   const lines = marked.map(({ sign, name, detail }) =>
     `  ${sign} ${name.padEnd(width)}  ${detail}`.trimEnd(),
   );
-  const parts = [head, ...lines, ...shownOf(rollout), ...endOf(rollout, terminal)];
+  const parts = [headOf(rollout), ...lines, ...shownOf(rollout), ...endOf(rollout, terminal)];
   if (rollout.waitsFor !== null) parts.push(`  waits for ${oneLine(rollout.waitsFor)}`);
   return `${parts.join('\n')}\n`;
+}
+
+/** Which it is, by whom and why; one line. */
+export function headOf({ id, revision, base, actor, reason }: RolloutAnswer): string {
+  const why = reason === '' ? '' : `: ${oneLine(reason)}`;
+  return `Rollout ${id}  ${base.slice(0, 12)} → ${revision.slice(0, 12)}  by ${oneLine(actor)}${why}`;
+}
+
+/** Where it is and what comes next; one line. */
+export function placeOf(rollout: RolloutAnswer, nowMs: number): string {
+  const { phase, pausedBy, deadline, waitsFor, evidence } = rollout;
+  const now = stepsOf(rollout, nowMs).find(({ mark }) => mark === 'now');
+  const name = phase === 'activating' || now === undefined ? phase : now.name;
+  if (pausedBy === null && deadline !== null && Date.parse(deadline) > nowMs)
+    return `${name}, ${leftOf(rollout, nowMs)}`;
+  const agree = evidence === null ? '' : `: ${approveCommand(evidence)}`;
+  return waitsFor === null ? name : `${name}, waits for ${oneLine(waitsFor)}${agree}`;
 }
 
 type Mark = 'done' | 'now' | 'due' | 'failed';
@@ -110,13 +124,20 @@ function flipsText({ judged, flips, otherFlips }: Pick<Replay, 'judged' | 'flips
 }
 
 /** What live requests have shown in this step, or replay while somebody is to look at it. */
-function shownOf({ live, replay, phase }: RolloutAnswer): readonly string[] {
-  if (phase === 'approval' && replay !== null) return flipLines(replay);
+function shownOf({ live, replay, phase, evidence }: RolloutAnswer): readonly string[] {
+  if (phase === 'approval') {
+    const agree = evidence === null ? [] : [`    agree with  ${approveCommand(evidence)}`];
+    return [...(replay === null ? [] : flipLines(replay)), ...agree];
+  }
   return live === null || (phase !== 'canary' && phase !== 'shadow') ? [] : trialLines(live);
 }
 
+/** Agrees to what is shown here, and to nothing that it may show later. */
+const approveCommand = (evidence: string): string =>
+  `sallyport rollout approve --evidence ${oneLine(evidence)}`;
+
 /** Why it ended, where it did not go live. */
-function endOf(rollout: RolloutAnswer, terminal: Terminal): readonly string[] {
+export function endOf(rollout: RolloutAnswer, terminal: Terminal): readonly string[] {
   if (!hasEnded(rollout)) return [];
   const { phase, history } = rollout;
   const last = history.at(-1);

@@ -11,8 +11,13 @@ import {
   expectAnswer,
 } from './admin-client.ts';
 import { type AskedOptions, addAskedOptions, askedOf } from './asking-as.ts';
-import { formatOf } from './check.ts';
-import { exitCodeOf, followRollout, ROLLOUT_EXIT_HELP } from './follow-rollout.ts';
+import {
+  exitCodeOf,
+  type FollowDeps,
+  followRollout,
+  isForPeople,
+  ROLLOUT_EXIT_HELP,
+} from './follow-rollout.ts';
 import { openRollout, RolloutAnswer, readRollout } from './rollout-answer.ts';
 import { rolloutText } from './rollout-text.ts';
 import { paint, printable, processTerminal, type Terminal } from './terminal.ts';
@@ -53,21 +58,22 @@ function addReading(rollout: Command, terminal: Terminal): void {
     .command('watch')
     .summary('show it as it goes on')
     .description(
-      'Shows a rollout as it goes on, until it has ended. Where nobody looks, each change is a line of JSON.',
+      'Shows a rollout as it goes on, until it has ended. Where nobody looks, each change is a line of JSON, or with ' +
+        '--format text a line of text.',
     )
     .argument('[id]', 'by default the one under way, or the latest');
   addAdminOptions(watch, ROLLOUT_EXIT_HELP).action(async (id: string | undefined, options: AdminOptions) => {
-    process.exitCode = await watchRollout(id, options, terminal);
+    const isText = isForPeople(watch, options, terminal);
+    process.exitCode = await watchRollout(id, options, { terminal, isText });
   });
 }
 
 async function watchRollout(
   id: string | undefined,
   options: AdminOptions,
-  terminal: Terminal,
+  { terminal, isText }: FollowDeps,
 ): Promise<number> {
   const api = new AdminApi(options.admin, adminToken(options.data, process.env));
-  const isText = formatOf(options) === 'text' && terminal.isLive === true;
   try {
     const { id: which } = await readRollout(api, id);
     return exitCodeOf(await followRollout(api, which, { terminal, isText }));

@@ -4,9 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { AdminApi, type AdminOptions, addAdminOptions, adminToken } from './admin-client.ts';
-import { formatOf } from './check.ts';
 import { type Checkout, type Fate, openCheckout, type Published } from './checkout.ts';
-import { ROLLOUT_EXIT, ROLLOUT_EXIT_HELP } from './follow-rollout.ts';
+import { type FollowDeps, isForPeople, ROLLOUT_EXIT, ROLLOUT_EXIT_HELP } from './follow-rollout.ts';
 import { issuesText } from './issues-text.ts';
 import { parseDurationMs } from './options.ts';
 import { documentText, publishText } from './publish.ts';
@@ -38,17 +37,17 @@ export function addSyncCommand(program: Command, terminal: Terminal = processTer
       new Option('--every <DURATION>', 'how often to look').argParser(parseDurationMs).default(5000, '5s'),
     );
   addAdminOptions(sync, ROLLOUT_EXIT_HELP).action(async (dir: string, options: SyncOptions) => {
-    process.exitCode = await syncFolder(dir, options, terminal);
+    const isText = isForPeople(sync, options, terminal);
+    process.exitCode = await syncFolder(dir, options, { terminal, isText });
   });
 }
 
-async function syncFolder(dir: string, options: SyncOptions, terminal: Terminal): Promise<number> {
+async function syncFolder(dir: string, options: SyncOptions, deps: FollowDeps): Promise<number> {
   const document = documentIn(dir, options.config);
   const text = () => documentText(document);
   const checkout = await openCheckout(resolve(dir), document, text);
   const api = new AdminApi(options.admin, adminToken(options.data, process.env));
-  const isText = formatOf(options) === 'text' && terminal.isLive === true;
-  const sync = new Sync(checkout, api, { terminal, isText, document, text });
+  const sync = new Sync(checkout, api, { ...deps, document, text });
   if (options.once) return await sync.look();
   for (;;) {
     await sync.look();
@@ -62,13 +61,10 @@ function documentIn(dir: string, config: string | undefined): string {
   return name === undefined ? resolve(dir) : resolve(dir, name);
 }
 
-export interface SyncDeps {
-  readonly terminal: Terminal;
-  readonly isText: boolean;
+export interface SyncDeps extends FollowDeps {
   /** Path of the document, for messages. */
   readonly document: string;
   readonly text: () => Promise<string>;
-  readonly pollMs?: number;
 }
 
 /** Looks at a checkout, and publishes what is new in it. */

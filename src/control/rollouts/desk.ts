@@ -242,6 +242,12 @@ const REFUSALS: Readonly<Record<DispatchRefusal, string>> = {
 
 function refusalOf(refusal: DispatchRefusal, rollout: Rollout | undefined): RolloutError {
   const code = refusal === 'unavailable' ? 'store-unavailable' : 'conflict';
-  const phase = refusal === 'wrong-phase' && rollout !== undefined ? `: ${rollout.phase}.` : '';
-  return new RolloutError(code, `${REFUSALS[refusal]}${phase}`);
+  return new RolloutError(code, `${REFUSALS[refusal]}${refusal === 'wrong-phase' ? whereOf(rollout) : ''}`);
+}
+
+/** The phase that it is in, and what leads on from there where only people do. */
+function whereOf(rollout: Rollout | undefined): string {
+  if (rollout === undefined) return '.';
+  const ways = ' "sallyport rollout approve" agrees to it, "sallyport rollout abort" ends it.';
+  return `: ${rollout.phase}.${rollout.phase === 'approval' ? ways : ''}`;
 }
