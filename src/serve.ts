@@ -72,15 +72,6 @@ import {
 /** Often enough that a worker that dies takes little of the counts with it. */
 const COLLECT_INTERVAL_MS = 1000;
 
-/** What a worker that dies has seen used is lost for so long. */
-const COLLECT_USES_MS = 10_000;
-
-/** What was used of quotas is lost for so long when the process is killed, and for as long as it takes to write it. */
-const COLLECT_QUOTAS_MS = 500;
-
-/** With a shared store only who came is. A flood of strangers is not to pile up in the workers meanwhile. */
-const COLLECT_NAMES_MS = 2000;
-
 /** Who starts threads. */
 interface Threads {
   readonly worker: (threadId: number) => Thread;
@@ -285,9 +276,8 @@ class Gateway {
     return { sources, catalog: { policies: POLICIES, schema: () => publishedSchema(catalog) } };
   }
 
-  /** Before the first request: a key that is not loaded yet would be refused as wrong. */
   async #openCallers(): Promise<Callers> {
-    const callers = await openCallers(
+    const { callers, end } = await openCallers(
       {
         clock: systemClock,
         log: this.#log,
@@ -301,10 +291,7 @@ class Gateway {
       () => this.#activation.active,
       this.#masterKeys,
     );
-    await callers.load();
-    const collect = setInterval(() => void callers.uses.collect(), COLLECT_USES_MS);
-    this.#beforeEnd = () => callers.uses.collect();
-    this.#open.push(() => clearInterval(collect));
+    this.#beforeEnd = end;
     return callers;
   }
 
@@ -313,9 +300,8 @@ class Gateway {
     return { references, dataDir, environment: process.env, randomBytes };
   }
 
-  /** Before the first request: a quota that was used up must not begin anew with the process. */
   async #openQuotas(): Promise<QuotaDesk> {
-    const { keeper, desk } = await openQuotas({
+    const { desk, end } = await openQuotas({
       clock: systemClock,
       log: this.#log,
       store: () => this.#node?.store,
@@ -324,14 +310,7 @@ class Gateway {
       notKept: this.#meter.gauge('sallyport_quotas_not_kept'),
       shared: this.#shared,
     });
-    await keeper.restore();
-    const everyMs = this.#shared === undefined ? COLLECT_QUOTAS_MS : COLLECT_NAMES_MS;
-    const collect = setInterval(() => void keeper.collect(), everyMs);
-    this.#afterWorkers = async () => {
-      clearInterval(collect);
-      await keeper.refresh();
-      await desk.close();
-    };
+    this.#afterWorkers = end;
     return desk;
   }
 

@@ -2,11 +2,11 @@ import { createSystemRandom } from '../lib/system.ts';
 import { createMeter } from '../observability/index.ts';
 import type { Recording } from '../recording/index.ts';
 import { openSharedQuotas, type StoreSettings } from '../state/index.ts';
-import type { CallerDeps, Callers, MasterKeySource } from './callers/index.ts';
+import type { CallerDeps, KeptCallers, MasterKeySource } from './callers/index.ts';
 import type { DocumentSources, DocumentSourcesDeps } from './document-sources.ts';
 import type { NodesDeps, NodeWatch } from './nodes/index.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
-import type { Quotas, QuotasDeps } from './quotas/index.ts';
+import type { KeptQuotas, QuotasDeps } from './quotas/index.ts';
 import type { RecordingDesk, RecordingsDeps } from './recordings/index.ts';
 
 export {
@@ -49,26 +49,28 @@ export { WorkerPool, type WorkerPoolDeps, type WorkerStatus } from './workers.ts
 export type { DocumentSources, DocumentSourcesDeps };
 export { isSameBundle, type OfferedBundle };
 
-/** Those who look after live callers. Loaded when asked for, once the workers are on their way. */
+/** Those who look after live callers, with what they know. Loaded when asked for, once the workers are on their way. */
 export async function openCallers(
   deps: Omit<CallerDeps, 'declared' | 'keys'>,
   active: () => OfferedBundle | undefined,
   masterKeys: MasterKeySource,
-): Promise<Callers> {
-  const { Callers, DeclaredCallers, openMasterKeys } = await import('./callers/index.ts');
-  return new Callers({ ...deps, declared: new DeclaredCallers(active), keys: openMasterKeys(masterKeys) });
+): Promise<KeptCallers> {
+  const { Callers, DeclaredCallers, keepCallers, openMasterKeys } = await import('./callers/index.ts');
+  const parts = { declared: new DeclaredCallers(active), keys: openMasterKeys(masterKeys) };
+  return await keepCallers(new Callers({ ...deps, ...parts }));
 }
 
 /** Those who keep usage of quotas, and look after it. Loaded once the workers are on their way. */
 export async function openQuotas(
   deps: Omit<QuotasDeps, 'shared'> & { readonly shared: StoreSettings | undefined },
-): Promise<Quotas> {
+): Promise<KeptQuotas> {
   const quotas = await import('./quotas/index.ts');
   const { shared: store, clock, log } = deps;
   // Whether the store is there is for the workers to tell in the metrics: they count in it.
   const open = (settings: StoreSettings) =>
     openSharedQuotas(settings, { clock, random: createSystemRandom(), meter: createMeter(), log });
-  return quotas.openQuotas({ ...deps, shared: store === undefined ? undefined : () => open(store) });
+  const shared = store === undefined ? undefined : () => open(store);
+  return await quotas.keepQuotas(quotas.openQuotas({ ...deps, shared }), store !== undefined);
 }
 
 /** The recording of a node. What it is made of is loaded once it is asked for, which is when all is served. */
