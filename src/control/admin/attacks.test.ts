@@ -50,10 +50,8 @@ test('without the token nothing of the API is answered', async () => {
 
 test('every route but the public ones needs the token', async () => {
   const { app } = await makeWorld();
-  const { paths = {} } = app.swagger();
-  const open = Object.entries(paths)
-    .filter(([path]) => !path.startsWith('/api/'))
-    .map(([path]) => path);
+  const answer = await app.inject({ url: '/api/openapi.json', headers: { ...AUTH, host: 'localhost:8090' } });
+  const open = Object.keys(answer.json().paths).filter((path) => !path.startsWith('/api/'));
   assert.deepEqual(open.sort(), ['/healthz', '/metrics', '/readyz']);
 });
 

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
-import swagger from '@fastify/swagger';
-import fastify, { type FastifyHttpOptions, type FastifyInstance, type FastifySchema } from 'fastify';
+import fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify';
 import { documentParser } from './body.ts';
 import { addConsole } from './console.ts';
 import type { AdminDeps } from './deps.ts';
@@ -57,8 +56,13 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
   );
   addGuard(app, deps);
   app.addSchema({ $id: 'Problem', ...Problem });
-  await addOpenApi(app, deps);
   documentParser(app);
+  addRoutes(app, deps);
+  await app.ready();
+  return app;
+}
+
+function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
   for (const add of [
     addHealthRoutes,
     addStatusRoutes,
@@ -74,30 +78,15 @@ export async function buildServer(deps: AdminDeps): Promise<FastifyInstance> {
     addQuotaRoutes,
     addExplanationRoutes,
     addRecordingRoutes,
-    addCatalogRoutes,
     addConsole,
   ]) {
     add(app, deps);
   }
-  await app.ready();
-  return app;
-}
-
-async function addOpenApi(app: FastifyInstance, { version }: AdminDeps): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Sallyport admin API', version, license: { name: 'Apache-2.0' } },
-      components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
-      security: [{ adminToken: [] }],
-    },
-    transform: ({ schema, url }) => ({ url, schema: withProblem(schema) }),
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+  let openApi: Promise<object> | undefined;
+  addCatalogRoutes(app, deps, () => {
+    openApi ??= import('./openapi.ts').then(({ openApiOf }) =>
+      openApiOf(deps.version, (documented) => addRoutes(documented, deps)),
+    );
+    return openApi;
   });
-}
-
-/** Every route may answer with a problem: said here, once. */
-function withProblem(schema: FastifySchema | undefined): FastifySchema {
-  const own = typeof schema?.response === 'object' ? schema.response : {};
-  return { ...schema, response: { ...own, default: { description: 'Problem', $ref: 'Problem#' } } };
 }
