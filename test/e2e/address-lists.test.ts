@@ -336,7 +336,7 @@ describe('a ban', () => {
 
   it('is in force in every worker when the command returns, and within 100 ms of the request', async () => {
     assert.deepEqual(await statuses(gateway.port, '203.0.113.9'), [200]);
-    await ban('203.0.113.9', '--for', '1h', '--reason', 'scans');
+    await ban('203.0.113.9', '--for', '1h', '--reason', 'scans', '--as', 'ann');
     assert.deepEqual(await statuses(gateway.port, '203.0.113.9'), [403]);
     assert.deepEqual(await statuses(gateway.port, '::ffff:203.0.113.9'), [403]);
     assert.deepEqual(await statuses(gateway.port, '203.0.113.10'), [200]);
@@ -356,7 +356,10 @@ describe('a ban', () => {
     const added = entries.find(
       (entry: { action: string; detail: { reason: string } }) => entry.detail.reason === 'scans',
     );
-    assert.deepEqual([added.action, added.actor, added.detail.reason], ['ban.add', 'admin', 'scans']);
+    assert.deepEqual(
+      [added.action, added.actor, added.detail.network],
+      ['ban.add', 'admin as ann', '203.0.113.9/32'],
+    );
   });
 
   it('meets open connections: the next request is refused, and the connection ends', async () => {
