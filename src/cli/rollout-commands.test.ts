@@ -283,6 +283,7 @@ describe('sallyport rollback', () => {
     for (const id of ['1'.repeat(64), before]) {
       const texts = { document: `# ${id}`, files: {}, author: 'ann', reason: '' };
       await runner.store.putRevision({ id, createdAt: 1, ...texts });
+      await runner.store.setActive(id, 1);
     }
     for (const wrong of ['22222222', '11111111']) assert.equal((await run(['rollback', wrong])).code, 1);
     await assert.rejects(run(['rollback', '123']));

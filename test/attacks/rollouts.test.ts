@@ -64,6 +64,7 @@ describe('an author', () => {
 
 const Shown = Type.Object({
   id: Type.String(),
+  revision: Type.String(),
   phase: Type.String(),
   evidence: Type.Union([Type.String(), Type.Null()]),
 });
@@ -203,6 +204,14 @@ describe('the API of rollouts', () => {
     assert.equal(await phase(), 'approval');
   });
 
+  it('goes back to nothing that was never live, which nobody has agreed to', async () => {
+    const { revision } = await current();
+    const body = { revision, as: 'ben' };
+    const during = await gateway.admin('POST', '/api/rollback', body);
+    assert.equal(during.status, 409, await during.text());
+    assert.equal(await phase(), 'approval');
+  });
+
   it('has one of many publishers at once, and no other while it is under way', async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
@@ -226,6 +235,10 @@ describe('the API of rollouts', () => {
     const statuses = raced.map(({ status }) => status);
     assert.equal(statuses.filter((s) => s === 202).length, 1, `${statuses}`);
     assert.equal(statuses.filter((s) => s === 409).length, 7, `${statuses}`);
+    const { id: last, revision } = await current();
+    assert.equal((await gateway.admin('POST', `/api/rollouts/${last}/abort`, {})).status, 200);
+    const after = await gateway.admin('POST', '/api/rollback', { revision, as: 'ben' });
+    assert.equal(after.status, 409, await after.text());
   });
 
   it('takes no document without end, nor one that is deep', async () => {

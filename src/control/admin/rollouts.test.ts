@@ -248,6 +248,7 @@ describe('going back', () => {
     const { app, runner } = await world();
     const texts = { document: `# ${OTHER}`, files: {}, author: 'ann', reason: '' };
     await runner.store.putRevision({ id: OTHER, createdAt: 1, ...texts });
+    await runner.store.setActive(OTHER, 1);
     await runner.begin(CANARY);
     await runner.settled();
     const answer = await post(app, '/api/rollback', { revision: OTHER });
@@ -255,10 +256,21 @@ describe('going back', () => {
     assert.deepEqual(runner.workers.log, ['try 0.1', 'end', 'live']);
   });
 
+  test('is no way to live for what never was', async () => {
+    const { app, runner } = await world();
+    const texts = { document: '', files: {}, author: 'ann', reason: '' };
+    await runner.store.putRevision({ id: OTHER, createdAt: 1, ...texts });
+    await runner.begin(CANARY);
+    const answer = await post(app, '/api/rollback', { revision: OTHER });
+    assert.deepEqual([answer.statusCode, codeOf(answer.body)], [409, 'conflict']);
+    assert.ok(runner.runner.open !== undefined);
+  });
+
   test('refuses what cannot be served any more, and says why', async () => {
     const { app, runner } = await world();
     const texts = { document: '', files: {}, author: 'ann', reason: '' };
     await runner.store.putRevision({ id: OTHER, createdAt: 1, ...texts });
+    await runner.store.setActive(OTHER, 1);
     const issues = [{ path: 'routes[0]', message: 'is wrong' }];
     runner.workers.publishResult = { outcome: 'refused', revision: undefined, issues };
     const answer = await post(app, '/api/rollback', { revision: OTHER });

@@ -48,7 +48,7 @@ export type RollbackResult =
 export interface DeskDeps<B extends RolloutBundle> {
   readonly clock: Clock;
   readonly store: () => Store | undefined;
-  readonly runner: RolloutRunner<B>;
+  readonly runner: Pick<RolloutRunner<B>, 'dispatch' | 'open' | 'subscribe' | 'view'>;
   readonly active: () => B | undefined;
   /** `Publisher.publish`. */
   readonly publish: (request: PublishRequest<B>) => Promise<PublishResult>;
@@ -166,9 +166,24 @@ export class RolloutDesk<B extends RolloutBundle> {
       throw new RolloutError('conflict', 'That revision is active.');
     }
     const found = revision === undefined ? await this.#predecessor(active) : await this.#revision(revision);
+    if (found === undefined && revision !== undefined)
+      throw new RolloutError('not-found', 'There is no such revision.');
+    // What is only on its way, or was refused there, would go live without anybody's approval.
+    if (revision !== undefined && !(await this.#wasLive(revision)))
+      throw new RolloutError('conflict', 'That revision was never live: publish it.');
     if (found !== undefined) return found;
-    if (revision !== undefined) throw new RolloutError('not-found', 'There is no such revision.');
     throw new RolloutError('conflict', 'There is no earlier revision to go back to.');
+  }
+
+  async #wasLive(revision: string): Promise<boolean> {
+    if (this.#live.some(({ id }) => id === revision)) return true;
+    for (let page: Page = LATEST; ; ) {
+      const activations = await this.#store().listActivations(page);
+      if (activations.some(({ id }) => id === revision)) return true;
+      const last = activations.at(-1);
+      if (last === undefined || activations.length < page.limit) return false;
+      page = { ...LATEST, before: last.number };
+    }
   }
 
   async #predecessor(active: string | undefined): Promise<StoredTexts | undefined> {
