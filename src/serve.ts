@@ -199,13 +199,12 @@ class Gateway {
     const [callers, quotas] = await Promise.all([this.#openCallers(), this.#openQuotas()]);
     await workers;
     this.#open.push(() => this.#publishing.close());
-    this.#first = await this.#publishing.start(sources, this.#rolloutParts());
+    const nodes = await this.#openNodes();
+    this.#first = await this.#publishing.start(sources, this.#rolloutParts(postgres && nodes));
     this.#followStore(callers);
-    const nodes = await this.#joinNodes();
-    const tokenPath =
-      admin === 'off'
-        ? undefined
-        : await this.#startAdmin(admin, sources, catalog, { callers, quotas, nodes });
+    nodes.start();
+    const desks = { callers, quotas, nodes };
+    const tokenPath = admin === 'off' ? undefined : await this.#startAdmin(admin, sources, catalog, desks);
     const collect = setInterval(() => void this.#pool.collectMetrics('keep'), COLLECT_INTERVAL_MS);
     this.#open.push(() => clearInterval(collect));
     await this.#greet(sources, tokenPath, demoKey);
@@ -224,7 +223,7 @@ class Gateway {
 
   /** Lets requests end for at most `drainMs`, then closes everything. */
   async close(drainMs: number): Promise<void> {
-    await Promise.all([this.#nodes?.close(), this.#beforeEnd()]);
+    await Promise.all([this.#publishing.leave(), this.#nodes?.close(), this.#beforeEnd()]);
     await this.#pool.stop(drainMs);
     await this.#afterWorkers();
     for (const close of this.#open.reverse()) await close();
@@ -243,10 +242,11 @@ class Gateway {
     process.exit(0);
   }
 
-  #rolloutParts(): RolloutParts {
+  #rolloutParts(node: NodeWatch | undefined): RolloutParts {
     const { data: dataDir, masterKey } = this.#options;
     const credentials = this.#memory.credentials.buffers;
     return {
+      node,
       figures: () => this.#pool.trialFigures(),
       newId: () => randomBytes(8).toString('hex'),
       replay: {
@@ -343,6 +343,7 @@ class Gateway {
   #followStore(callers: Callers): void {
     this.#node?.follow({
       callers: (changes) => callers.follow(changes),
+      revisions: () => this.#publishing.notice(),
       bans: () => this.#addresses.refreshBans(),
       catchUp: async () => {
         await this.#addresses.refreshBans();
@@ -352,17 +353,16 @@ class Gateway {
     });
   }
 
-  /** From here on the nodes that have the same store hear of this one. */
-  async #joinNodes(): Promise<NodeWatch> {
+  /** The place of this node among those that have the same store. */
+  async #openNodes(): Promise<NodeWatch> {
     const { data, nodeName: name } = this.#options;
     const parts = { clock: systemClock, log: this.#log, meter: this.#meter, random: createSystemRandom() };
     this.#nodes = await openNodes({
       ...parts,
       ...{ data, name, version: packageVersion(), store: () => this.#node?.store },
       ...{ activation: this.#activation, pool: this.#pool, publisher: this.#publishing.publisher },
-      storeState: () => this.#storeState,
+      ...{ storeState: () => this.#storeState, followed: () => this.#publishing.followed },
     });
-    this.#nodes.start();
     return this.#nodes;
   }
 

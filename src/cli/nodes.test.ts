@@ -27,6 +27,8 @@ const node = (name: string, state: NodeState = 'ok', more: Partial<NodeView> = {
     workers: ['serving', 'starting'],
     store: 'ok',
     error: undefined,
+    refused: undefined,
+    settled: undefined,
     listeners: [{ name: 'public', host: '0.0.0.0', port: 8080 }],
   },
   ...more,

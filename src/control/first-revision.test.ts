@@ -41,6 +41,7 @@ interface World {
   readonly bad?: readonly string[];
   readonly goingLive?: string;
   readonly isStoreGone?: boolean;
+  readonly isShared?: boolean;
 }
 
 async function start(world: World): Promise<string> {
@@ -91,6 +92,7 @@ async function start(world: World): Promise<string> {
     sources,
     lastGood,
     diskMark: { load: () => decided },
+    isShared: world.isShared ?? false,
     store: () => (world.isStoreGone === true ? undefined : store),
     log,
   });

@@ -13,6 +13,8 @@ export interface FirstRevisionDeps {
   /** Undefined while there is no usable store. */
   readonly store: () => Store | undefined;
   readonly log: Logger;
+  /** Whether other nodes have the same store. */
+  readonly isShared: boolean;
 }
 
 export type FirstRevision =
@@ -60,7 +62,8 @@ async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | u
     () => sources.fromLastGood({ revision: id, document, files, savedAt }),
   ];
   for (const load of loads) {
-    const result = await publisher.publish({ ...ASK, origin: 'store', load });
+    const followed = deps.isShared ? ({ isFollowed: true } as const) : {};
+    const result = await publisher.publish({ ...ASK, ...followed, origin: 'store', load });
     if (result.outcome !== 'refused') return { revision: result.revision ?? id, source: 'store' };
     log.error('stored-revision-refused', { revision: id, issues: result.issues });
   }
@@ -91,16 +94,29 @@ async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision |
   const { diskMark, sources } = deps;
   const decided = diskMark.load();
   const store = deps.store();
-  if (decided === undefined || store === undefined) return undefined;
+  if (store === undefined) return undefined;
+  // A node that is new to its store brings nothing of its own: the others would have to follow.
+  if (decided === undefined) return deps.isShared ? await sharedRevision(store) : undefined;
   const isOther = async (): Promise<boolean> => (await sources.diskDocument()) !== decided.document;
   try {
-    const id = await activeIn(store);
+    const id = deps.isShared ? (await store.active())?.id : await activeIn(store);
     if (id === undefined || id === decided.revision) return undefined;
     if (await isOther()) return undefined;
     return await store.getRevision(id);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return (await isOther()) ? undefined : 'unknown';
+  }
+}
+
+/** Undefined where nothing is active yet. */
+async function sharedRevision(store: Store): Promise<StoredRevision | undefined> {
+  try {
+    const id = (await store.active())?.id;
+    return id === undefined ? undefined : await store.getRevision(id);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return undefined;
   }
 }
 

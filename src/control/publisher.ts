@@ -23,6 +23,10 @@ export interface PublishRequest<B> {
   readonly expectedRevision?: string | undefined;
   /** It goes live at once, whatever its document says: it was decided elsewhere. */
   readonly isDecided?: true;
+  /** It is active in the store already, since another node activated it. */
+  readonly isFollowed?: true;
+  /** Of who drives a rollout among several nodes: the store takes it from nobody else. */
+  readonly fence?: number | undefined;
   /** It is what is live already, with a file of it as it is now. */
   readonly isRenewal?: true;
   /** Reads and checks the document; called in its turn, so that the newest content wins. Throws ConfigError. */

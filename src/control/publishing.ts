@@ -7,6 +7,7 @@ import type { AdminDeps } from './admin/index.ts';
 import type { DocumentSources } from './document-sources.ts';
 import { type FirstRevision, publishFirst } from './first-revision.ts';
 import type { ListsInService } from './live/feeds.ts';
+import type { NodeStatus, NodeWatch } from './nodes/index.ts';
 import { isSameBundle, type OfferedBundle } from './offered-bundle.ts';
 import { Publisher, type PublishRequest, type PublishResult } from './publisher.ts';
 import { Reload } from './reload.ts';
@@ -30,6 +31,8 @@ export interface PublishingDeps {
 
 export interface RolloutParts extends Pick<RolloutsDeps, 'figures' | 'newId'> {
   readonly replay: ReplayerDeps;
+  /** The place of this node among those that have its store; undefined where it has its own. */
+  readonly node: Pick<NodeWatch, 'beat' | 'id' | 'run'> | undefined;
 }
 
 /** All ways of a document into service: the start, the disk, callers of the API, and those that take longer. */
@@ -61,15 +64,18 @@ export class Publishing {
   }
 
   /** Brings a first revision into service, then goes on with what was under way. Throws ConfigError. */
-  async start(sources: DocumentSources, { replay, ...more }: RolloutParts): Promise<FirstRevision> {
+  async start(sources: DocumentSources, { replay, node, ...more }: RolloutParts): Promise<FirstRevision> {
     const { activation, config } = this.#deps;
     const parts = { ...this.#deps, publisher: this.publisher, sources };
-    const first = await publishFirst({ ...parts, lastGood: this.#lastGood, diskMark: this.#diskMark });
+    const kept = { lastGood: this.#lastGood, diskMark: this.#diskMark };
+    const first = await publishFirst({ ...parts, ...kept, isShared: node !== undefined });
     // No start waits for what nobody asks of before there is traffic.
     const { createReplayer, Rollouts } = await import('./rollouts/index.ts');
     const publish: RolloutsDeps['publish'] = (request) => this.publisher.publish(request);
     const onChange = () => this.#onRollout();
-    const rollouts = new Rollouts({ ...parts, ...more, replay: createReplayer(replay), publish, onChange });
+    const fleet = node === undefined ? undefined : this.#fleetOf(node);
+    const ways = { replay: createReplayer(replay), publish, onChange, fleet };
+    const rollouts = new Rollouts({ ...parts, ...more, ...ways });
     this.#rollouts = rollouts;
     if (activation.active !== undefined) rollouts.desk.remember(activation.active);
     const watch = { ...parts, active: () => activation.active, isBusy: () => rollouts.isOpen };
@@ -82,6 +88,25 @@ export class Publishing {
   /** Brings to the store what it could not take. Rejects with StoreError. */
   catchUp(): Promise<void> {
     return this.#record.catchUp();
+  }
+
+  /** What all nodes of a store share has changed, or may have. */
+  notice(): void {
+    this.#rollouts?.notice();
+  }
+
+  /** What this node could not do of that; undefined for a node alone. */
+  get followed(): Pick<NodeStatus, 'refused' | 'settled'> | undefined {
+    return this.#rollouts?.followed;
+  }
+
+  #fleetOf(node: Pick<NodeWatch, 'beat' | 'id' | 'run'>): RolloutsDeps['fleet'] {
+    return {
+      run: node.run,
+      nodeId: () => node.id,
+      beat: () => void node.beat(),
+      isBehind: () => this.#record.isBehind,
+    };
   }
 
   /** Offers the document on disk again. */
@@ -128,9 +153,14 @@ export class Publishing {
     throw new StoreError('unavailable', 'the revision is served, and the store does not have it yet');
   }
 
-  close(): void {
-    this.#rollouts?.close();
+  /** Others go on with what this node drives. */
+  async leave(): Promise<void> {
+    await this.#rollouts?.leave();
+  }
+
+  async close(): Promise<void> {
     this.#reload?.close();
+    await this.#rollouts?.close();
   }
 
   async #remember(

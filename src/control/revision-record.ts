@@ -1,5 +1,5 @@
 import type { Clock } from '../contract/index.ts';
-import type { AuditEntry, DiskMark, LastGood, Store } from '../store/index.ts';
+import { type AuditEntry, type DiskMark, type LastGood, type Store, StoreError } from '../store/index.ts';
 import { isFromDisk, type PublishRequest, type PublishResult } from './publisher.ts';
 
 /** The parts of a bundle that are kept. Secrets are not among them. */
@@ -41,15 +41,23 @@ export class RevisionRecord<B extends KeptBundle> {
       const { revision, text, files } = bundle;
       lastGood.save({ revision, document: text, files, savedAt: at });
     }
+    if (request.isFollowed === true) return;
     if (isActivated) this.#missed = { request, bundle, result, at };
     const store = await this.#deps.store();
     if (store !== undefined) {
-      if (isActivated) await putActive(store, request, bundle, at);
+      if (isActivated)
+        await putActive(store, request, bundle, at).catch((error: unknown) => this.#giveUp(error));
       await store.appendAudit(entryOf(request, result, at));
       if (isActivated) this.#missed = undefined;
     }
     // Last: after a crash before it the document on disk is taken again, and nothing of it is lost.
     if (isActivated) this.#mark(request, bundle);
+  }
+
+  /** What another node has decided otherwise meanwhile is not brought to the store later. */
+  #giveUp(error: unknown): never {
+    if (error instanceof StoreError && error.code === 'conflict') this.#missed = undefined;
+    throw error;
   }
 
   /** Whether the latest activation is in effect, and not in the store. */
@@ -80,14 +88,14 @@ export class RevisionRecord<B extends KeptBundle> {
 
 async function putActive<B extends KeptBundle>(
   store: Store,
-  { actor, reason = '', origin }: PublishRequest<B>,
+  { actor, reason = '', origin, fence }: PublishRequest<B>,
   { revision, text, files }: B,
   at: number,
 ): Promise<void> {
   await store.putRevision({ id: revision, document: text, files, createdAt: at, author: actor, reason });
   // A start changes nothing: only what was active before tells what can be gone back to.
   if ((await store.active())?.id === revision) return;
-  await store.setActive(revision, at, origin === 'rollback' ? 'rollback' : 'publish');
+  await store.setActive(revision, at, origin === 'rollback' ? 'rollback' : 'publish', fence);
 }
 
 const entryOf = <B>(request: PublishRequest<B>, result: PublishResult, at: number): AuditEntry => ({

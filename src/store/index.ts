@@ -14,6 +14,7 @@ export { type DiskDecision, DiskMark } from './disk-mark.ts';
 export { StoreHealth, type StoreHealthDeps, type StoreState } from './health.ts';
 export { KeptRevocations } from './kept-revocations.ts';
 export { LastGood, type LastGoodBundle } from './last-good.ts';
+export { type LeaseTable, ROLLOUT_LEASE } from './lease-table.ts';
 export type * from './list-store.ts';
 export { NodeIdentity } from './node-identity.ts';
 export type * from './node-table.ts';

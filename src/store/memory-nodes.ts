@@ -1,4 +1,4 @@
-import type { NodeRow, NodeTable, StoredNode } from './node-table.ts';
+import type { NodeFigures, NodeRow, NodeTable, StoredNode } from './node-table.ts';
 import { StoreError } from './store.ts';
 
 /**
@@ -7,6 +7,7 @@ import { StoreError } from './store.ts';
  */
 export class MemoryNodes implements NodeTable {
   readonly #rows = new Map<string, { readonly node: string; readonly run: string; readonly atMs: number }>();
+  readonly #figures = new Map<string, { readonly run: string; readonly figures: string }>();
   readonly #nowMs: () => number;
   #isClosed = false;
 
@@ -17,6 +18,7 @@ export class MemoryNodes implements NodeTable {
 
   async join(node: NodeRow): Promise<void> {
     this.#assertOpen();
+    if (this.#rows.get(node.id)?.run !== node.run) this.#figures.delete(node.id);
     this.#rows.set(node.id, { node: JSON.stringify(node), run: node.run, atMs: this.#nowMs() });
   }
 
@@ -28,9 +30,21 @@ export class MemoryNodes implements NodeTable {
     return true;
   }
 
+  async putFigures(id: string, run: string, figures: object | undefined): Promise<void> {
+    this.#assertOpen();
+    if (this.#rows.get(id)?.run !== run) return;
+    if (figures === undefined) this.#figures.delete(id);
+    else this.#figures.set(id, { run, figures: JSON.stringify(figures) });
+  }
+
+  async figures(): Promise<readonly NodeFigures[]> {
+    this.#assertOpen();
+    return [...this.#figures].map(([id, { run, figures }]) => ({ id, run, figures: JSON.parse(figures) }));
+  }
+
   async leave(id: string, run: string): Promise<void> {
     this.#assertOpen();
-    if (this.#rows.get(id)?.run === run) this.#rows.delete(id);
+    if (this.#rows.get(id)?.run === run) this.#forget(id);
   }
 
   async list(): Promise<readonly StoredNode[]> {
@@ -44,12 +58,17 @@ export class MemoryNodes implements NodeTable {
   async prune(silentMs: number): Promise<number> {
     this.#assertOpen();
     const gone = [...this.#rows].filter(([, { atMs }]) => this.#nowMs() - atMs >= silentMs);
-    for (const [id] of gone) this.#rows.delete(id);
+    for (const [id] of gone) this.#forget(id);
     return gone.length;
   }
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  #forget(id: string): void {
+    this.#rows.delete(id);
+    this.#figures.delete(id);
   }
 
   #assertOpen(): void {

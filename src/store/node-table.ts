@@ -18,6 +18,11 @@ export interface StoredNode extends NodeRow {
   readonly silentMs: number;
 }
 
+/** What a node has seen of a trial. Plain data of whoever puts it. */
+export interface NodeFigures extends Pick<NodeRow, 'id' | 'run'> {
+  readonly figures: object;
+}
+
 /**
  * The nodes that have one store, one row each. What a node says is of the moment: it is no part of a backup, and other
  * nodes are not told of each change. Every method may reject with StoreError.
@@ -27,6 +32,10 @@ export interface NodeTable {
   join(node: NodeRow): Promise<void>;
   /** Puts the row again, also one that was forgotten. False: another run has taken its id; nothing was changed. */
   report(node: NodeRow): Promise<boolean>;
+  /** Keeps what a run has seen of a trial, in the place of what it kept before; undefined: nothing any more. */
+  putFigures(id: string, run: string, figures: object | undefined): Promise<void>;
+  /** What runs have seen, whatever it is. */
+  figures(): Promise<readonly NodeFigures[]>;
   /** Takes the row away of a run that ends. */
   leave(id: string, run: string): Promise<void>;
   /** By name and id; at most 1,000. */

@@ -23,8 +23,11 @@ export interface StoredRollout extends RolloutRow {
 export interface RolloutStore {
   /** Keeps a new one as version 1. Rejects with `conflict` where it is to be open and another is, or its id is taken. */
   begin(rollout: RolloutRow): Promise<void>;
-  /** Puts it in the place of `version`, as the next one. False: it is another version by now; nothing was changed. */
-  update(rollout: RolloutRow, version: number): Promise<boolean>;
+  /**
+   * Puts it in the place of `version`, as the next one. False: it is another version by now, or the lease of rollouts has
+   * another fence than `fence`; nothing was changed.
+   */
+  update(rollout: RolloutRow, version: number, fence?: number): Promise<boolean>;
   /** The one that is under way. */
   open(): Promise<StoredRollout | undefined>;
   get(id: string): Promise<StoredRollout | undefined>;

@@ -1,3 +1,5 @@
+import { ROLLOUT_LEASE } from './lease-table.ts';
+import type { MemoryLeases } from './memory-leases.ts';
 import { parseRollout } from './rollout-rows.ts';
 import type { RolloutRow, RolloutStore, StoredRollout } from './rollout-store.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
@@ -7,9 +9,11 @@ const MAX_PAGE = 1000;
 /** Rollouts in the embedded store. */
 export class SqliteRollouts implements RolloutStore {
   readonly #connection: SqliteConnection;
+  readonly #leases: MemoryLeases;
 
-  constructor(connection: SqliteConnection) {
+  constructor(connection: SqliteConnection, leases: MemoryLeases) {
     this.#connection = connection;
+    this.#leases = leases;
   }
 
   begin({ id, revision, base, isOpen, startedAt, state }: RolloutRow): Promise<void> {
@@ -23,8 +27,13 @@ export class SqliteRollouts implements RolloutStore {
     });
   }
 
-  update({ id, revision, base, isOpen, startedAt, state }: RolloutRow, version: number): Promise<boolean> {
+  update(
+    { id, revision, base, isOpen, startedAt, state }: RolloutRow,
+    version: number,
+    fence?: number,
+  ): Promise<boolean> {
     return this.#connection.run(() => {
+      if (!this.#leases.isCurrent(ROLLOUT_LEASE, fence)) return false;
       const { changes } = this.#connection
         .prepare(
           `UPDATE rollouts SET revision = ?, base = ?, is_open = ?, started_at = ?, state = ?, version = version + 1

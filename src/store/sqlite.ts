@@ -3,7 +3,9 @@ import { type AuditLink, GENESIS, nextLink, verifyChain } from './audit-chain.ts
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
 import type { StoreHealth } from './health.ts';
+import { ROLLOUT_LEASE } from './lease-table.ts';
 import type { ListStore } from './list-store.ts';
+import { MemoryLeases } from './memory-leases.ts';
 import { MemoryNodes } from './memory-nodes.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
 import type { RolloutStore } from './rollout-store.ts';
@@ -72,6 +74,7 @@ class SqliteStore implements Store {
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
   readonly nodes = new MemoryNodes();
+  readonly leases = new MemoryLeases();
   readonly #connection: SqliteConnection;
   /** Of a store that could not be opened at first. */
   readonly #lateHealth: StoreHealth | undefined;
@@ -83,7 +86,7 @@ class SqliteStore implements Store {
     this.lists = new SqliteLists(this.#connection);
     this.bans = new SqliteBans(this.#connection);
     this.quotas = new SqliteQuotas(this.#connection);
-    this.rollouts = new SqliteRollouts(this.#connection);
+    this.rollouts = new SqliteRollouts(this.#connection, this.leases);
   }
 
   putRevision(revision: RevisionEntry): Promise<void> {
@@ -111,8 +114,10 @@ class SqliteStore implements Store {
     );
   }
 
-  setActive(id: string, at: number, how: ActivationHow = 'publish'): Promise<void> {
+  setActive(id: string, at: number, how: ActivationHow = 'publish', fence?: number): Promise<void> {
     return this.#connection.run(() => {
+      if (!this.leases.isCurrent(ROLLOUT_LEASE, fence))
+        throw new StoreError('conflict', 'another node drives the rollout by now');
       const known = this.#connection.prepare('SELECT 1 FROM revisions WHERE id = ?').get(id);
       if (known === undefined) throw new StoreError('not-found', `revision ${id} is not in the store`);
       this.#connection

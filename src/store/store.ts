@@ -1,5 +1,6 @@
 import type { BanStore } from './ban-store.ts';
 import type { ConsumerStore } from './consumer-store.ts';
+import type { LeaseTable } from './lease-table.ts';
 import type { ListStore } from './list-store.ts';
 import type { NodeTable } from './node-table.ts';
 import type { QuotaUsageStore } from './quota-usage-store.ts';
@@ -123,12 +124,16 @@ export interface Store {
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
   readonly nodes: NodeTable;
+  readonly leases: LeaseTable;
   /** Puts a revision; one that is there already stays as it was. */
   putRevision(revision: RevisionEntry): Promise<void>;
   getRevision(id: string): Promise<StoredRevision | undefined>;
   listRevisions(page: Page): Promise<readonly RevisionSummary[]>;
-  /** Rejects with `not-found` for a revision that was not put. */
-  setActive(id: string, at: number, how?: ActivationHow): Promise<void>;
+  /**
+   * Rejects with `not-found` for a revision that was not put, and with `conflict` where the lease of rollouts has another
+   * fence by now than `fence`.
+   */
+  setActive(id: string, at: number, how?: ActivationHow, fence?: number): Promise<void>;
   active(): Promise<ActiveRevision | undefined>;
   /** What was active, newest first. */
   listActivations(page: Page): Promise<readonly StoredActivation[]>;

@@ -74,4 +74,20 @@ export function nodeTableContract(
     assert.equal(await table.report(node('a')), true);
     assert.equal((await table.list()).length, 1);
   });
+
+  nodes('keeps what a run has seen as long as it is that run’s', async (table) => {
+    await table.putFigures('a', 'run-of-a', { seen: 1 });
+    assert.deepEqual(await table.figures(), []);
+    await table.join(node('a'));
+    await table.join(node('b'));
+    await table.putFigures('a', 'run-of-a', { seen: 1 });
+    await table.putFigures('a', 'run-of-a', { seen: [2, 'é'] });
+    await table.putFigures('b', 'another', { seen: 3 });
+    assert.equal(await table.report(node('a')), true);
+    assert.deepEqual(await table.figures(), [{ id: 'a', run: 'run-of-a', figures: { seen: [2, 'é'] } }]);
+    await table.putFigures('b', 'run-of-b', { seen: 4 });
+    await table.putFigures('b', 'run-of-b', undefined);
+    await table.join(node('a', { run: 'next' }));
+    assert.deepEqual(await table.figures(), []);
+  });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AuditEntry, RevisionEntry, Store } from '../../src/store/index.ts';
 import { consumerStoreContract } from './consumer-store.contract.ts';
+import { leaseTableContract } from './lease-table.contract.ts';
 import { listStoreContract } from './list-store.contract.ts';
 import { nodeTableContract } from './node-table.contract.ts';
 import { quotaUsageStoreContract } from './quota-usage-store.contract.ts';
@@ -157,6 +158,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     quotaUsageStoreContract(withStore);
     rolloutStoreContract(withStore);
     nodeTableContract(withStore);
+    leaseTableContract(withStore);
 
     withStore('says so when it is used after close', async (store) => {
       await store.close();

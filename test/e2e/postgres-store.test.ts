@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
+import { NODE_HOST, resolving } from '../fixtures/fleet.ts';
 import { freePort, type Gateway, proxyDocument, startGateway } from '../fixtures/gateway.ts';
 import { PostgresServer } from '../fixtures/postgres-server.ts';
 import { eventually, Program, temporaryFolder } from '../fixtures/process.ts';
@@ -25,12 +26,18 @@ const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 /** A change is to be everywhere within this. */
 const SOON_MS = 1000;
 
+/** Nodes of one store have one document, and each an address of its own. */
+const ports = new Map<string, number>();
+const hosts = new Map<Gateway, string>();
+
 async function node(schema: string): Promise<Gateway> {
-  const port = await freePort();
+  const port = ports.get(schema) ?? (await freePort());
+  ports.set(schema, port);
+  const host = `127.0.0.${10 + hosts.size}`;
   const document = proxyDocument({
     port,
     upstream,
-    listener: { trustedProxies: ['127.0.0.1'] },
+    listener: { address: `${NODE_HOST}:${port}`, trustedProxies: ['127.0.0.0/8'] },
     routes: [
       { name: 'open', match: { path: '/open' }, upstream: 'origin', policies: [] },
       { name: 'keys', match: { path: '/keys' }, upstream: 'origin', policies: [{ 'api-key': {} }] },
@@ -44,21 +51,26 @@ async function node(schema: string): Promise<Gateway> {
     },
   });
   const store = ['--store', server.url(schema), '--store-password', 'env:STORE_PASSWORD'];
-  return await startGateway(document, {
+  const gateway = await startGateway(document, {
     admin: true,
+    host,
+    nodeArguments: ['--import', resolving(host)],
     arguments: [...store, '--master-key', 'env:MASTER_KEY', '--drain', '1s'],
     env: { STORE_PASSWORD: server.password, MASTER_KEY, DECLARED: 'a-key-of-the-document-0123' },
   });
+  hosts.set(gateway, host);
+  return gateway;
 }
 
 /** Status of a request by one connection. */
 function get(
-  { port }: Gateway,
+  gateway: Gateway,
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, headers: { connection: 'close', ...headers } });
+    const at = { host: hosts.get(gateway), port: gateway.port };
+    const asked = request({ ...at, path, headers: { connection: 'close', ...headers } });
     asked.on('response', (response) => resolve(response.resume().statusCode ?? 0));
     asked.on('error', reject).end();
   });

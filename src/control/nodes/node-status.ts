@@ -14,6 +14,16 @@ export interface NodeStatus {
   /** What it last refused, or could not do. */
   readonly error: NodeFault | undefined;
   readonly listeners: readonly NodeListener[];
+  /** What it could not do of the rollout that all share. */
+  readonly refused: NodeRefusal | undefined;
+  /** What it serves as far as it can: with certificates of its own that is another revision. */
+  readonly settled: string | undefined;
+}
+
+export interface NodeRefusal {
+  /** See `trialKey`. */
+  readonly key: string;
+  readonly message: string;
 }
 
 export interface NodeCandidate {
@@ -21,6 +31,8 @@ export interface NodeCandidate {
   readonly revision: string;
   /** For people, e.g. `canary 10 %`. */
   readonly step: string;
+  /** See `trialKey`. */
+  readonly key: string;
 }
 
 export interface NodeFault {
@@ -39,13 +51,24 @@ const MAX_MESSAGE = 500;
 const MAX_LISTENERS = 50;
 
 /** As it is kept: short, whatever a document says. */
-export function stateOf({ revision, candidate, error, listeners, ...status }: NodeStatus): object {
+export function stateOf({
+  revision,
+  candidate,
+  error,
+  listeners,
+  refused,
+  settled,
+  ...status
+}: NodeStatus): object {
   const state: Static<typeof StateSchema> = {
     ...status,
     workers: [...status.workers],
     revision: revision ?? null,
     candidate: candidate ?? null,
     error: error === undefined ? null : { ...error, message: error.message.slice(0, MAX_MESSAGE) },
+    refused:
+      refused === undefined ? null : { key: refused.key, message: refused.message.slice(0, MAX_MESSAGE) },
+    settled: settled ?? null,
     listeners: listeners.slice(0, MAX_LISTENERS).map(({ name, host, port }) => ({ name, host, port })),
   };
   return state;
@@ -54,12 +77,14 @@ export function stateOf({ revision, candidate, error, listeners, ...status }: No
 /** What a node has said; undefined where a newer program says it in other words. */
 export function statusIn({ state }: StoredNode): NodeStatus | undefined {
   if (!matches(StateSchema, state)) return undefined;
-  const { revision, candidate, error, ...status } = state;
+  const { revision, candidate, error, refused, settled, ...status } = state;
   return {
     ...status,
     revision: revision ?? undefined,
     candidate: candidate ?? undefined,
     error: error ?? undefined,
+    refused: refused ?? undefined,
+    settled: settled ?? undefined,
   };
 }
 
@@ -67,12 +92,14 @@ const Text = Type.String({ maxLength: 1000 });
 
 const StateSchema = Type.Object({
   revision: orNull(Text),
-  candidate: orNull(Type.Object({ rollout: Text, revision: Text, step: Text })),
+  candidate: orNull(Type.Object({ rollout: Text, revision: Text, step: Text, key: Text })),
   workers: Type.Array(Type.Unsafe<WorkerStatus['state']>({ enum: ['starting', 'serving', 'waiting'] }), {
     maxItems: 1000,
   }),
   store: Type.Unsafe<StoreState>({ enum: ['ok', 'unavailable', 'damaged'] }),
   error: orNull(Type.Object({ at: Type.Integer(), message: Text })),
+  refused: orNull(Type.Object({ key: Text, message: Text })),
+  settled: orNull(Text),
   listeners: Type.Array(Type.Object({ name: Text, host: Text, port: Type.Integer() }), {
     maxItems: MAX_LISTENERS,
   }),

@@ -34,5 +34,5 @@ function stateOf(status: NodeStatus | undefined, silentMs: number, active: strin
   if (silentMs >= LOST_MS) return 'lost';
   if (status === undefined) return 'unknown';
   if (!status.workers.includes('serving')) return 'failing';
-  return status.revision === active ? 'ok' : 'drift';
+  return status.revision === active || (active !== undefined && status.settled === active) ? 'ok' : 'drift';
 }

@@ -27,6 +27,8 @@ class Fleet {
         workers: ['serving', 'waiting'],
         store: 'ok',
         error: undefined,
+        refused: undefined,
+        settled: undefined,
       },
     };
     let current = id;

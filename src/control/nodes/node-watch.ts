@@ -69,6 +69,15 @@ export class NodeWatch {
     this.#startedAt = deps.clock.now();
   }
 
+  /** Of this start of the program. */
+  get run(): string {
+    return this.#deps.run;
+  }
+
+  get id(): string {
+    return this.#deps.identity.id;
+  }
+
   /** From now on it is heard of. */
   start(): void {
     this.#stop = this.#deps.repeat(() => void this.beat(), BEAT_MS);

@@ -19,6 +19,7 @@ export interface NodesDeps extends Pick<NodeWatchDeps, 'clock' | 'log' | 'meter'
   };
   readonly publisher: Pick<OwnFacts, 'refusal'>;
   readonly storeState: () => StoreState;
+  readonly followed: () => OwnFacts['followed'];
 }
 
 const ID_BYTES = 8;
@@ -26,7 +27,7 @@ const ID_BYTES = 8;
 /** Looks after this node's place among those that have one store. Nothing is said before it is started. */
 export function openNodes({ data, random, name = hostname(), ...deps }: NodesDeps): NodeWatch {
   const newId = (): string => random.hex(ID_BYTES);
-  const { activation, pool, publisher, storeState } = deps;
+  const { activation, pool, publisher, storeState, followed } = deps;
   return new NodeWatch({
     ...deps,
     name,
@@ -38,6 +39,7 @@ export function openNodes({ data, random, name = hostname(), ...deps }: NodesDep
         workers: pool.status(),
         storeState: storeState(),
         refusal: publisher.refusal,
+        followed: followed(),
       }),
     listeners: async () =>
       (await pool.addresses()).map(({ listener, host, port }) => ({ name: listener, host, port })),

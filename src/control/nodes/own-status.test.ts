@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type OwnFacts, ownStatus } from './own-status.ts';
+import { trialKey } from './trial-key.ts';
 
 const facts: OwnFacts = {
   activation: { active: { revision: 'a' }, candidate: undefined },
   workers: [{ state: 'serving' }],
   storeState: 'ok',
   refusal: undefined,
+  followed: undefined,
 };
 
 test('a node without a candidate and without a fault says neither', () => {
@@ -16,6 +18,8 @@ test('a node without a candidate and without a fault says neither', () => {
     workers: ['serving'],
     store: 'ok',
     error: undefined,
+    refused: undefined,
+    settled: undefined,
   });
 });
 
@@ -33,7 +37,12 @@ test('a node says what it tries, and what it refused last', () => {
     refusal,
   });
   assert.equal(status.revision, undefined);
-  assert.deepEqual(status.candidate, { rollout: 'r', revision: 'b', step: 'prepared' });
+  assert.deepEqual(status.candidate, {
+    rollout: 'r',
+    revision: 'b',
+    step: 'prepared',
+    key: trialKey(trial),
+  });
   assert.deepEqual(status.error, {
     at: 5,
     message: 'a document was refused: routes[0]: is wrong (and 2 more)',

@@ -3,6 +3,7 @@ import type { StoreState } from '../../store/index.ts';
 import type { Refusal } from '../publisher.ts';
 import type { WorkerStatus } from '../workers.ts';
 import type { NodeFault, NodeStatus } from './node-status.ts';
+import { trialKey } from './trial-key.ts';
 import { trialText } from './trial-text.ts';
 
 export interface OwnFacts {
@@ -13,6 +14,8 @@ export interface OwnFacts {
   readonly workers: readonly Pick<WorkerStatus, 'state'>[];
   readonly storeState: StoreState;
   readonly refusal: Refusal | undefined;
+  /** Of the rollout that all share; undefined for a node alone. */
+  readonly followed: Pick<NodeStatus, 'refused' | 'settled'> | undefined;
 }
 
 /** How this node is, from what its parts say. */
@@ -21,6 +24,7 @@ export function ownStatus({
   workers,
   storeState,
   refusal,
+  followed,
 }: OwnFacts): Omit<NodeStatus, 'listeners'> {
   const trial = activation.candidate?.trial;
   return {
@@ -28,9 +32,11 @@ export function ownStatus({
     candidate:
       trial === undefined
         ? undefined
-        : { rollout: trial.rollout, revision: trial.revision, step: trialText(trial) },
+        : { rollout: trial.rollout, revision: trial.revision, step: trialText(trial), key: trialKey(trial) },
     workers: workers.map(({ state }) => state),
     store: storeState,
+    refused: followed?.refused,
+    settled: followed?.settled,
     error: refusal === undefined ? undefined : faultOf(refusal),
   };
 }

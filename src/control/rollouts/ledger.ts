@@ -10,6 +10,8 @@ export interface LedgerDeps {
   readonly log: Logger;
   /** Undefined while there is no usable store. */
   readonly store: () => Store | undefined;
+  /** What writes carry of who drives, among several nodes; undefined: anybody may. */
+  readonly fence?: () => number | undefined;
 }
 
 /** So much of the audit waits for a store that is gone. */
@@ -105,9 +107,25 @@ export class RolloutLedger {
     }
   }
 
+  /** Takes up what another node has made of it. True: it is another than before. Rejects with StoreError. */
+  async refresh(): Promise<boolean> {
+    const before = this.#current;
+    if (before === undefined || this.#isUnsaved) return false;
+    const row = await this.#store().rollouts.get(before.id);
+    if (row?.version === this.#version || this.#current !== before) return false;
+    await this.#adopt(row);
+    return true;
+  }
+
+  /** Another goes on with it. */
+  forget(): void {
+    this.#current = undefined;
+    this.#version = 0;
+  }
+
   async #save(next: Rollout): Promise<void> {
     const { rollouts } = this.#store();
-    if (await rollouts.update(rowOf(next), this.#version)) {
+    if (await rollouts.update(rowOf(next), this.#version, this.#deps.fence?.())) {
       this.#version++;
       if (this.#isUnsaved) this.#deps.log.info('rollout-kept', { rollout: next.id });
       this.#isUnsaved = false;

@@ -60,6 +60,8 @@ export interface RolloutDeps<B extends RolloutBundle> {
   readonly repeat: (work: () => void, everyMs: number) => () => void;
   /** New and not to be guessed. */
   readonly newId: () => string;
+  /** What writes carry of who drives, among several nodes; undefined: anybody may. */
+  readonly fence?: () => number | undefined;
   /** Told when a rollout has begun or ended, and when what goes its way was compiled anew. */
   readonly onChange: () => void;
 }

@@ -167,6 +167,36 @@ export class RolloutRunner<B extends RolloutBundle> {
     await this.dispatch({ kind: 'restarted', at, base: active.revision });
   }
 
+  /** Whether what it is has not reached the store. */
+  get isUnsaved(): boolean {
+    return this.#ledger.isUnsaved;
+  }
+
+  /** Takes up what was decided on another node. Rejects with StoreError. */
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => {
+      const wasOpen = this.open !== undefined;
+      if (!(await this.#ledger.refresh())) return;
+      const { current } = this.#ledger;
+      if (wasOpen && current !== undefined && !isOpen(current)) this.#onEnded(current);
+      this.#kick();
+      this.#tell();
+    });
+  }
+
+  /** Leaves it to another node to go on. The workers stay as they are. */
+  stepDown(): void {
+    this.close();
+    this.#replay = undefined;
+    this.#unheard = undefined;
+    this.#applied = undefined;
+    this.#watch = undefined;
+    this.#live = undefined;
+    this.#candidate.drop();
+    this.#ledger.forget();
+    this.#deps.meter.gauge('sallyport_rollout_open').set(0);
+  }
+
   /** Tells the rollout what happened. Gives why it changes nothing, or what it is now. */
   dispatch(event: RolloutEvent): Promise<Rollout | DispatchRefusal> {
     return this.#inTurn(() => this.#step(event));

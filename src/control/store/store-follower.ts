@@ -7,6 +7,8 @@ export interface ChangeHandlers {
   readonly callers: (changes: readonly StoreChange[] | 'unknown') => Promise<void>;
   /** Bans that operators asked for. */
   readonly bans: () => Promise<void>;
+  /** What is live, or on its way, was changed. */
+  readonly revisions?: () => void;
   /** What was done while there was no store is put there now. */
   readonly catchUp: () => Promise<void>;
 }
@@ -20,6 +22,7 @@ const RETRY_MS = 1000;
 /** More than that, all is read again. */
 const MOST_CHANGES = 10_000;
 
+const OF_REVISIONS: ReadonlySet<string> = new Set(['activations', 'rollouts']);
 const OF_CALLERS: ReadonlySet<string> = new Set(['consumers', 'credentials', 'revocations']);
 
 /** Takes up what other nodes have changed, one change after the other, until it is done. */
@@ -44,6 +47,8 @@ export class StoreFollower {
 
   /** What has changed; `unknown`: anything may have. */
   take(changes: readonly StoreChange[] | 'unknown'): void {
+    if (changes === 'unknown' || changes.some(({ topic }) => OF_REVISIONS.has(topic)))
+      this.#handlers?.revisions?.();
     this.#areBansDue ||= changes === 'unknown' || changes.some(({ topic }) => topic === 'bans');
     if (changes === 'unknown' || this.#callers === 'unknown') this.#callers = 'unknown';
     else this.#callers.push(...changes.filter(({ topic }) => OF_CALLERS.has(topic)));

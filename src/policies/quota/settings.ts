@@ -136,7 +136,8 @@ class Reader {
     if (lengthMs === undefined) this.#fault(path, `is not ${DURATION_FORM}`);
     else if (lengthMs < SHORTEST_MS)
       this.#fault(path, 'is shorter than 1m', 'use the policy rate-limit for so short a window');
-    else if (lengthMs > LONGEST_MS) this.#fault(path, 'is longer than 366d', 'use per: year, or a window of up to 366d');
+    else if (lengthMs > LONGEST_MS)
+      this.#fault(path, 'is longer than 366d', 'use per: year, or a window of up to 366d');
     else {
       const renewal = { per: 'length', lengthMs } as const;
       return { renewal, word: formatDuration(lengthMs), lengthMs, exactMs: lengthMs };

@@ -163,6 +163,13 @@ const STEPS: readonly string[] = [
      seen_at BIGINT NOT NULL,
      state TEXT NOT NULL
    );`,
+  `ALTER TABLE nodes ADD COLUMN figures TEXT;
+   CREATE TABLE leases (
+     name TEXT PRIMARY KEY,
+     holder TEXT NOT NULL,
+     fence BIGINT NOT NULL,
+     until BIGINT NOT NULL
+   );`,
 ];
 
 /** The schema version this program writes. */

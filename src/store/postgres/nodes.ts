@@ -1,5 +1,6 @@
 import { parseNode } from '../node-rows.ts';
-import type { NodeRow, NodeTable, StoredNode } from '../node-table.ts';
+import type { NodeFigures, NodeRow, NodeTable, StoredNode } from '../node-table.ts';
+import { parseObject, textOf } from '../rows.ts';
 import type { PostgresConnection } from './connection.ts';
 
 const MOST = 1000;
@@ -10,7 +11,8 @@ const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 const PUT = `INSERT INTO nodes (id, run, name, version, started_at, seen_at, state)
   VALUES ($1, $2, $3, $4, $5, ${NOW}, $6)
   ON CONFLICT (id) DO UPDATE SET run = excluded.run, name = excluded.name, version = excluded.version,
-    started_at = excluded.started_at, seen_at = excluded.seen_at, state = excluded.state`;
+    started_at = excluded.started_at, seen_at = excluded.seen_at, state = excluded.state,
+    figures = CASE WHEN nodes.run = excluded.run THEN nodes.figures END`;
 
 const valuesOf = ({ id, run, name, version, startedAt, state }: NodeRow) => [
   id,
@@ -38,6 +40,24 @@ export class PostgresNodes implements NodeTable {
   report(node: NodeRow): Promise<boolean> {
     return this.#connection.run(async (session) => {
       return (await session.write(`${PUT} WHERE nodes.run = excluded.run`, valuesOf(node))) > 0;
+    });
+  }
+
+  putFigures(id: string, run: string, figures: object | undefined): Promise<void> {
+    return this.#connection.run(async (session) => {
+      const text = figures === undefined ? undefined : JSON.stringify(figures);
+      await session.write('UPDATE nodes SET figures = $3 WHERE id = $1 AND run = $2', [id, run, text]);
+    });
+  }
+
+  figures(): Promise<readonly NodeFigures[]> {
+    return this.#connection.run(async (session) => {
+      const sql = `SELECT id, run, figures FROM nodes WHERE figures IS NOT NULL ORDER BY id LIMIT ${MOST}`;
+      return (await session.rows(sql)).map(({ id, run, figures }) => ({
+        id: textOf(id),
+        run: textOf(run),
+        figures: parseObject(figures),
+      }));
     });
   }
 

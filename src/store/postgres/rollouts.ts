@@ -1,3 +1,4 @@
+import { ROLLOUT_LEASE } from '../lease-table.ts';
 import { parseRollout } from '../rollout-rows.ts';
 import type { RolloutRow, RolloutStore, StoredRollout } from '../rollout-store.ts';
 import type { ChangeLog } from './changes.ts';
@@ -25,12 +26,17 @@ export class PostgresRollouts implements RolloutStore {
     });
   }
 
-  update({ id, revision, base, isOpen, startedAt, state }: RolloutRow, version: number): Promise<boolean> {
+  update(
+    { id, revision, base, isOpen, startedAt, state }: RolloutRow,
+    version: number,
+    fence?: number,
+  ): Promise<boolean> {
     return this.#connection.transaction(async (session) => {
       const changed = await session.write(
         `UPDATE rollouts SET revision = $1, base = $2, is_open = $3, started_at = $4, state = $5, version = version + 1
-         WHERE id = $6 AND version = $7`,
-        [revision, base, Number(isOpen), startedAt, JSON.stringify(state), id, version],
+         WHERE id = $6 AND version = $7 AND
+           ($8::bigint IS NULL OR EXISTS (SELECT 1 FROM leases WHERE name = $9 AND fence = $8))`,
+        [revision, base, Number(isOpen), startedAt, JSON.stringify(state), id, version, fence, ROLLOUT_LEASE],
       );
       if (changed > 0) await this.#changes.tell(session, 'rollouts', id);
       return changed > 0;

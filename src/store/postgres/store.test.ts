@@ -41,7 +41,7 @@ test('a store of an older program is brought up to date by those who start at on
   await store.appendAudit({ at: 1, actor: 'a', action: 'b', subject: 's', detail: {} });
   await store.close();
   await server.inStore(
-    `SET search_path = ${settings.schema}; DROP TABLE nodes; UPDATE schema_version SET version = 1`,
+    `SET search_path = ${settings.schema}; DROP TABLE nodes, leases; UPDATE schema_version SET version = 1`,
   );
   const stores = await Promise.all([1, 2, 3].map(() => openPostgresStore(settings)));
   for (const one of stores) {

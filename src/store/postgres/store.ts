@@ -3,6 +3,7 @@ import { ChainCheck, GENESIS, nextLink } from '../audit-chain.ts';
 import type { BanStore } from '../ban-store.ts';
 import type { ConsumerStore } from '../consumer-store.ts';
 import type { StoreHealth } from '../health.ts';
+import { type LeaseTable, ROLLOUT_LEASE } from '../lease-table.ts';
 import type { ListStore } from '../list-store.ts';
 import type { NodeTable } from '../node-table.ts';
 import type { QuotaUsageStore } from '../quota-usage-store.ts';
@@ -28,6 +29,7 @@ import { PostgresBans } from './bans.ts';
 import { ChangeLog } from './changes.ts';
 import { PostgresConnection } from './connection.ts';
 import { PostgresConsumers } from './consumers.ts';
+import { PostgresLeases } from './leases.ts';
 import { PostgresLists } from './lists.ts';
 import { PostgresNodes } from './nodes.ts';
 import { pageOf } from './page.ts';
@@ -76,6 +78,7 @@ class PostgresStore implements Store {
   readonly quotas: QuotaUsageStore;
   readonly rollouts: RolloutStore;
   readonly nodes: NodeTable;
+  readonly leases: LeaseTable;
   readonly #connection: PostgresConnection;
   readonly #changes: ChangeLog;
   readonly #watches = new Set<ChangeWatch>();
@@ -89,6 +92,7 @@ class PostgresStore implements Store {
     this.quotas = new PostgresQuotas(connection);
     this.rollouts = new PostgresRollouts(connection, this.#changes);
     this.nodes = new PostgresNodes(connection);
+    this.leases = new PostgresLeases(connection);
   }
 
   putRevision({ id, document, files, createdAt, author, reason }: RevisionEntry): Promise<void> {
@@ -114,8 +118,9 @@ class PostgresStore implements Store {
     return (await this.#page('number, id, created_at, author, reason', 'revisions', page)).map(parseSummary);
   }
 
-  setActive(id: string, at: number, how: ActivationHow = 'publish'): Promise<void> {
+  setActive(id: string, at: number, how: ActivationHow = 'publish', fence?: number): Promise<void> {
     return this.#connection.transaction(async (session) => {
+      if (fence !== undefined) await assertFence(session, fence);
       const activated = await session.write(
         'INSERT INTO activations (revision, at, how) SELECT id, $2, $3 FROM revisions WHERE id = $1',
         [id, at, how],
@@ -206,6 +211,13 @@ class PostgresStore implements Store {
     const sql = `SELECT ${columns} FROM ${table} WHERE number < $1 ORDER BY number DESC LIMIT ${pageOf(limit)}`;
     return this.#connection.run((session) => session.rows(sql, [before ?? Number.MAX_SAFE_INTEGER]));
   }
+}
+
+/** Locked to the end of the transaction: nobody takes it in between. */
+async function assertFence(session: Session, fence: number): Promise<void> {
+  const sql = 'SELECT fence FROM leases WHERE name = $1 AND fence = $2 FOR SHARE';
+  const held = await session.rows(sql, [ROLLOUT_LEASE, fence]);
+  if (held.length === 0) throw new StoreError('conflict', 'another node drives the rollout by now');
 }
 
 async function headOf(session: Session, lock: '' | 'FOR UPDATE' = ''): Promise<AuditHead> {
