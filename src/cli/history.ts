@@ -10,7 +10,7 @@ import {
 } from './admin-client.ts';
 import { columns } from './columns.ts';
 import { short } from './diff-side.ts';
-import { parseCount, parsePlace } from './options.ts';
+import { parsePlace, parseSome } from './options.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 const Entry = Type.Object({
@@ -41,7 +41,7 @@ export function addHistoryCommand(program: Command, terminal: Terminal = process
     .command('history')
     .summary('what became active, or was refused, when, by whom and why')
     .description('Shows what became of revisions: when, by whom and why, newest first.')
-    .option('--limit <N>', 'at most so many', parseCount, DEFAULT_LIMIT)
+    .option('--limit <N>', 'at most so many', parseSome, DEFAULT_LIMIT)
     .option('--before <NUMBER>', 'only what went before this entry', parsePlace)
     .addHelpText('after', HELP);
   addAdminOptions(command).action(async (options: HistoryOptions) => {

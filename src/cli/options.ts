@@ -72,6 +72,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError(`"${text}" is no number from 0 to ${MAX_COUNT}.`);
 }
 
+/** So many of a list: with none it would read as if there were nothing. */
+export function parseSome(text: string): number {
+  const count = parseCount(text);
+  if (count > 0) return count;
+  throw new InvalidArgumentError(`"${text}" is no number from 1 to ${MAX_COUNT}.`);
+}
+
 /** A place in a list, as the end of a page names it. */
 export function parsePlace(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);

@@ -75,6 +75,24 @@ describe('sallyport publish', () => {
     assert.ok(err.includes(`${file}:2:1`) && err.includes('listeners: []'), err);
   });
 
+  it('shows a person what is most probably not meant so, and takes it all the same', async () => {
+    const finding = {
+      rule: 'unauthenticated-route',
+      severity: 'warning',
+      path: 'listeners',
+      message: 'anybody may call it',
+      fix: 'say who may',
+      docs: 'docs/checks.md#unauthenticated-route',
+      file: 'document',
+      line: 2,
+      column: 1,
+    } as const;
+    const { run } = await world({ outcome: 'activated', revision: REVISION, findings: [finding] });
+    const { code, err } = await run(['publish', file], 'live');
+    assert.equal(code, 0);
+    assert.ok(err.includes(`${file}:2:1`) && err.includes('warning unauthenticated-route'), err);
+  });
+
   it('sends the document as it is, with who asks, why and on what', async () => {
     const { run, offers } = await world({ outcome: 'unchanged', revision: REVISION });
     const { code, out } = await run(['publish', file, '--as', 'Ánn', '--reason', 'a & b', '--expect', BASE]);

@@ -62,7 +62,7 @@ function stepsOf(rollout: RolloutAnswer, nowMs: number): readonly ShownStep[] {
     const mark = markOf(rollout, phase, step);
     steps.push({ mark, name, detail: mark === 'now' && detail === '' ? leftOf(rollout, nowMs) : detail });
   };
-  add('check', 0, 'check', '');
+  add('check', 0, 'check', findingsText(rollout));
   add('tests', 0, 'tests', '');
   if (plan.replay !== undefined) add('replay', 0, 'replay', replayText(replay, replaying));
   if (approvalsNeeded > 0) {
@@ -93,6 +93,18 @@ function markOf(rollout: RolloutAnswer, phase: string, step: number): Mark {
   if (own < at || (own === at && step < place.step)) return 'done';
   if (own > at || step > place.step) return 'due';
   return isOver ? 'failed' : 'now';
+}
+
+/** What the lint has said when it was checked. */
+function findingsText({ history }: RolloutAnswer): string {
+  const findings = history.find(({ act }) => act === 'checked')?.evidence?.findings ?? [];
+  return (['error', 'warning', 'note'] as const)
+    .map(
+      (severity) => [findings.filter((finding) => finding.severity === severity).length, severity] as const,
+    )
+    .filter(([count]) => count > 0)
+    .map(([count, severity]) => counted(count, severity))
+    .join(', ');
 }
 
 function leftOf({ deadline, pausedBy }: RolloutAnswer, nowMs: number): string {

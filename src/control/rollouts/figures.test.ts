@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { BASE, EMPTY_PLAN, REVISION } from '../../../test/fixtures/rollouts/rollout-parts.ts';
+import { bundleOf, RunnerWorld } from '../../../test/fixtures/rollouts/runner-world.ts';
 import type { FlipCount, TrialFigures } from '../../contract/index.ts';
 import { noFigures } from '../../lifecycle/index.ts';
-import { evidenceOf } from './figures.ts';
+import { evidenceOf, lintEvidence } from './figures.ts';
 
 const NONE = noFigures({ rollout: 'r1', revision: 'b' });
 const outcome = {
@@ -69,4 +71,13 @@ describe('what a trial has shown', () => {
     assert.deepEqual([shown.flips.length, shown.flips[0].count, shown.flips.at(-1)?.count], [50, 60, 11]);
     assert.equal(shown.otherFlips, 5 + 55);
   });
+});
+
+it('what the lint has said stays with a rollout from its check on', async () => {
+  const finding = { rule: 'r', severity: 'warning', path: '', message: 'm', fix: 'f', docs: 'd' } as const;
+  const order = { origin: 'api', actor: 'ann', reason: '', plan: EMPTY_PLAN, base: BASE } as const;
+  const bundle = bundleOf(REVISION, { findings: [finding] });
+  const { history } = await new RunnerWorld().runner.begin(bundle, order);
+  assert.deepEqual(history.find(({ act }) => act === 'checked')?.evidence, lintEvidence([finding]));
+  assert.equal(lintEvidence([]), undefined);
 });
