@@ -62,6 +62,7 @@ async function start(world: World): Promise<string> {
     return bundle(name);
   };
   const log = { info() {}, warn() {}, error() {} };
+  let here = '';
   const activation = new Activation<OfferedBundle>();
   const worker = {
     id: 1,
@@ -79,7 +80,9 @@ async function start(world: World): Promise<string> {
     log,
     meter: createMeter(),
     isSame: () => false,
-    remember: noop,
+    remember: async ({ isFollowed }, _, { outcome }) => {
+      if (outcome === 'activated') here = isFollowed === true ? ', here alone' : '';
+    },
   });
   const sources = {
     fromDisk: () => (disk === undefined ? Promise.reject(ConfigError.at('', 'no document')) : load(disk)),
@@ -97,7 +100,7 @@ async function start(world: World): Promise<string> {
     log,
   });
   assert.equal(activation.active?.revision, first.revision);
-  return `${first.revision} of ${first.source}, ${publisher.takenFrom}`;
+  return `${first.revision} of ${first.source}, ${publisher.takenFrom}${here}`;
 }
 
 const noop = async (): Promise<void> => {};
@@ -134,6 +137,41 @@ describe('what is served first', () => {
     [
       'is it where it has changed since it was live, though the store knows no better',
       { disk: 'c', decided: decidedOf('a'), active: ['a'] },
+      'c of document, start',
+    ],
+    [
+      'is what is active for all nodes, where this one is new among them',
+      { isShared: true, disk: 'a', active: ['b'] },
+      'b of store, store, here alone',
+    ],
+    [
+      'is the document on disk for all, where the store of several nodes is empty',
+      { isShared: true, disk: 'a' },
+      'a of document, start',
+    ],
+    [
+      'is not what another node is about to activate',
+      { isShared: true, disk: 'a', active: ['b'], goingLive: 'c' },
+      'b of store, store, here alone',
+    ],
+    [
+      'is the document on disk here alone, where this node cannot serve what is active for all',
+      { isShared: true, disk: 'a', decided: decidedOf('a'), active: ['b'], bad: ['b', 'kept:b'] },
+      'a of document, start, here alone',
+    ],
+    [
+      'is the last good revision here alone, where this node can serve nothing else',
+      { isShared: true, disk: undefined, active: ['b'], bad: ['b', 'kept:b'], lastGood: 'd' },
+      'd of last-good, start, here alone',
+    ],
+    [
+      'is the document on disk here alone, where a new node does not hear of the others',
+      { isShared: true, disk: 'a', isStoreGone: true },
+      'a of document, start, here alone',
+    ],
+    [
+      'is the document on disk for all, where it has changed since',
+      { isShared: true, disk: 'c', decided: decidedOf('a'), active: ['a', 'b'] },
       'c of document, start',
     ],
     ['is it where nobody knows what was decided of it', { disk: 'a', active: ['b'] }, 'a of document, start'],

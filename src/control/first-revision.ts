@@ -24,6 +24,8 @@ export type FirstRevision =
   | { readonly revision: string; readonly source: 'last-good'; readonly savedAtMs: number };
 
 const ASK = { actor: 'system' } as const;
+/** Served here alone: other nodes are not to follow. */
+const HERE = { isFollowed: true } as const;
 
 /**
  * Brings a first revision into service: what the store says is active, unless the document on disk has changed since
@@ -33,12 +35,19 @@ const ASK = { actor: 'system' } as const;
 export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevision> {
   const { publisher, sources, log } = deps;
   const stored = await publishStored(deps);
-  if (stored !== undefined) return stored;
-  const result = await publisher.publish({ ...ASK, origin: 'start', load: () => sources.fromDisk() });
+  if (stored !== undefined && stored !== 'others-decide') return stored;
+  // A node that cannot serve what is live, or does not hear of it, must not take the others along.
+  const ask = { ...ASK, ...(stored === 'others-decide' ? HERE : {}) };
+  const result = await publisher.publish({ ...ask, origin: 'start', load: () => sources.fromDisk() });
   if (result.outcome !== 'refused') return { revision: result.revision ?? '', source: 'document' };
   const kept = keptRevision(deps);
   if (kept === undefined) throw new ConfigError(result.issues);
-  const second = await publisher.publish({ ...ASK, origin: 'start', load: () => sources.fromLastGood(kept) });
+  const askKept = { ...ASK, ...(deps.isShared ? HERE : {}) };
+  const second = await publisher.publish({
+    ...askKept,
+    origin: 'start',
+    load: () => sources.fromLastGood(kept),
+  });
   if (second.outcome === 'refused') {
     log.error('last-good-refused', { revision: kept.revision, issues: second.issues });
     throw new ConfigError(result.issues);
@@ -51,23 +60,23 @@ export async function publishFirst(deps: FirstRevisionDeps): Promise<FirstRevisi
 }
 
 /** With its files as they are now, as a running gateway would have taken them; where they cannot be served, as they were. */
-async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | undefined> {
+async function publishStored(deps: FirstRevisionDeps): Promise<FirstRevision | 'others-decide' | undefined> {
   const { publisher, sources, log } = deps;
   const stored = await storedRevision(deps);
   if (stored === 'unknown') return await publishKept(deps);
-  if (stored === undefined) return undefined;
+  if (stored === undefined || stored === 'others-decide') return stored;
   const { id, document, files, createdAt: savedAt } = stored;
   const loads = [
     () => sources.fromText(document),
     () => sources.fromLastGood({ revision: id, document, files, savedAt }),
   ];
   for (const load of loads) {
-    const followed = deps.isShared ? ({ isFollowed: true } as const) : {};
+    const followed = deps.isShared ? HERE : {};
     const result = await publisher.publish({ ...ASK, ...followed, origin: 'store', load });
     if (result.outcome !== 'refused') return { revision: result.revision ?? id, source: 'store' };
     log.error('stored-revision-refused', { revision: id, issues: result.issues });
   }
-  return undefined;
+  return deps.isShared ? 'others-decide' : undefined;
 }
 
 /**
@@ -78,7 +87,8 @@ async function publishKept(deps: FirstRevisionDeps): Promise<FirstRevision | und
   const { publisher, sources, log, diskMark } = deps;
   const kept = keptRevision(deps);
   if (kept === undefined || kept.revision === diskMark.load()?.revision) return undefined;
-  const result = await publisher.publish({ ...ASK, origin: 'store', load: () => sources.fromLastGood(kept) });
+  const ask = { ...ASK, ...(deps.isShared ? HERE : {}) };
+  const result = await publisher.publish({ ...ask, origin: 'store', load: () => sources.fromLastGood(kept) });
   const { revision, savedAt: savedAtMs } = kept;
   if (result.outcome === 'refused') {
     log.error('last-good-refused', { revision, issues: result.issues });
@@ -90,11 +100,13 @@ async function publishKept(deps: FirstRevisionDeps): Promise<FirstRevision | und
 }
 
 /** What is to be served in place of the document on disk; undefined where that is. `unknown`: the store does not say. */
-async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision | 'unknown' | undefined> {
+async function storedRevision(
+  deps: FirstRevisionDeps,
+): Promise<StoredRevision | 'unknown' | 'others-decide' | undefined> {
   const { diskMark, sources } = deps;
   const decided = diskMark.load();
   const store = deps.store();
-  if (store === undefined) return undefined;
+  if (store === undefined) return decided === undefined && deps.isShared ? 'others-decide' : undefined;
   // A node that is new to its store brings nothing of its own: the others would have to follow.
   if (decided === undefined) return deps.isShared ? await sharedRevision(store) : undefined;
   const isOther = async (): Promise<boolean> => (await sources.diskDocument()) !== decided.document;
@@ -110,13 +122,13 @@ async function storedRevision(deps: FirstRevisionDeps): Promise<StoredRevision |
 }
 
 /** Undefined where nothing is active yet. */
-async function sharedRevision(store: Store): Promise<StoredRevision | undefined> {
+async function sharedRevision(store: Store): Promise<StoredRevision | 'others-decide' | undefined> {
   try {
     const id = (await store.active())?.id;
     return id === undefined ? undefined : await store.getRevision(id);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    return undefined;
+    return 'others-decide';
   }
 }
 
