@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { makeWorld, TOKEN } from '../../test/fixtures/admin.ts';
 import { explainDesk } from '../../test/fixtures/explained.ts';
 import { BEN, recorded, WITH_KEY } from '../../test/fixtures/replays.ts';
+import type { DecisionEntry } from '../contract/index.ts';
 import { ConfigError } from '../errors.ts';
 import { addExplainCommand } from './explain.ts';
 
@@ -21,7 +22,14 @@ const file = (name: string, text: string): string => {
 /** A gateway that lets staff in, and what runs the command against it. */
 async function world() {
   const policies = [{ 'api-key': {} }, { acl: { allow: { groups: ['staff'] } } }];
-  const record = recorded({ ...WITH_KEY, identity: BEN, requestId: 'one', method: 'GET\u001b[2J' });
+  const decisions = [TIGHTENED];
+  const record = recorded({
+    ...WITH_KEY,
+    identity: BEN,
+    requestId: 'one',
+    method: 'GET\u001b[2J',
+    decisions,
+  });
   const { app } = await makeWorld({ explain: explainDesk(policies, [record]) });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const [address] = app.addresses();
@@ -51,6 +59,17 @@ async function world() {
   };
 }
 
+/** What a policy said when the request came, and does not say now. */
+const TIGHTENED: DecisionEntry = {
+  attachment: 'route:all/acl',
+  policy: 'acl',
+  mode: 'enforce',
+  phase: 'request',
+  outcome: 'reject',
+  code: 'rate-limited',
+  reason: 'limit 100 → 35: 41 rejected tokens in 60s',
+};
+
 describe('sallyport explain', () => {
   it('refuses in words what it cannot explain', async () => {
     const run = await world();
@@ -73,6 +92,7 @@ describe('sallyport explain', () => {
     assert.match(out, /2 {2}route:all\/acl {2}reject/);
     assert.match(out, /1 {2}route:all\/api-key {2}continue {2}taken as proved$/m);
     assert.match(out, /identity\.groups = \[\]/);
+    assert.match(out, /then: reject \(rate-limited\): limit 100 → 35: 41 rejected tokens in 60s/);
     assert.match(out, /without route:all\/acl: goes on to the upstream/);
     assert.equal(out.includes('\u001b'), false);
   });

@@ -22,13 +22,14 @@ const Outcome = Type.Object({
   route: Type.String(),
 });
 type Outcome = Static<typeof Outcome>;
-const Decision = Type.Object({
+const decision = {
   phase: Type.String(),
   outcome: Type.String(),
   code: orNull(Type.String()),
   rule: orNull(Type.String()),
   reason: orNull(Type.String()),
-});
+};
+const Decision = Type.Object(decision);
 const Part = Type.Object({
   attachment: Type.String(),
   mode: Type.String(),
@@ -56,7 +57,13 @@ const Explanation = Type.Object({
   consumer: orNull(Type.String()),
   outcome: Outcome,
   undecided: orNull(Type.String()),
-  recorded: orNull(Type.Object({ revision: Type.String(), outcome: Outcome, durationMs: Type.Number() })),
+  recorded: orNull(
+    Type.Object({
+      revision: Type.String(),
+      outcome: Outcome,
+      decisions: Type.Array(Type.Object({ attachment: Type.String(), ...decision })),
+    }),
+  ),
   attachments: Type.Array(Part),
   changes: Type.Array(Type.Object({ kind: Type.String(), attachment: Type.String(), outcome: Outcome })),
 });
@@ -119,7 +126,7 @@ export function explanationText(told: Explanation, terminal: Terminal): string {
   const head = `${printable(method)} ${printable(target)}  ${outcomeText(outcome, terminal)}\n`;
   const doubt =
     undecided === null ? '' : `  ${paint(terminal, 'yellow', `a guess: ${whyUnsure(undecided)}`)}\n`;
-  const parts = told.attachments.map((part, i) => partText(part, i + 1, terminal)).join('');
+  const parts = told.attachments.map((part, i) => partText(part, told.recorded, i + 1, terminal)).join('');
   return `${head}${doubt}${factsText(told, terminal)}\n${parts}${changesText(told, terminal)}`;
 }
 
@@ -145,6 +152,7 @@ function factsText(
 
 function partText(
   { attachment, mode, decisions, inputs, counters, costUs, takenAsProved }: Part,
+  recorded: Explanation['recorded'],
   n: number,
   terminal: Terminal,
 ): string {
@@ -163,8 +171,23 @@ function partText(
     const of = limit === null ? `${remaining} so far` : `${remaining} left of ${limit}`;
     lines.push(paint(terminal, 'dim', `       counts ${oneLine(key)} (${kind}): ${of}`));
   }
+  const then = (recorded?.decisions ?? []).filter((d) => d.attachment === attachment);
+  for (const d of then.filter((d) => !decisions.some((now) => isSame(d, now)))) {
+    const why = d.reason === null ? '' : `: ${printable(d.reason)}`;
+    lines.push(`       then: ${decisionText(d, terminal)}${why}`);
+  }
   return `${lines.join('\n')}\n`;
 }
+
+type Said = Static<typeof Decision>;
+
+/** What an attachment said then is told where it says something else now: a limit stood elsewhere. */
+const isSame = (then: Said, now: Said): boolean =>
+  then.phase === now.phase &&
+  then.outcome === now.outcome &&
+  then.code === now.code &&
+  then.rule === now.rule &&
+  then.reason === now.reason;
 
 const oneLine = (text: string): string => printable(text).replaceAll('\n', '\ufffd');
 
