@@ -37,8 +37,8 @@ const inPostgres = (schema: string): Store => [
   `env:${PASSWORD}`,
 ];
 
-async function start(store: Store): Promise<Gateway> {
-  const port = await freePort();
+/** `port`: of the document, which is the same for all who have one store: what that says is live is served. */
+async function start(store: Store, port: number): Promise<Gateway> {
   const upstream = `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
   const document = proxyDocument({ port, upstream, policies: [{ 'api-key': {} }] });
   return await startGateway(document, {
@@ -80,7 +80,8 @@ describe('a backup', () => {
   for (const [title, store] of cases) {
     test(`of a store ${title}: made while it serves, and put back when it does not`, async () => {
       const place = store();
-      const gateway = await start(place);
+      const port = await freePort();
+      const gateway = await start(place, port);
       const file = join(folder.path, `${title}.backup`);
       try {
         const secret = await makeKey(gateway);
@@ -110,7 +111,7 @@ describe('a backup', () => {
         const other = inPostgres(server.newSchema());
         assert.equal((await command(['restore', file, ...other])).code, 0);
         for (const one of place.length === 0 ? [other] : [place, other]) {
-          const next = await start(one);
+          const next = await start(one, port);
           assert.equal(await get(next, secret), 200);
           const audit = await next.admin('GET', '/api/audit?limit=50');
           assert.match(await audit.text(), /"action":"store.restore"/);
