@@ -34,6 +34,9 @@ export interface LintRoute extends DocumentPlace {
   readonly listeners: readonly LintListener[];
 }
 
+/** Where attachments stand. */
+export type LintPlace = LintListener | LintRoute;
+
 /** A document as the rules see it: its places with their attachments read. */
 export class LintContext {
   readonly document: GatewayDocument;
@@ -74,7 +77,7 @@ export class LintContext {
   }
 
   /** Listeners, then routes. */
-  get places(): readonly (LintListener | LintRoute)[] {
+  get places(): readonly LintPlace[] {
     return [...this.listeners, ...this.routes];
   }
 
@@ -89,7 +92,7 @@ export class LintContext {
  * beaten where it is so on all of them.
  */
 export function alwaysBefore(
-  place: LintListener | LintRoute,
+  place: LintPlace,
   attachment: DocumentAttachment,
 ): readonly (readonly DocumentAttachment[])[] {
   const { attachments } = place;

@@ -1,7 +1,8 @@
 import type { DocumentAttachment } from '../../config/index.ts';
 import { type AclBlock, coversBlock } from './acl-blocks.ts';
 import { type AddressEntry, isNetwork } from './address-entries.ts';
-import { alwaysBefore, type LintContext, type LintListener, type LintRoute } from './context.ts';
+import { alwaysBefore, type LintContext, type LintPlace } from './context.ts';
+import { ofEachAttachment } from './each-attachment.ts';
 import type { Found, LintRule } from './finding.ts';
 
 /** What is allowed in one place and denied in another, so that the allowance does nothing. */
@@ -9,23 +10,15 @@ export const contradictoryList: LintRule = {
   id: 'contradictory-list',
   severity: 'warning',
   summary: 'Something that is allowed, and denied as well',
-  *check(c) {
-    for (const place of c.places) {
-      for (const attachment of place.attachments) {
-        yield undefined;
-        if (attachment.mode === 'off') continue;
-        yield* ofAddresses(c, place, attachment);
-        yield* ofBlocks(c, place, attachment);
-      }
-    }
-  },
+  check: ofEachAttachment(function* (c, place, attachment) {
+    yield* ofAddresses(c, place, attachment);
+    yield* ofBlocks(c, place, attachment);
+  }),
 };
-
-type Place = LintListener | LintRoute;
 
 const FIX = 'take it out of allow, or make the denial narrower: deny wins';
 
-function* ofAddresses(c: LintContext, place: Place, attachment: DocumentAttachment): Generator<Found> {
+function* ofAddresses(c: LintContext, place: LintPlace, attachment: DocumentAttachment): Generator<Found> {
   const rules = c.addressRules(attachment);
   if (rules?.allow === undefined) return;
   const before = alwaysBefore(place, attachment);
@@ -69,7 +62,7 @@ function notAllowedBy(
 /** So many blocks are compared each with each. */
 const MAX_BLOCKS = 200;
 
-function* ofBlocks(c: LintContext, place: Place, attachment: DocumentAttachment): Generator<Found> {
+function* ofBlocks(c: LintContext, place: LintPlace, attachment: DocumentAttachment): Generator<Found> {
   const rules = c.aclRules(attachment);
   if (rules === undefined || rules.allow.length > MAX_BLOCKS || rules.deny.length > MAX_BLOCKS) return;
   const before = alwaysBefore(place, attachment);

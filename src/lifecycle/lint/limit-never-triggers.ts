@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, type DocumentAttachment, type DocumentPath } from '../../config/index.ts';
-import { isAlwaysEnforced, type LintListener, type LintRoute } from './context.ts';
+import { isAlwaysEnforced, type LintListener, type LintPlace } from './context.ts';
 import type { Found, LintRule } from './finding.ts';
 import {
   costOf,
@@ -71,7 +71,7 @@ interface Counted {
 }
 
 /** Of what comes before, only what always acts bounds what comes through. Of one that serves several, all must. */
-function* beaten(place: LintListener | LintRoute): Generator<Found> {
+function* beaten(place: LintPlace): Generator<Found> {
   if (!place.attachments.some(({ definition }) => LIMITERS.has(definition.name))) return;
   const chains = 'listeners' in place ? place.listeners.map((l) => l.attachments) : [[]];
   for (const attachment of place.attachments) {

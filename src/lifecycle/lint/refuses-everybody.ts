@@ -2,13 +2,7 @@ import { type DocumentAttachment, listOf } from '../../config/index.ts';
 import { type Cidr, parseCidr } from '../../lib/cidr.ts';
 import { type AclRules, coversBlock } from './acl-blocks.ts';
 import { type AddressRules, type AddressSide, isNetwork } from './address-entries.ts';
-import {
-  alwaysBefore,
-  isAlwaysEnforced,
-  type LintContext,
-  type LintListener,
-  type LintRoute,
-} from './context.ts';
+import { alwaysBefore, isAlwaysEnforced, type LintContext, type LintPlace } from './context.ts';
 import type { LintRule } from './finding.ts';
 
 /** A wall: nobody gets past it, and what stands behind it is never asked. */
@@ -34,9 +28,7 @@ export const refusesEverybody: LintRule = {
   },
 };
 
-type Place = LintListener | LintRoute;
-
-function behind(c: LintContext, place: Place, at: number): string {
+function behind(c: LintContext, place: LintPlace, at: number): string {
   const policies = place.attachments.slice(at + 1).filter(({ mode }) => mode !== 'off').length;
   const routes =
     place.kind === 'listener' ? c.routes.filter((r) => r.listeners.some((l) => l.path === place.path)) : [];
@@ -52,7 +44,7 @@ const isOne = (policies: number, routes: number): string => (policies + routes =
 const counted = (n: number, one: string, many: string): string | undefined =>
   n === 0 ? undefined : `${n} ${n === 1 ? one : many}`;
 
-function reasonOf(c: LintContext, place: Place, attachment: DocumentAttachment): string | undefined {
+function reasonOf(c: LintContext, place: LintPlace, attachment: DocumentAttachment): string | undefined {
   const addresses = c.addressRules(attachment);
   if (addresses !== undefined) return ofAddresses(c, place, attachment, addresses);
   const acl = c.aclRules(attachment);
@@ -74,7 +66,7 @@ const holdsAll = (side: AddressSide): boolean =>
 
 function ofAddresses(
   c: LintContext,
-  place: Place,
+  place: LintPlace,
   attachment: DocumentAttachment,
   { deny, allow }: AddressRules,
 ): string | undefined {

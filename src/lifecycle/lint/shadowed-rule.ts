@@ -1,7 +1,8 @@
 import { type DocumentAttachment, listOf, textOf } from '../../config/index.ts';
 import { type AclBlock, coversBlock, pathsMeet } from './acl-blocks.ts';
 import { type AddressEntry, type AddressSide, isNetwork } from './address-entries.ts';
-import { alwaysBefore, type LintContext, type LintListener, type LintRoute } from './context.ts';
+import { alwaysBefore, type LintContext, type LintPlace, type LintRoute } from './context.ts';
+import { ofEachAttachment } from './each-attachment.ts';
 import type { Found, LintRule } from './finding.ts';
 
 /** A rule that changes nothing: whatever it would decide, another decides already. */
@@ -9,23 +10,15 @@ export const shadowedRule: LintRule = {
   id: 'shadowed-rule',
   severity: 'warning',
   summary: 'A rule of an acl or ip-list that never decides anything, since another always wins',
-  *check(c) {
-    for (const place of c.places) {
-      for (const attachment of place.attachments) {
-        yield undefined;
-        if (attachment.mode === 'off') continue;
-        yield* ofAddresses(c, place, attachment);
-        yield* ofBlocks(c, place, attachment);
-      }
-    }
-  },
+  check: ofEachAttachment(function* (c, place, attachment) {
+    yield* ofAddresses(c, place, attachment);
+    yield* ofBlocks(c, place, attachment);
+  }),
 };
-
-type Place = LintListener | LintRoute;
 
 const FIX = 'take it out, or make the other narrower';
 
-function* ofAddresses(c: LintContext, place: Place, attachment: DocumentAttachment): Generator<Found> {
+function* ofAddresses(c: LintContext, place: LintPlace, attachment: DocumentAttachment): Generator<Found> {
   const rules = c.addressRules(attachment);
   if (rules === undefined) return;
   const { deny, allow } = rules;
@@ -70,7 +63,7 @@ const outside = (entry: AddressEntry): Found => ({
 /** So many blocks are compared each with each. */
 const MAX_BLOCKS = 200;
 
-function* ofBlocks(c: LintContext, place: Place, attachment: DocumentAttachment): Generator<Found> {
+function* ofBlocks(c: LintContext, place: LintPlace, attachment: DocumentAttachment): Generator<Found> {
   const rules = c.aclRules(attachment);
   if (rules === undefined) return;
   const before = alwaysBefore(place, attachment);
