@@ -1,8 +1,7 @@
 import type { Evidence, ReplayEvidence, TrialEvidence } from './rollout.ts';
 
 /** What is told to a rollout. `at`: milliseconds since the epoch. */
-export type RolloutEvent = { readonly at: number } & /** `evidence`: what the lint has to say of it. */
-(
+export type RolloutEvent = { readonly at: number } /** `evidence`: what the lint has to say of it. */ & (
   | { readonly kind: 'checked'; readonly revision: string; readonly evidence?: Evidence | undefined }
   | { readonly kind: 'tested' }
   | { readonly kind: 'replayed'; readonly replay: ReplayEvidence }
